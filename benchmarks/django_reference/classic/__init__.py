@@ -1,0 +1,1 @@
+"""Pharmacies, inventory, sales and orders as one Django application."""

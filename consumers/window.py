@@ -1,0 +1,75 @@
+"""A window: what is waiting in the partitions of this writer, in order of arrival."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import aiormq
+from aiormq.abc import AbstractChannel
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message of a partition. `channel` is also its epoch: once closed, the broker delivers it again."""
+
+    partition: int
+    channel: AbstractChannel
+    tag: int
+    body: bytes
+    redelivered: bool
+
+
+class Window:
+    """Collects deliveries until the writer takes them. The broker's prefetch is its bound."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._waiting: deque[Delivery] = deque()
+        self._arrived = asyncio.Event()
+        self._last: dict[int, tuple[AbstractChannel, int]] = {}
+        self._closed = False
+
+    def add(self, delivery: Delivery) -> None:
+        """Take in a message. A hole in the tags of a channel would mean that order is lost: that stops the process."""
+        channel, last = self._last.get(delivery.partition, (None, 0))
+        expected = last + 1 if channel is delivery.channel else 1
+        assert delivery.tag == expected, f"delivery {delivery.tag}, not {expected}, on partition {delivery.partition}"
+        self._last[delivery.partition] = (delivery.channel, delivery.tag)
+        if not self._closed:
+            self._waiting.append(delivery)
+            self._arrived.set()
+
+    def close(self) -> None:
+        """Take no more; whoever waits in `take` gets what is there."""
+        self._closed = True
+        self._arrived.set()
+
+    async def take(self, messages: int, size: int) -> list[Delivery]:
+        """Wait for messages and take what is there, at most so many and about so many bytes. Empty: closed."""
+        while True:
+            while not self._waiting:
+                if self._closed:
+                    return []
+                self._arrived.clear()
+                await self._arrived.wait()
+            taken: list[Delivery] = []
+            weight = 0
+            while self._waiting and len(taken) < messages and weight < size:
+                delivery = self._waiting.popleft()
+                if not delivery.channel.is_closed:
+                    taken.append(delivery)
+                    weight += len(delivery.body)
+            if taken:
+                return taken
+
+
+async def acknowledge(deliveries: list[Delivery]) -> None:
+    """Ack all of them, once per channel; what lies on a closed channel is delivered again anyway."""
+    last: dict[int, Delivery] = {id(delivery.channel): delivery for delivery in deliveries}
+    for delivery in last.values():
+        if not delivery.channel.is_closed:
+            try:
+                await delivery.channel.basic_ack(delivery.tag, multiple=True, wait=False)
+            except (aiormq.exceptions.AMQPError, RuntimeError, ConnectionError):
+                # The channel went away between the look and the ack: the same as a closed one.
+                continue

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket in: authenticates, checks the shape, publishes, answers. Decides no rule and writes no row."""

@@ -1,0 +1,141 @@
+"""A request's body: read under a limit, parsed strictly, checked against the command's model, all faults at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.headers import WriteHeaders, media_of
+from gateway.problems import Refused, refused
+from hub.domain.fields import Body
+from hub.domain.json_input import InvalidText, MalformedJson, parse_json
+from hub.domain.problem import FieldError
+
+MAX_BODY_BYTES = 1_048_576
+MAX_ERRORS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A body as bytes, as JSON, and as the model of its command."""
+
+    raw: bytes
+    value: Any
+    body: Body
+
+
+async def receive_json(request: Request[Any, Any, Any], headers: WriteHeaders, model: type[Body]) -> Received:
+    """Take in the JSON body of a write.
+
+    Raises:
+        Refused: 415, 413, 400 or 422, the last with every fault and its JSON pointer.
+    """
+    check_media(request, headers)
+    raw = await read_body(request, headers.content_length)
+    value = parse_body(raw)
+    return Received(raw, value, check_body(model, raw, value))
+
+
+def check_media(request: Request[Any, Any, Any], headers: WriteHeaders) -> None:
+    """Refuse a body that is not announced as JSON in UTF-8 (415, with `Accept` naming what is taken)."""
+    media = media_of(headers.content_type)
+    is_patch = request.scope["method"] == "PATCH"
+    if media is None or (media == "merge-patch" and not is_patch):
+        wanted = "application/merge-patch+json, application/json" if is_patch else "application/json"
+        name = {"accept-patch": wanted} if is_patch else {"accept": wanted}
+        raise refused("unsupported-media-type", f"send {wanted.replace(', ', ' or ')}, in UTF-8", headers=name)
+    if headers.content_encoding and headers.content_encoding.strip().lower() != b"identity":
+        detail = "a JSON body is sent as it is, without Content-Encoding; bulk uploads take gzip"
+        raise refused("unsupported-media-type", detail, headers={"accept-encoding": "identity"})
+
+
+async def read_body(request: Request[Any, Any, Any], announced: int | None, limit: int = MAX_BODY_BYTES) -> bytes:
+    """Read a whole body; one that announces too much is refused unread, so nobody is told to go on.
+
+    Raises:
+        Refused: more than `limit` bytes (413); the client went away (400).
+    """
+    if announced is not None and announced > limit:
+        raise _too_large(limit)
+    message: Any = await request.receive()
+    chunk: bytes = message.get("body", b"")
+    if not message.get("more_body") and message["type"] == "http.request":
+        if len(chunk) > limit:
+            raise _too_large(limit)
+        return chunk
+    chunks = [chunk]
+    size = len(chunk)
+    while message.get("more_body"):
+        message = await request.receive()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    if message["type"] != "http.request":
+        raise refused("malformed", "the request ended before its body did")
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Refused:
+    # What is left of the body is not read: the connection ends with this answer.
+    return refused("too-large", f"a body has at most {limit} bytes here", headers={"connection": "close"})
+
+
+def parse_body(raw: bytes) -> Any:  # noqa: ANN401 -- a JSON value
+    """Parse a body.
+
+    Raises:
+        Refused: it is no JSON (400), or holds text or numbers that the hub never stores (422).
+    """
+    try:
+        return parse_json(raw)
+    except MalformedJson as error:
+        raise refused("malformed", str(error)) from error
+    except InvalidText as error:
+        fault = FieldError(error.pointer, error.code, error.detail)
+        raise refused("validation", "a value cannot be stored", fault) from error
+
+
+def check_body(model: type[Body], raw: bytes, value: object) -> Body:
+    """Check a body against its model.
+
+    Raises:
+        Refused: 422 with every fault.
+    """
+    try:
+        return model.model_validate_json(raw, strict=True)
+    except ValidationError as error:
+        raise refused("validation", "the body does not fit; see `errors`", *field_errors(error, value)) from error
+
+
+def field_errors(error: ValidationError, value: object) -> list[FieldError]:
+    """Translate pydantic's faults, at most 100, each with the pointer to its place in the body."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        FieldError(pointer_of(fault, value), fault["type"], fault["msg"]) for fault in faults[:MAX_ERRORS]
+    ]
+
+
+def pointer_of(fault: ErrorDetails, value: object) -> str:
+    """Write a fault's place as a JSON pointer in a URI fragment (RFC 6901, 6); `#` is the whole body."""
+    parts: list[str] = []
+    here = value
+    location = fault["loc"]
+    for index, step in enumerate(location):
+        # pydantic also names branches of unions; what the body does not have is no part of the way, unless it is missing.
+        is_last = index == len(location) - 1
+        if isinstance(here, dict) and isinstance(step, str):
+            if step in here or is_last:
+                parts.append(_escape(step))
+            here = here.get(step)
+        elif isinstance(here, list) and isinstance(step, int):
+            parts.append(str(step))
+            here = here[step] if step < len(here) else None
+    return "#" + "".join(f"/{part}" for part in parts)
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,52 @@
+"""What a route says of itself for the OpenAPI document: it stands in the handler's `opt["describes"]`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRoute:
+    """A write: its command and what a waited answer shows.
+
+    Args:
+        command: a key of `hub.resources.COMMANDS`; its body model is the request body.
+        view: name of the representation in the waited answer (`gateway.views.VIEWS`), empty for 204.
+        answer: status of the waited answer.
+        secrets: members beside the resource that are shown this once, e.g. `api_key`.
+        conditional: takes `If-Match`.
+    """
+
+    command: str
+    view: str
+    answer: Literal[200, 201, 204]
+    secrets: tuple[str, ...] = ()
+    conditional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """A list: a key of `hub.storage.lists.LISTINGS`."""
+
+    listing: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneRoute:
+    """One resource by its id."""
+
+    view: str
+    has_etag: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRoute:
+    """Anything else: its answers by status, each a view's name and a media type; its query parameters by name."""
+
+    answers: Mapping[int, tuple[str, str]]
+    query: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    body: Mapping[str, object] | None = None
+    problems: tuple[str, ...] = ()
+
+
+Description = WriteRoute | PageRoute | OneRoute | OtherRoute

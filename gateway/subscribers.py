@@ -1,0 +1,181 @@
+"""Who listens on this process, over WebSocket or SSE: how many of a key, who is too slow, and whose key has ended."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final, NoReturn
+from uuid import UUID
+
+from gateway.auth import Caller, KeyCache
+from gateway.problems import refused
+from gateway.subscription import Subscription
+from hub import clock
+from hub.messaging.tasks import owned_tasks
+
+SUBSCRIBERS_PER_KEY = 2_500
+SWEEP_SECONDS = 0.5
+BEAT_SECONDS = 15.0 - SWEEP_SECONDS  # so that two heartbeats are never more than 15 s apart
+SLOW_SECONDS = 5.0  # one frame that the network does not take for so long
+FAREWELL_SECONDS = 30.0  # a slow subscriber that wakes up in this time still learns why and where it was
+
+SLOW: Final = 4408
+REVOKED: Final = 4401
+BELOW_RETENTION: Final = 4410
+BAD_AFTER: Final = 4400
+STOPPING: Final = 1012
+GONE: Final = 1005
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a subscriber's connection ends: the WebSocket's close code, and a sentence."""
+
+    code: int
+    reason: str
+
+
+class Subscriber:
+    """One connection of a caller that listens."""
+
+    __slots__ = ("_beats_at", "caller", "ended", "is_due", "sending_since", "subscription")
+
+    def __init__(self, caller: Caller) -> None:
+        """Begin now."""
+        self.caller = caller
+        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.sending_since: float | None = None
+        self.subscription: Subscription | None = None
+        self.is_due = False
+        self._beats_at = clock.monotonic() + BEAT_SECONDS
+
+    def end(self, code: int, reason: str) -> None:
+        """End it; the first reason counts."""
+        if not self.ended.done():
+            self.ended.set_result(Ending(code, reason))
+
+    def look(self, now: float) -> None:
+        """Notice a blocked send and a due heartbeat. One timer serves all subscribers, none runs on the way of an event."""
+        if self.sending_since is not None:
+            if now - self.sending_since > SLOW_SECONDS:
+                sequence = self.subscription.sequence if self.subscription is not None else 0
+                self.end(SLOW, f"too slow; events after {sequence} were not all sent, the log has them")
+            return
+        if now >= self._beats_at and self.subscription is not None:
+            self._beats_at = now + BEAT_SECONDS
+            self.is_due = True
+            self.subscription.nudge()
+
+
+class Subscribers:
+    """All subscribers of a process; see `open_subscribers`."""
+
+    def __init__(self, keys: KeyCache) -> None:
+        """Admit whom `keys` knows."""
+        self._keys = keys
+        self._all: set[Subscriber] = set()
+        self._per_key: Counter[UUID] = Counter()
+        self._generation = -1
+        self.is_stopping = False
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._all)
+
+    @contextmanager
+    def admit(self, caller: Caller) -> Iterator[Subscriber]:
+        """Give a caller one of its key's places.
+
+        Raises:
+            Refused: all are taken (429), or the process stops (503).
+        """
+        if self.is_stopping:
+            raise refused("unavailable", "this process is stopping; connect again", headers={"retry-after": "1"})
+        if self._per_key[caller.key_id] >= SUBSCRIBERS_PER_KEY:
+            detail = f"this key has {SUBSCRIBERS_PER_KEY} open streams; close one first"
+            raise refused("too-many-requests", detail, headers={"retry-after": "5"})
+        subscriber = Subscriber(caller)
+        self._all.add(subscriber)
+        self._per_key[caller.key_id] += 1
+        try:
+            yield subscriber
+        finally:
+            self._all.discard(subscriber)
+            self._per_key[caller.key_id] -= 1
+            if not self._per_key[caller.key_id]:
+                del self._per_key[caller.key_id]
+
+    def stop(self) -> None:
+        """End all streams, since the process stops: clients connect again, elsewhere or later."""
+        self.is_stopping = True
+        for subscriber in tuple(self._all):
+            subscriber.end(STOPPING, "this process is stopping; connect again")
+
+    async def keep_looking(self) -> NoReturn:
+        """Look after all subscribers, twice a second; never ends by itself."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = clock.monotonic()
+            for subscriber in self._all:
+                subscriber.look(now)
+            self._end_revoked()
+
+    def _end_revoked(self) -> None:
+        at = clock.now()
+        for subscriber in self._all:
+            expires_at = subscriber.caller.expires_at
+            if expires_at is not None and expires_at <= at:
+                subscriber.end(REVOKED, "the key has expired")
+        if self._keys.generation == self._generation:
+            return
+        self._generation = self._keys.generation
+        active = {key_id: self._keys.is_active(key_id) for key_id in self._per_key}
+        for subscriber in self._all:
+            if not active[subscriber.caller.key_id]:
+                subscriber.end(REVOKED, "the key is not valid any more")
+
+
+@asynccontextmanager
+async def open_subscribers(keys: KeyCache) -> AsyncIterator[Subscribers]:
+    """Look after subscribers while this is open; SIGTERM and SIGINT end their streams at once.
+
+    Uvicorn would wait for open streams until its patience ends, and only then let the application stop.
+    """
+    subscribers = Subscribers(keys)
+    async with owned_tasks() as tasks:
+        keeper = tasks.create_task(subscribers.keep_looking(), name="keeper of subscribers")
+        try:
+            with _on_stop(subscribers):
+                yield subscribers
+        finally:
+            subscribers.stop()
+            keeper.cancel()
+
+
+@contextmanager
+def _on_stop(subscribers: Subscribers) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    before: dict[signal.Signals, object] = {}
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(subscribers.stop)
+        earlier = before.get(signal.Signals(number))
+        if callable(earlier):
+            earlier(number, frame)
+
+    with suppress(ValueError):  # not the main thread: whoever runs the server there stops it in its own way
+        for number in (signal.SIGTERM, signal.SIGINT):
+            earlier = signal.getsignal(number)
+            # Only a server's own handler is followed; without one, a signal has its usual effect.
+            if callable(earlier) and earlier is not signal.default_int_handler:
+                before[number] = earlier
+                signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            if signal.getsignal(number) is hear:
+                signal.signal(number, earlier)  # type: ignore[arg-type]

@@ -1,0 +1,30 @@
+"""The commands, and what every one of them does with a fault: one sentence on stderr, exit code 2."""
+
+import sys
+
+import typer
+
+from hub.cli import database, run, tenants
+from hub.faults import HubFault
+
+app = typer.Typer(
+    name="hub",
+    help="Run and look after a Pharmacy Connector Hub.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # importing the pretty help takes longer than all the rest
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+# Each group is a module of this package. It imports what is heavy inside its commands: `hub --help` is instant.
+run.register(app)
+database.register(app)
+tenants.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except HubFault as fault:
+        print(f"hub: {fault}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,132 @@
+"""The types of fields that clients fill in. Each parses once, names its fault, and is exact in the JSON Schema."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+MAX_QUANTITY = 2_147_483_647
+MAX_TEXT = 10_000
+_CENT = Decimal("0.01")
+_MONEY = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,2})?")
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+# Control, format and line-separator characters, spelled out so that the served pattern says exactly what is refused.
+_FORBIDDEN = (
+    "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e"
+    "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ud800-\\udfff\\ufeff\\ufff9-\\ufffb"
+)
+_REFERENCE = re.compile(f"^[^{_FORBIDDEN}]*[^{_FORBIDDEN}\\s][^{_FORBIDDEN}]*$")
+_REFERENCE_PATTERN = f"^[^{_FORBIDDEN}]*[^{_FORBIDDEN}\\s][^{_FORBIDDEN}]*$"
+
+
+class Body(BaseModel):
+    """What a client sends: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _parse_money(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("money_type", 'send money as a string, for example "9.99"')
+    if not _MONEY.fullmatch(value):
+        raise PydanticCustomError("money", "money has at most 10 digits, and at most 2 after the point")
+    # Adding 0 turns -0.00 into 0.00.
+    return Decimal(value).quantize(_CENT) + 0
+
+
+def _not_negative(value: Decimal) -> Decimal:
+    if value < 0:
+        raise PydanticCustomError("negative_money", "an amount is never negative")
+    return value
+
+
+def _parse_reference(value: str) -> str:
+    if value.isascii():
+        if value.isprintable() and not value.isspace():
+            return value
+    else:
+        value = unicodedata.normalize("NFC", value)
+        if _REFERENCE.match(value):
+            return value
+    raise PydanticCustomError("reference", "not blank, and without control, format or line-separator characters")
+
+
+def _bounded_time(value: datetime) -> datetime:
+    if value < _EARLIEST:
+        raise PydanticCustomError("time_range", "a time is in 1900 or later")
+    return value.astimezone(UTC)
+
+
+def _only_text(value: object) -> object:
+    # pydantic would take a number for seconds since 1970.
+    if isinstance(value, str | datetime):
+        return value
+    raise PydanticCustomError("time_type", "send a time as RFC 3339 text with its zone")
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_parse_money),
+    AfterValidator(_not_negative),
+    WithJsonSchema({"type": "string", "pattern": r"^(-0(\.0{1,2})?|[0-9]{1,10}(\.[0-9]{1,2})?)$", "examples": ["9.99"]}),
+]
+"""Money that is never negative: text in JSON, two decimals."""
+
+Quantity = Annotated[int, Field(strict=True, ge=0, le=MAX_QUANTITY)]
+"""A number of units on a shelf, as declared by a count."""
+
+Units = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
+"""A number of units that changes hands."""
+
+Delta = Annotated[int, Field(strict=True, ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
+
+Reference = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=128),
+    AfterValidator(_parse_reference),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128, "pattern": _REFERENCE_PATTERN}),
+]
+"""A sku or a reference: NFC, not blank, without control, format or line-separator characters."""
+
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TEXT)]
+Text = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
+
+Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_bounded_time)]
+"""An instant of the client's: RFC 3339 with its zone, 1900 or later."""
+
+FreeObject = dict[str, JsonValue]
+"""Data that the hub keeps and never reads."""
+
+
+def format_time(value: datetime) -> str:
+    """Write an aware UTC time as RFC 3339 with six digits of the second, so that text sorts as time does."""
+    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond:06d}Z" if value.year >= 1000 else value.isoformat()
+
+
+def format_money(value: Decimal) -> str:
+    """Write money with its two decimals and no exponent."""
+    return f"{value:.2f}"
+
+
+def merge_patch(target: object, patch: object) -> Any:  # noqa: ANN401 -- a JSON value
+    """Apply a JSON Merge Patch (RFC 7396).
+
+    >>> merge_patch({"a": 1, "b": 2}, {"b": None, "c": {"d": None, "e": 1}})
+    {'a': 1, 'c': {'e': 1}}
+    """
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged

@@ -1,0 +1,45 @@
+"""Ids that follow from other ids, so that a repeat through any gateway names the same things."""
+
+from hashlib import sha256
+from uuid import UUID
+
+HUB_ID = UUID(int=0)
+"""The scope of commands that belong to no pharmacy."""
+
+_VERSION_8 = 0x8 << 76
+_VERSION_MASK = ~(0xF << 76)
+_VARIANT = 0x2 << 62
+_VARIANT_MASK = ~(0x3 << 62)
+
+
+def derived_id(*parts: UUID | str | int) -> UUID:
+    """Derive a UUIDv8 from the SHA-256 of the parts (RFC 9562, section 5.8).
+
+    >>> derived_id("a", "b") == derived_id("a", "b") != derived_id("ab")
+    True
+    >>> derived_id("a").version
+    8
+    """
+    digest = sha256("\x1f".join(map(str, parts)).encode()).digest()
+    number = int.from_bytes(digest[:16], "big")
+    return UUID(int=(number & _VERSION_MASK & _VARIANT_MASK) | _VERSION_8 | _VARIANT)
+
+
+def operation_id_for(scope: UUID, idempotency_key: str) -> UUID:
+    """Derive the operation that an `Idempotency-Key` (or an AMQP `message_id`) of this scope stands for."""
+    return derived_id(scope, "operation", idempotency_key)
+
+
+def resource_id_for(operation_id: UUID) -> UUID:
+    """Derive the id of the resource that this operation creates."""
+    return derived_id(operation_id, "resource")
+
+
+def event_id_for(operation_id: UUID, index: int) -> UUID:
+    """Derive the id of the operation's event number `index`, counted from 0."""
+    return derived_id(operation_id, "event", index)
+
+
+def default_endpoint_id(pharmacy_id: UUID) -> UUID:
+    """Derive the id of the webhook endpoint that a pharmacy's `webhook_url` stands for."""
+    return derived_id(pharmacy_id, "default-endpoint")

@@ -1,0 +1,455 @@
+"""Stock: items, and the ledger of movements that explains every quantity."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.domain.command import Command, Rule
+from hub.domain.fields import (
+    MAX_QUANTITY,
+    Amount,
+    Body,
+    Delta,
+    FreeObject,
+    Name,
+    Quantity,
+    Reference,
+    Text,
+    Time,
+    format_money,
+    format_time,
+    merge_patch,
+)
+from hub.domain.identifiers import Identifier
+from hub.domain.ids import derived_id
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.problem import FieldError, not_found
+from hub.domain.state import Ref, State
+from hub.domain.versions import stale
+
+FUTURE_TOLERANCE = timedelta(hours=1)
+
+
+class Reason(StrEnum):
+    """Why a quantity changed."""
+
+    OPENING = "opening"
+    RECEIVED = "received"
+    SOLD = "sold"
+    DISPENSED = "dispensed"
+    RETURN_IN = "return_in"
+    RETURN_OUT = "return_out"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    COUNT = "count"
+    FOUND = "found"
+    MISSING = "missing"
+    STOLEN = "stolen"
+    DAMAGED = "damaged"
+    EXPIRED = "expired"
+    DESTROYED = "destroyed"
+    CORRECTION = "correction"
+
+
+FACTS_OF_THE_TILL = frozenset({Reason.SOLD, Reason.DISPENSED})
+"""The goods have left whatever the books say: these may take a quantity below zero."""
+
+Identifiers = Annotated[list[Identifier], Field(max_length=50)]
+
+
+class CreateItem(Body):
+    """A new item of the pharmacy's stock."""
+
+    sku: Reference
+    name: Name
+    quantity: Quantity = 0
+    price: Amount
+    extra_data: FreeObject = Field(default_factory=dict)
+    identifiers: Identifiers = Field(default_factory=list)
+    low_stock_threshold: Quantity | None = None
+
+
+class ReplaceItem(Body):
+    """All of an item. A quantity that is named needs `If-Match` or `expected_quantity`; left out, it stays."""
+
+    sku: Reference
+    name: Name
+    quantity: Quantity = 0
+    expected_quantity: Annotated[int, Field(strict=True, ge=-MAX_QUANTITY, le=MAX_QUANTITY)] | None = None
+    price: Amount
+    extra_data: FreeObject = Field(default_factory=dict)
+    identifiers: Identifiers = Field(default_factory=list)
+    low_stock_threshold: Quantity | None = None
+
+
+class UpdateItem(Body):
+    """Some of an item, as JSON Merge Patch (RFC 7396)."""
+
+    sku: Reference = ""
+    name: Name = ""
+    quantity: Quantity = 0
+    expected_quantity: Annotated[int, Field(strict=True, ge=-MAX_QUANTITY, le=MAX_QUANTITY)] | None = None
+    price: Amount = Decimal(0)
+    extra_data: FreeObject | None = None
+    identifiers: Identifiers | None = None
+    low_stock_threshold: Quantity | None = None
+
+
+class AdjustItem(Body):
+    """A movement: a `delta` with its reason, or `{"reason": "count", "quantity": n}` which sets without comparing."""
+
+    reason: Reason
+    delta: Delta | None = None
+    quantity: Quantity | None = None
+    note: Text = ""
+    reference_uri: Annotated[str, Field(strict=True, max_length=2048)] | None = None
+    occurred_at: Time | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.quantity is not None and (self.reason is not Reason.COUNT or self.delta is not None):
+            raise PydanticCustomError("adjustment", "`quantity` goes with the reason `count` and without `delta`")
+        if self.quantity is None and not self.delta:
+            raise PydanticCustomError("adjustment", "give a `delta` other than 0, or the reason `count` with a `quantity`")
+        return self
+
+
+class RemoveItem(Body):
+    """Take an item off the list."""
+
+
+class UpsertItem(Body):
+    """One row of a bulk upload: it creates the item, or changes only the fields it names. A quantity is a count."""
+
+    sku: Reference
+    name: Name = ""
+    quantity: Quantity = 0
+    price: Amount = Decimal(0)
+    extra_data: FreeObject = Field(default_factory=dict)
+    identifiers: Identifiers = Field(default_factory=list)
+    low_stock_threshold: Quantity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryItem:
+    """An item: what is on the shelf, and how much of it open orders hold."""
+
+    UNIQUE: ClassVar[tuple[str, ...]] = ("sku",)
+
+    id: UUID
+    pharmacy_id: UUID
+    sku: str
+    name: str
+    quantity: int
+    reserved: int
+    price: Decimal
+    extra_data: Mapping[str, Any]
+    identifiers: list[dict[str, str]]
+    low_stock_threshold: int | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    deleted_at: datetime | None = None
+
+    @property
+    def available(self) -> int:
+        """What an order may still reserve."""
+        return self.quantity - self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class StockMovement:
+    """A line of the ledger; never changed."""
+
+    UNIQUE: ClassVar[tuple[str, ...]] = ()
+
+    id: UUID
+    pharmacy_id: UUID
+    item_id: UUID
+    operation_id: UUID
+    delta: int
+    quantity_after: int
+    reason: str
+    note: str
+    reference_uri: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+def dump_item(item: InventoryItem) -> dict[str, Any]:
+    """Represent an item as clients see it."""
+    return {
+        "id": str(item.id), "pharmacy_id": str(item.pharmacy_id), "sku": item.sku, "name": item.name,
+        "quantity": item.quantity, "reserved": item.reserved, "available": item.available,
+        "price": format_money(item.price), "extra_data": item.extra_data, "identifiers": item.identifiers,
+        "low_stock_threshold": item.low_stock_threshold, "created_at": format_time(item.created_at),
+        "updated_at": format_time(item.updated_at), "version": item.version,
+    }
+
+
+def dump_movement(movement: StockMovement) -> dict[str, Any]:
+    """Represent a movement as clients see it."""
+    return {
+        "id": str(movement.id), "delta": movement.delta, "quantity_after": movement.quantity_after,
+        "reason": movement.reason, "note": movement.note, "reference_uri": movement.reference_uri,
+        "occurred_at": format_time(movement.occurred_at), "recorded_at": format_time(movement.recorded_at),
+        "operation_id": str(movement.operation_id),
+    }
+
+
+def subject_of(item: InventoryItem) -> str:
+    """Name the item as the subject of an event."""
+    return f"inventory/{item.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a movement is part of: the operation, when it happened, and what the client says of it."""
+
+    operation_id: UUID
+    occurred_at: datetime
+    note: str = ""
+    reference_uri: str | None = None
+
+
+def move(
+    item: InventoryItem, delta: int, reason: Reason, act: Act, now: datetime, *, reserved: int = 0
+) -> tuple[InventoryItem, StockMovement]:
+    """Change a quantity and write the line of the ledger that explains it.
+
+    Several lines of one sale or order on one sku are summed first: one movement says what one act did to one item.
+
+    Args:
+        reserved: change of the reservation that goes with it.
+    """
+    after = replace(
+        item, quantity=item.quantity + delta, reserved=item.reserved + reserved, updated_at=now, version=item.version + 1
+    )
+    movement = StockMovement(
+        id=derived_id(act.operation_id, "movement", item.id, item.version), pharmacy_id=item.pharmacy_id, item_id=item.id,
+        operation_id=act.operation_id, delta=delta, quantity_after=after.quantity, reason=reason.value, note=act.note,
+        reference_uri=act.reference_uri, occurred_at=act.occurred_at, recorded_at=now,
+    )
+    return after, movement
+
+
+def threshold_events(before: InventoryItem, after: InventoryItem) -> tuple[Event, ...]:
+    """Say once that a quantity went below zero, or that what is available fell to the item's threshold."""
+    events = []
+    if before.quantity >= 0 > after.quantity:
+        events.append("inventory.stock_negative")
+    threshold = after.low_stock_threshold
+    if threshold is not None and before.available > threshold >= after.available:
+        events.append("inventory.stock_low")
+    if not events:
+        return ()
+    data = {"inventory": dump_item(after), "changed": changed(dump_item(before), dump_item(after))}
+    return tuple(Event(name, subject_of(after), data) for name in events)
+
+
+def too_late(pointer: str, occurred_at: datetime | None, command: Command) -> Rejected | None:
+    """Refuse a time more than an hour ahead of the hub's; the past is allowed."""
+    if occurred_at is None or occurred_at <= command.accepted_at + FUTURE_TOLERANCE:
+        return None
+    detail = "the time is more than an hour ahead; check the sender's clock"
+    return refuse("validation", detail, FieldError(pointer, "future", detail))
+
+
+def out_of_range(quantity: int, pointer: str) -> Rejected | None:
+    """Refuse a quantity that the hub cannot hold."""
+    if -MAX_QUANTITY <= quantity <= MAX_QUANTITY:
+        return None
+    detail = f"the quantity would be {quantity}; it must stay within ±{MAX_QUANTITY}"
+    return refuse("validation", detail, FieldError(pointer, "quantity_range", detail))
+
+
+def _duplicate(sku: str) -> Rejected:
+    detail = f"this pharmacy has another item with the sku {sku!r}"
+    return refuse("duplicate", detail, FieldError("#/sku", "duplicate", detail))
+
+
+def _touch_sku(command: Command) -> Iterable[Ref]:
+    body = command.body
+    if isinstance(body, CreateItem | UpsertItem):
+        yield Ref(InventoryItem, "sku", body.sku)
+
+
+def _touch_item(command: Command) -> Iterable[Ref]:
+    yield Ref(InventoryItem, "id", command.resource_id)
+    body = command.body
+    if isinstance(body, ReplaceItem | UpdateItem) and body.sku:
+        yield Ref(InventoryItem, "sku", body.sku)
+
+
+def _create(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, CreateItem)
+    if state.find_by(InventoryItem, "sku", body.sku) is not None:
+        return _duplicate(body.sku)
+    changes, events, item = _open_item(state, command, command.resource_id, body)
+    return Accepted(changes, events, dump_item(item))
+
+
+def _open_item(
+    state: State, command: Command, item_id: UUID, body: CreateItem | UpsertItem
+) -> tuple[tuple[InventoryItem | StockMovement, ...], tuple[Event, ...], InventoryItem]:
+    item = InventoryItem(
+        id=item_id, pharmacy_id=state.pharmacy_id, sku=body.sku, name=body.name, quantity=body.quantity, reserved=0,
+        price=body.price, extra_data=body.extra_data, identifiers=[code.model_dump() for code in body.identifiers],
+        low_stock_threshold=body.low_stock_threshold, created_at=state.now, updated_at=state.now, version=1,
+    )
+    event = Event("inventory.created", subject_of(item), {"inventory": dump_item(item), "changed": {}})
+    if not item.quantity:
+        return (item,), (event,), item
+    opening = StockMovement(
+        id=derived_id(command.operation_id, "movement", item.id, 0), pharmacy_id=state.pharmacy_id, item_id=item.id,
+        operation_id=command.operation_id, delta=item.quantity, quantity_after=item.quantity, reason=Reason.OPENING.value,
+        note="", reference_uri=None, occurred_at=command.accepted_at, recorded_at=state.now,
+    )
+    return (item, opening), (event,), item
+
+
+def needs_condition(body: Body, if_match: object) -> bool:
+    """Tell whether a PUT or PATCH names a quantity but nothing to compare with (428): it could lose an update."""
+    return (
+        isinstance(body, ReplaceItem | UpdateItem)
+        and "quantity" in body.model_fields_set
+        and body.expected_quantity is None
+        and if_match is None
+    )
+
+
+def _revise(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, ReplaceItem | UpdateItem)
+    item = state.find(InventoryItem, command.resource_id)
+    if item is None:
+        return Rejected(not_found("inventory item"))
+    if (refusal := stale(command, item.version)) is not None:
+        return refusal
+    if needs_condition(body, command.if_match):
+        return refuse("precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta")
+    if body.expected_quantity is not None and body.expected_quantity != item.quantity:
+        return refuse(
+            "stale-quantity", f"the quantity is {item.quantity}, not {body.expected_quantity}; read it and try again",
+            expected_quantity=body.expected_quantity, quantity=item.quantity,
+        )
+    after = _with_fields(item, body)
+    if after.sku != item.sku and state.find_by(InventoryItem, "sku", after.sku) is not None:
+        return _duplicate(after.sku)
+    counted = body.quantity if "quantity" in body.model_fields_set else item.quantity
+    return _revised(state, command, item, after, counted)
+
+
+def _with_fields(item: InventoryItem, body: ReplaceItem | UpdateItem | UpsertItem) -> InventoryItem:
+    named = body.model_fields_set if isinstance(body, UpdateItem | UpsertItem) else set(type(body).model_fields)
+    values: dict[str, Any] = {
+        name: getattr(body, name) for name in ("sku", "name", "price", "low_stock_threshold") if name in named
+    }
+    if "extra_data" in named:
+        values["extra_data"] = merge_patch(item.extra_data, body.extra_data or {}) if isinstance(body, UpdateItem) else body.extra_data
+        if isinstance(body, UpdateItem) and body.extra_data is None:
+            values["extra_data"] = {}
+    if "identifiers" in named:
+        values["identifiers"] = [code.model_dump() for code in body.identifiers or ()]
+    return replace(item, **values)
+
+
+def _revised(state: State, command: Command, item: InventoryItem, after: InventoryItem, counted: int) -> Outcome:
+    """Settle a change of fields, of the quantity, or of both as one event."""
+    delta = counted - item.quantity
+    if delta:
+        act = Act(command.operation_id, command.accepted_at)
+        after, movement = move(after, delta, Reason.COUNT, act, state.now)
+        data = {
+            "inventory": dump_item(after), "movement": dump_movement(movement),
+            "changed": changed(dump_item(item), dump_item(after)),
+        }
+        event = Event("inventory.adjusted", subject_of(after), data)
+        return Accepted((after, movement), (event, *threshold_events(item, after)), dump_item(after))
+    if after == item:
+        return Accepted((), (), dump_item(item))
+    after = replace(after, updated_at=state.now, version=item.version + 1)
+    event = Event(
+        "inventory.updated", subject_of(after),
+        {"inventory": dump_item(after), "changed": changed(dump_item(item), dump_item(after))},
+    )
+    return Accepted((after,), (event,), dump_item(after))
+
+
+def _adjust(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, AdjustItem)
+    item = state.find(InventoryItem, command.resource_id)
+    if item is None:
+        return Rejected(not_found("inventory item"))
+    if (refusal := stale(command, item.version) or too_late("#/occurred_at", body.occurred_at, command)) is not None:
+        return refusal
+    delta = (body.delta or 0) if body.quantity is None else body.quantity - item.quantity
+    if not delta:
+        return Accepted((), (), dump_item(item))
+    quantity = item.quantity + delta
+    if (refusal := out_of_range(quantity, "#/delta")) is not None:
+        return refusal
+    if delta < 0 and quantity < 0 and body.reason not in FACTS_OF_THE_TILL:
+        return refuse(
+            "insufficient-stock", f"{item.quantity} are on the shelf, {-delta} cannot leave it; count it first",
+            lines=[{"sku": item.sku, "requested": -delta, "available": item.quantity}],
+        )
+    act = Act(command.operation_id, body.occurred_at or command.accepted_at, body.note, body.reference_uri)
+    after, movement = move(item, delta, body.reason, act, state.now)
+    data = {
+        "inventory": dump_item(after), "movement": dump_movement(movement),
+        "changed": changed(dump_item(item), dump_item(after)),
+    }
+    event = Event("inventory.adjusted", subject_of(after), data)
+    return Accepted((after, movement), (event, *threshold_events(item, after)), dump_item(after))
+
+
+def _remove(state: State, command: Command) -> Outcome:
+    item = state.find(InventoryItem, command.resource_id)
+    if item is None:
+        return Rejected(not_found("inventory item"))
+    if (refusal := stale(command, item.version)) is not None:
+        return refusal
+    if item.reserved:
+        return refuse("reserved", f"open orders hold {item.reserved} of it; complete or cancel them first", reserved=item.reserved)
+    after = item
+    changes: tuple[InventoryItem | StockMovement, ...] = ()
+    if item.quantity:
+        act = Act(command.operation_id, command.accepted_at, note="written off with the item")
+        after, movement = move(item, -item.quantity, Reason.CORRECTION, act, state.now)
+        changes = (movement,)
+    after = replace(after, deleted_at=state.now, updated_at=state.now, version=item.version + 1)
+    data = {"inventory": dump_item(after), "changed": changed(dump_item(item), dump_item(after))}
+    return Accepted((after, *changes), (Event("inventory.deleted", subject_of(after), data),), None)
+
+
+def upsert(state: State, command: Command, row_id: UUID, body: UpsertItem) -> Outcome:
+    """Decide one row of a bulk upload; `row_id` becomes the item's id when the sku is new."""
+    item = state.find_by(InventoryItem, "sku", body.sku)
+    if item is not None:
+        counted = body.quantity if "quantity" in body.model_fields_set else item.quantity
+        return _revised(state, command, item, _with_fields(item, body), counted)
+    missing = [name for name in ("name", "price") if name not in body.model_fields_set]
+    if missing:
+        errors = [FieldError(f"#/{name}", "missing", f"a new item needs a {name}") for name in missing]
+        return refuse("validation", f"{body.sku!r} is a new item and lacks {' and '.join(missing)}", *errors)
+    changes, events, created = _open_item(state, command, row_id, body)
+    return Accepted(changes, events, dump_item(created))
+
+
+RULES = (
+    Rule("inventory.create", CreateItem, _create, "inventory", _touch_sku),
+    Rule("inventory.replace", ReplaceItem, _revise, "inventory", _touch_item),
+    Rule("inventory.update", UpdateItem, _revise, "inventory", _touch_item),
+    Rule("inventory.adjust", AdjustItem, _adjust, "inventory", _touch_item),
+    Rule("inventory.delete", RemoveItem, _remove, "inventory", _touch_item),
+)

@@ -1,0 +1,345 @@
+"""Orders: a state table, and reservations that follow it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from hub.domain import reservations
+from hub.domain.command import Command, Rule
+from hub.domain.fields import Amount, Body, FreeObject, Name, Reference, Text, Units, format_money, format_time, merge_patch
+from hub.domain.inventory import Act, InventoryItem
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.problem import FieldError, not_found
+from hub.domain.reservations import OrderLine
+from hub.domain.state import Ref, State
+from hub.domain.versions import stale
+
+EXTERNAL = "external"
+"""The source of orders whose truth lies elsewhere: they may be in any state and jump."""
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    PREPARING = "preparing"
+    READY = "ready"
+    ON_HOLD = "on_hold"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+_S = OrderStatus
+NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = MappingProxyType({
+    _S.PENDING: frozenset({_S.CONFIRMED, _S.ON_HOLD, _S.REJECTED, _S.CANCELLED}),
+    _S.CONFIRMED: frozenset({_S.PREPARING, _S.ON_HOLD, _S.CANCELLED, _S.REJECTED}),
+    _S.PREPARING: frozenset({_S.READY, _S.ON_HOLD, _S.CANCELLED}),
+    _S.READY: frozenset({_S.COMPLETED, _S.PREPARING, _S.CANCELLED, _S.EXPIRED}),
+    # ... and the state it left.
+    _S.ON_HOLD: frozenset({_S.CANCELLED, _S.REJECTED}),
+    _S.COMPLETED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.EXPIRED: frozenset(),
+})
+RESERVING = frozenset({_S.CONFIRMED, _S.PREPARING, _S.READY})
+ENDED = frozenset({_S.COMPLETED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED})
+
+
+class OrderItem(Body):
+    """A line of an order. Its sku may be unknown until the order is confirmed."""
+
+    sku: Reference
+    name: Text = ""
+    quantity: Units
+    unit_price: Amount
+
+
+Items = Annotated[list[OrderItem], Field(min_length=1, max_length=500)]
+
+
+def _total(items: Iterable[OrderItem]) -> Decimal:
+    return sum((item.quantity * item.unit_price for item in items), Decimal(0))
+
+
+MAX_TOTAL = Decimal("9999999999.99")
+
+
+def _check_total(items: list[OrderItem], total_amount: Decimal | None, source: str) -> None:
+    total = _total(items)
+    if total > MAX_TOTAL:
+        raise PydanticCustomError("total_amount", "the items come to more than 9999999999.99")
+    if total_amount is not None and source != EXTERNAL and total_amount != total:
+        raise PydanticCustomError(
+            "total_amount", "`total_amount` is not the sum of the items, which is {total}", {"total": format_money(total)}
+        )
+
+
+class PlaceOrder(Body):
+    """A new order. One of the source `external` mirrors another system: any status, any total."""
+
+    order_reference: Reference
+    items: Items
+    total_amount: Amount | None = None
+    status: OrderStatus = OrderStatus.PENDING
+    source: Reference = "hub"
+    extra_data: FreeObject = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_total(self.items, self.total_amount, self.source)
+        if self.status is not OrderStatus.PENDING and self.source != EXTERNAL:
+            raise PydanticCustomError("order_status", "an order begins as `pending`, unless its source is `external`")
+        return self
+
+
+class ReplaceOrder(Body):
+    """All of an order; a `status` that is named moves it."""
+
+    order_reference: Reference
+    items: Items
+    total_amount: Amount | None = None
+    status: OrderStatus | None = None
+    reason: Text = ""
+    source: Reference | None = None
+    extra_data: FreeObject = Field(default_factory=dict)
+
+
+class UpdateOrder(Body):
+    """Some of an order, as JSON Merge Patch (RFC 7396); a `status` moves it."""
+
+    order_reference: Reference = ""
+    items: Items | None = None
+    total_amount: Amount | None = None
+    status: OrderStatus | None = None
+    reason: Text = ""
+    source: Reference | None = None
+    extra_data: FreeObject | None = None
+
+
+class MoveOrder(Body):
+    """Move an order along the state table."""
+
+    status: OrderStatus
+    reason: Text = ""
+
+
+class CancelOrder(Body):
+    """Cancel an order where the state table allows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order; `held_from` is the state to which `on_hold` returns."""
+
+    UNIQUE: ClassVar[tuple[str, ...]] = ("order_reference",)
+
+    id: UUID
+    pharmacy_id: UUID
+    order_reference: str
+    items: list[dict[str, Any]]
+    total_amount: Decimal
+    status: str
+    held_from: str | None
+    reason: str
+    source: str
+    extra_data: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+def dump_order(order: Order) -> dict[str, Any]:
+    """Represent an order as clients see it."""
+    return {
+        "id": str(order.id), "pharmacy_id": str(order.pharmacy_id), "order_reference": order.order_reference,
+        "items": order.items, "total_amount": format_money(order.total_amount), "status": order.status,
+        "held_from": order.held_from, "reason": order.reason, "source": order.source, "extra_data": order.extra_data,
+        "created_at": format_time(order.created_at), "updated_at": format_time(order.updated_at), "version": order.version,
+    }
+
+
+def _subject(order: Order) -> str:
+    return f"orders/{order.id}"
+
+
+def _lines(items: Iterable[OrderItem]) -> list[dict[str, Any]]:
+    return [OrderLine(item.sku, item.name, item.quantity, format_money(item.unit_price)).dump() for item in items]
+
+
+def _touch_order(command: Command) -> Iterable[Ref]:
+    body = command.body
+    if isinstance(body, PlaceOrder):
+        yield Ref(Order, "order_reference", body.order_reference)
+        if body.status is not OrderStatus.PENDING:
+            yield from (Ref(InventoryItem, "sku", item.sku) for item in body.items)
+    else:
+        yield Ref(Order, "id", command.resource_id)
+        if isinstance(body, ReplaceOrder | UpdateOrder) and body.order_reference:
+            yield Ref(Order, "order_reference", body.order_reference)
+
+
+def allowed_from(order: Order) -> list[str]:
+    """Name the states to which an order may move, in the order of the table."""
+    moves = NEXT[OrderStatus(order.status)]
+    return [status.value for status in OrderStatus if status in moves or status.value == order.held_from]
+
+
+def _place(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, PlaceOrder)
+    if state.find_by(Order, "order_reference", body.order_reference) is not None:
+        return _duplicate(body.order_reference)
+    order = Order(
+        id=command.resource_id, pharmacy_id=state.pharmacy_id, order_reference=body.order_reference, items=_lines(body.items),
+        total_amount=_total(body.items) if body.total_amount is None else body.total_amount,
+        status=OrderStatus.PENDING.value, held_from=None, reason="", source=body.source, extra_data=body.extra_data,
+        created_at=state.now, updated_at=state.now, version=1,
+    )
+    moved = _settle_stock(state, command, order, body.status)
+    if isinstance(moved, Rejected):
+        return moved
+    order = replace(order, items=[line.dump() for line in moved.lines], status=body.status.value)
+    event = Event("order.placed", _subject(order), {"order": dump_order(order), "changed": {}})
+    return Accepted((order, *moved.changes), (event, *moved.events), dump_order(order))
+
+
+def _duplicate(reference: str) -> Rejected:
+    detail = f"this pharmacy has another order with the reference {reference!r}"
+    return refuse("duplicate", detail, FieldError("#/order_reference", "duplicate", detail))
+
+
+def _settle_stock(state: State, command: Command, order: Order, target: OrderStatus) -> reservations.Moved | Rejected:
+    """Reserve, consume or release what this move asks for."""
+    lines = [OrderLine.of(line) for line in order.items]
+    act = Act(command.operation_id, command.accepted_at, note=order.order_reference, reference_uri=f"/api/orders/{order.id}/")
+    strict = order.source != EXTERNAL
+    if target is OrderStatus.COMPLETED:
+        return reservations.consume(state, lines, act, strict=strict)
+    if target in ENDED or (target is OrderStatus.PENDING and not strict):
+        return reservations.release(state, lines)
+    if target in RESERVING and order.status not in RESERVING and order.held_from not in RESERVING:
+        return reservations.reserve(state, lines, strict=strict)
+    return reservations.Moved(lines)
+
+
+def _revise(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, ReplaceOrder | UpdateOrder)
+    order = state.find(Order, command.resource_id)
+    if order is None:
+        return Rejected(not_found("order"))
+    if (refusal := stale(command, order.version)) is not None:
+        return refusal
+    amended = _amend(state, order, body)
+    if isinstance(amended, Rejected):
+        return amended
+    return _move(state, command, order, amended, body.status, body.reason)
+
+
+def _amend(state: State, order: Order, body: ReplaceOrder | UpdateOrder) -> Order | Rejected:
+    """Apply everything but the status."""
+    after = order
+    if body.order_reference and body.order_reference != order.order_reference:
+        if state.find_by(Order, "order_reference", body.order_reference) is not None:
+            return _duplicate(body.order_reference)
+        after = replace(after, order_reference=body.order_reference)
+    if body.source is not None:
+        if (body.source == EXTERNAL) != (order.source == EXTERNAL):
+            return refuse("immutable", "whether an order is external was settled when it was placed",
+                          FieldError("#/source", "immutable", "it stays as it was placed"))
+        after = replace(after, source=body.source)
+    after = _amend_items(after, body)
+    if after.items != order.items and order.status != OrderStatus.PENDING:
+        return refuse("immutable", f"items change only while an order is pending; this one is {order.status}",
+                      FieldError("#/items", "immutable", "items change only in `pending`"))
+    total = sum((line["quantity"] * Decimal(line["unit_price"]) for line in after.items), Decimal(0))
+    if total > MAX_TOTAL or (after.source != EXTERNAL and after.total_amount != total):
+        detail = f"`total_amount` is not the sum of the items, which is {format_money(total)}"
+        return refuse("validation", detail, FieldError("#/total_amount", "total_amount", detail))
+    if isinstance(body, ReplaceOrder):
+        return replace(after, extra_data=body.extra_data)
+    if "extra_data" in body.model_fields_set:
+        return replace(after, extra_data={} if body.extra_data is None else merge_patch(order.extra_data, body.extra_data))
+    return after
+
+
+def _amend_items(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
+    if body.items is not None:
+        stored = [OrderLine.of(line) for line in order.items]
+        wanted = [OrderLine(item.sku, item.name, item.quantity, format_money(item.unit_price)) for item in body.items]
+        if [line.ordered for line in stored] != [line.ordered for line in wanted]:
+            order = replace(order, items=[line.dump() for line in wanted])
+            if body.total_amount is None:
+                order = replace(order, total_amount=_total(body.items))
+    if body.total_amount is not None:
+        order = replace(order, total_amount=body.total_amount)
+    return order
+
+
+def _move_only(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, MoveOrder)
+    order = state.find(Order, command.resource_id)
+    if order is None:
+        return Rejected(not_found("order"))
+    if (refusal := stale(command, order.version)) is not None:
+        return refusal
+    return _move(state, command, order, order, body.status, body.reason)
+
+
+def _move(
+    state: State, command: Command, before: Order, order: Order, target: OrderStatus | None, reason: str
+) -> Outcome:
+    """Move an amended order to a status, or leave it where it is; one event says all that changed."""
+    if target is None or target == order.status:
+        if order == before:
+            return Accepted((), (), dump_order(order))
+        return _accepted("order.updated", before, order, reservations.Moved([OrderLine.of(line) for line in order.items]), state)
+    allowed = allowed_from(order)
+    if order.source != EXTERNAL and target.value not in allowed:
+        detail = f"an order does not move from {order.status} to {target.value}"
+        return refuse("invalid-transition", detail, FieldError("#/status", "invalid_transition", detail),
+                      **{"from": order.status, "to": target.value, "allowed": allowed})
+    moved = _settle_stock(state, command, order, target)
+    if isinstance(moved, Rejected):
+        return moved
+    held_from = order.status if target is OrderStatus.ON_HOLD else None
+    after = replace(order, status=target.value, held_from=held_from, reason=reason)
+    return _accepted("order.status_changed", before, after, moved, state)
+
+
+def _accepted(name: str, before: Order, after: Order, moved: reservations.Moved, state: State) -> Accepted:
+    after = replace(after, items=[line.dump() for line in moved.lines], updated_at=state.now, version=before.version + 1)
+    data = {"order": dump_order(after), "changed": changed(dump_order(before), dump_order(after))}
+    return Accepted((after, *moved.changes), (Event(name, _subject(after), data), *moved.events), dump_order(after))
+
+
+def _cancel(state: State, command: Command) -> Outcome:
+    order = state.find(Order, command.resource_id)
+    if order is None:
+        return Rejected(not_found("order"))
+    if (refusal := stale(command, order.version)) is not None:
+        return refusal
+    outcome = _move(state, command, order, order, OrderStatus.CANCELLED, "")
+    return replace(outcome, resource=None) if isinstance(outcome, Accepted) else outcome
+
+
+RULES = (
+    Rule("order.place", PlaceOrder, _place, "orders", _touch_order),
+    Rule("order.replace", ReplaceOrder, _revise, "orders", _touch_order),
+    Rule("order.update", UpdateOrder, _revise, "orders", _touch_order),
+    Rule("order.transition", MoveOrder, _move_only, "orders", _touch_order),
+    Rule("order.cancel", CancelOrder, _cancel, "orders", _touch_order),
+)

@@ -1,0 +1,54 @@
+"""What a decision can be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.domain.problem import FieldError, Problem
+from hub.domain.state import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact, before it has its number: type `<resource>.<past>`, subject `<route>/<id>`, and the data."""
+
+    type: str
+    subject: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The rules say yes.
+
+    Args:
+        changes: the rows as they are from now on, in order.
+        events: what happened; empty when nothing changed.
+        resource: the representation of the resource that the client asked about; None when it is gone.
+    """
+
+    changes: tuple[Row, ...]
+    events: tuple[Event, ...]
+    resource: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The rules say no."""
+
+    problem: Problem
+
+
+Outcome = Accepted | Rejected
+
+
+def refuse(slug: str, detail: str, *errors: FieldError, **extra: object) -> Rejected:
+    """Reject with a problem of the catalogue."""
+    return Rejected(Problem(slug, detail, errors, extra))
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the old values of what changed, without the bookkeeping every change brings."""
+    return {
+        name: value for name, value in before.items() if after.get(name) != value and name not in {"updated_at", "version"}
+    }

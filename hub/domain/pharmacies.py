@@ -1,0 +1,286 @@
+"""Pharmacies, the tenants of the hub, and their API keys."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from hub.domain.command import Command, Rule
+from hub.domain.fields import Body, FreeObject, Name, Time, format_time, merge_patch
+from hub.domain.ids import default_endpoint_id, derived_id
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.problem import FieldError, not_found
+from hub.domain.state import Ref, State
+from hub.domain.versions import stale
+from hub.domain.webhooks import WebhookEndpoint, set_default_endpoint
+
+Scope = Literal["read", "write", "webhooks"]
+ALL_SCOPES: tuple[Scope, ...] = ("read", "write", "webhooks")
+WebhookUrl = Annotated[str, Field(strict=True, min_length=1, max_length=2048)]
+"""Checked further at the door by `hub.security.destinations`, which knows the networks of this installation."""
+
+
+class CreatePharmacy(Body):
+    """A new pharmacy. It is given a key; with a `webhook_url` also an endpoint and its secret."""
+
+    name: Name
+    is_active: bool = Field(default=True, strict=True)
+    webhook_url: WebhookUrl | None = None
+    settings: FreeObject = Field(default_factory=dict)
+
+
+class ReplacePharmacy(Body):
+    """All of a pharmacy. Naming a `webhook_url` gives its endpoint a new secret; leaving it out ends the endpoint."""
+
+    name: Name
+    is_active: bool = Field(default=True, strict=True)
+    webhook_url: WebhookUrl | None = None
+    settings: FreeObject = Field(default_factory=dict)
+
+
+class UpdatePharmacy(Body):
+    """Some of a pharmacy, as JSON Merge Patch (RFC 7396)."""
+
+    name: Name = ""
+    is_active: bool = Field(default=True, strict=True)
+    webhook_url: WebhookUrl | None = None
+    settings: FreeObject | None = None
+
+
+class DeactivatePharmacy(Body):
+    """Stop a pharmacy's keys; its record stays."""
+
+
+class CreateKey(Body):
+    """Another key of a pharmacy."""
+
+    name: Name
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)] = Field(default_factory=lambda: list(ALL_SCOPES))
+    expires_at: Time | None = None
+
+
+class RevokeKey(Body):
+    """End a key for good."""
+
+
+class CreateOperatorKey(Body):
+    """A key for an operator: it may do everything."""
+
+    name: Name = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Pharmacy:
+    """A chain's branch, with its own keys, order and sequence."""
+
+    UNIQUE: ClassVar[tuple[str, ...]] = ()
+
+    id: UUID
+    name: str
+    is_active: bool
+    webhook_url: str | None
+    settings: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A pharmacy's key, as its SHA-256 in hex; `hint` is the key's last four characters."""
+
+    UNIQUE: ClassVar[tuple[str, ...]] = ()
+
+    id: UUID
+    pharmacy_id: UUID
+    name: str
+    digest: str
+    hint: str
+    scopes: list[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorKey:
+    """An operator's key, as its SHA-256 in hex."""
+
+    UNIQUE: ClassVar[tuple[str, ...]] = ()
+
+    id: UUID
+    name: str
+    digest: str
+    hint: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+def dump_pharmacy(pharmacy: Pharmacy) -> dict[str, Any]:
+    """Represent a pharmacy as clients see it."""
+    return {
+        "id": str(pharmacy.id), "name": pharmacy.name, "is_active": pharmacy.is_active, "webhook_url": pharmacy.webhook_url,
+        "settings": pharmacy.settings, "created_at": format_time(pharmacy.created_at),
+        "updated_at": format_time(pharmacy.updated_at), "version": pharmacy.version,
+    }
+
+
+def dump_key(key: ApiKey) -> dict[str, Any]:
+    """Represent a key as clients see it, without the key."""
+    return {
+        "id": str(key.id), "pharmacy_id": str(key.pharmacy_id), "name": key.name, "scopes": key.scopes, "hint": key.hint,
+        "expires_at": None if key.expires_at is None else format_time(key.expires_at),
+        "revoked_at": None if key.revoked_at is None else format_time(key.revoked_at),
+        "created_at": format_time(key.created_at), "updated_at": format_time(key.updated_at), "version": key.version,
+    }
+
+
+def dump_operator_key(key: OperatorKey) -> dict[str, Any]:
+    """Represent an operator's key, without the key."""
+    return {
+        "id": str(key.id), "name": key.name, "hint": key.hint, "created_at": format_time(key.created_at),
+        "updated_at": format_time(key.updated_at), "version": key.version,
+    }
+
+
+def _touch_pharmacy(command: Command) -> Iterable[Ref]:
+    yield Ref(Pharmacy, "id", command.pharmacy_id)
+    yield Ref(WebhookEndpoint, "id", default_endpoint_id(command.pharmacy_id))
+
+
+def _subject(pharmacy: Pharmacy) -> str:
+    return f"pharmacies/{pharmacy.id}"
+
+
+def _create(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, CreatePharmacy)
+    if state.find(Pharmacy, state.pharmacy_id) is not None:
+        return refuse("duplicate", "this pharmacy exists already")
+    pharmacy = Pharmacy(
+        state.pharmacy_id, body.name, body.is_active, body.webhook_url, body.settings, state.now, state.now, version=1
+    )
+    key = _mint(state, command, ApiKeyPlan("first key", list(ALL_SCOPES), None), derived_id(command.operation_id, "key"))
+    endpoint = set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
+    event = Event("pharmacy.created", _subject(pharmacy), {"pharmacy": dump_pharmacy(pharmacy), "changed": {}})
+    return Accepted((pharmacy, key, *endpoint), (event,), dump_pharmacy(pharmacy))
+
+
+def _revise(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, ReplacePharmacy | UpdatePharmacy)
+    pharmacy = state.find(Pharmacy, state.pharmacy_id)
+    if pharmacy is None:
+        return Rejected(not_found("pharmacy"))
+    if (refusal := stale(command, pharmacy.version)) is not None:
+        return refusal
+    whole = isinstance(body, ReplacePharmacy)
+    named = set(type(body).model_fields) if whole else body.model_fields_set
+    values: dict[str, Any] = {name: getattr(body, name) for name in ("name", "is_active", "webhook_url") if name in named}
+    if "settings" in named:
+        values["settings"] = body.settings if whole or body.settings is None else merge_patch(pharmacy.settings, body.settings)
+        values["settings"] = values["settings"] or {}
+    after = replace(pharmacy, **values)
+    endpoint = (
+        set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
+        if "webhook_url" in named
+        else ()
+    )
+    if after == pharmacy and not endpoint:
+        return Accepted((), (), dump_pharmacy(pharmacy))
+    return _changed(state, pharmacy, after, endpoint)
+
+
+def _changed(state: State, before: Pharmacy, after: Pharmacy, endpoint: tuple[WebhookEndpoint, ...]) -> Accepted:
+    after = replace(after, updated_at=state.now, version=before.version + 1)
+    name = "pharmacy.deactivated" if before.is_active and not after.is_active else "pharmacy.updated"
+    data = {"pharmacy": dump_pharmacy(after), "changed": changed(dump_pharmacy(before), dump_pharmacy(after))}
+    return Accepted((after, *endpoint), (Event(name, _subject(after), data),), dump_pharmacy(after))
+
+
+def _deactivate(state: State, command: Command) -> Outcome:
+    pharmacy = state.find(Pharmacy, state.pharmacy_id)
+    if pharmacy is None:
+        return Rejected(not_found("pharmacy"))
+    if (refusal := stale(command, pharmacy.version)) is not None:
+        return refusal
+    if not pharmacy.is_active:
+        return Accepted((), (), None)
+    outcome = _changed(state, pharmacy, replace(pharmacy, is_active=False), ())
+    return replace(outcome, resource=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyPlan:
+    """What a new key may do, and until when."""
+
+    name: str
+    scopes: list[str]
+    expires_at: datetime | None
+
+
+def _mint(state: State, command: Command, plan: ApiKeyPlan, key_id: UUID) -> ApiKey:
+    return ApiKey(
+        id=key_id, pharmacy_id=state.pharmacy_id, name=plan.name, digest=command.minted["key_digest"],
+        hint=command.minted["key_hint"], scopes=plan.scopes, expires_at=plan.expires_at, revoked_at=None,
+        created_at=state.now, updated_at=state.now, version=1,
+    )
+
+
+def _create_key(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, CreateKey)
+    if state.find(Pharmacy, state.pharmacy_id) is None:
+        return Rejected(not_found("pharmacy"))
+    if body.expires_at is not None and body.expires_at <= command.accepted_at:
+        detail = "the key would be expired from the start; name a time to come"
+        return refuse("validation", detail, FieldError("#/expires_at", "past", detail))
+    scopes = [scope for scope in ALL_SCOPES if scope in body.scopes]
+    key = _mint(state, command, ApiKeyPlan(body.name, list(scopes), body.expires_at), command.resource_id)
+    event = Event("api_key.created", f"keys/{key.id}", {"api_key": dump_key(key), "changed": {}})
+    return Accepted((key,), (event,), dump_key(key))
+
+
+def _touch_key(command: Command) -> Iterable[Ref]:
+    yield Ref(ApiKey, "id", command.resource_id)
+
+
+def _revoke_key(state: State, command: Command) -> Outcome:
+    key = state.find(ApiKey, command.resource_id)
+    if key is None:
+        return Rejected(not_found("key"))
+    if key.revoked_at is not None:
+        return Accepted((), (), None)
+    after = replace(key, revoked_at=state.now, updated_at=state.now, version=key.version + 1)
+    data = {"api_key": dump_key(after), "changed": changed(dump_key(key), dump_key(after))}
+    return Accepted((after,), (Event("api_key.revoked", f"keys/{key.id}", data),), None)
+
+
+def _create_operator_key(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, CreateOperatorKey)
+    key = OperatorKey(
+        id=command.resource_id, name=body.name, digest=command.minted["key_digest"], hint=command.minted["key_hint"],
+        expires_at=None, revoked_at=None, created_at=state.now, updated_at=state.now, version=1,
+    )
+    data = {"operator_key": dump_operator_key(key), "changed": {}}
+    return Accepted((key,), (Event("operator_key.created", f"operator-keys/{key.id}", data),), dump_operator_key(key))
+
+
+RULES = (
+    Rule("pharmacy.create", CreatePharmacy, _create, "pharmacies", _touch_pharmacy),
+    Rule("pharmacy.replace", ReplacePharmacy, _revise, "pharmacies", _touch_pharmacy),
+    Rule("pharmacy.update", UpdatePharmacy, _revise, "pharmacies", _touch_pharmacy),
+    Rule("pharmacy.deactivate", DeactivatePharmacy, _deactivate, "pharmacies", _touch_pharmacy),
+    Rule("api_key.create", CreateKey, _create_key, "keys", _touch_pharmacy),
+    Rule("api_key.revoke", RevokeKey, _revoke_key, "keys", _touch_key),
+    Rule("operator_key.create", CreateOperatorKey, _create_operator_key, "operator-keys"),
+)

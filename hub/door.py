@@ -1,0 +1,109 @@
+"""The door of the hub's own tools: a command goes the way every command goes, and its outcome comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from hub import clock
+from hub.domain.ids import HUB_ID, operation_id_for, resource_id_for
+from hub.faults import Unavailable
+from hub.messaging.connection import open_connection
+from hub.messaging.publisher import CommandPublisher, open_command_publisher
+from hub.messaging.replies import Replies, open_replies
+from hub.messaging.topology import partition_of
+from hub.security.keys import KeyKind, derive_key, hash_key, hint_of
+from hub.settings import Settings
+
+WAIT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Sends commands as `system` and waits for what becomes of them."""
+
+    settings: Settings
+    publisher: CommandPublisher
+    replies: Replies
+
+    async def send(
+        self, command: str, body: Mapping[str, Any], *, pharmacy_id: UUID, operation_id: UUID, resource_id: UUID,
+        minted: Mapping[str, str] | None = None, fingerprint: str = "",
+    ) -> dict[str, Any]:
+        """Publish a command and wait for its outcome.
+
+        Raises:
+            Unavailable: no confirm, or no outcome within 15 s: the consumers are down or far behind.
+        """
+        envelope = {
+            "operation_id": str(operation_id), "pharmacy_id": str(pharmacy_id), "resource_id": str(resource_id),
+            "type": command, "accepted_at": clock.now().isoformat(), "body": dict(body), "minted": dict(minted or {}),
+            "actor": "system", "door": "cli", "reply_to": self.replies.queue_name, "fingerprint": fingerprint,
+        }
+        partition = partition_of(pharmacy_id, self.settings.partitions)
+        with self.replies.wait_for(operation_id) as outcome:
+            await self.publisher.publish(partition, orjson.dumps(envelope))
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    return await outcome
+            except TimeoutError as error:
+                detail = f"no outcome within {WAIT_SECONDS:.0f} s; are the consumers running? The command is kept"
+                raise Unavailable("the writer", detail) from error
+
+    async def create_pharmacy(self, name: str, *, once: str | None = None) -> tuple[UUID, str]:
+        """Create a pharmacy and give its id and first key. With `once`, a repeat names the same pharmacy."""
+        operation_id = clock.new_id() if once is None else operation_id_for(HUB_ID, once)
+        pharmacy_id = resource_id_for(operation_id)
+        key, minted = self._mint(operation_id, "pharmacy")
+        outcome = await self.send(
+            "pharmacy.create", {"name": name}, pharmacy_id=pharmacy_id, operation_id=operation_id, resource_id=pharmacy_id,
+            minted=minted,
+        )
+        _refuse(outcome)
+        return pharmacy_id, key
+
+    async def create_operator_key(self, name: str, *, once: str | None = None) -> str:
+        """Create a key for an operator. With `once`, a repeat gives the same key."""
+        operation_id = clock.new_id() if once is None else operation_id_for(HUB_ID, once)
+        key, minted = self._mint(operation_id, "operator")
+        outcome = await self.send(
+            "operator_key.create", {"name": name}, pharmacy_id=HUB_ID, operation_id=operation_id,
+            resource_id=resource_id_for(operation_id), minted=minted,
+        )
+        _refuse(outcome)
+        return key
+
+    def _mint(self, operation_id: UUID, kind: KeyKind) -> tuple[str, dict[str, str]]:
+        key = derive_key(self.settings.secret_key.get_secret_value(), operation_id, kind)
+        return key, {"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}
+
+
+def _refuse(outcome: Mapping[str, Any]) -> None:
+    if outcome["problem"] is not None:
+        raise Unavailable("the writer", f"it refused: {outcome['problem']['detail']}")
+
+
+@asynccontextmanager
+async def open_door(settings: Settings) -> AsyncIterator[Door]:
+    """Open a door with connections of its own.
+
+    Raises:
+        Unavailable: RabbitMQ does not answer.
+    """
+    async with (
+        open_connection(settings.amqp_urls, name="hub tool publishing") as publishing,
+        open_connection(settings.amqp_urls, name="hub tool listening") as listening,
+    ):
+        if (fault := publishing.fault()) is not None:
+            raise fault
+        async with (
+            open_command_publisher(
+                publishing, partitions=settings.partitions, confirm_seconds=settings.confirm_seconds
+            ) as publisher,
+            open_replies(listening, f"tool-{clock.new_id()}") as replies,
+        ):
+            yield Door(settings, publisher, replies)

@@ -1,0 +1,42 @@
+"""What can break.
+
+HubFault
+├── Unavailable     the world is down: hold, or 503 with Retry-After
+├── Poison          this message can never be read: park it
+└── SettingsError   the installation is told something wrong: say one sentence and stop
+"""
+
+
+class HubFault(Exception):
+    """A breakage that the hub knows by name."""
+
+
+class Unavailable(HubFault):
+    """A server the hub needs does not answer.
+
+    Over HTTP this is a 503 with `Retry-After`; a consumer holds what it has and tries again. The operator looks at
+    `/health/ready`, which names the server.
+
+    Args:
+        what: the server or queue, e.g. `rabbitmq`, `postgres`, `hub.commands.3`.
+        detail: what was waited for and what to do.
+        after_seconds: when trying again makes sense.
+    """
+
+    def __init__(self, what: str, detail: str = "", *, after_seconds: float = 1.0) -> None:
+        super().__init__(f"{what} is unavailable{': ' + detail if detail else ''}")
+        self.what = what
+        self.detail = detail
+        self.after_seconds = after_seconds
+
+
+class Poison(HubFault):
+    """A message that can never be applied, whatever the world does. It is parked with this reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SettingsError(HubFault):
+    """A setting or the installation is wrong. The message is one sentence that says what to do."""

@@ -1,0 +1,143 @@
+"""Every setting of the hub: its name, unit, bounds and help. The only reader of the environment."""
+
+import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hub.faults import SettingsError
+
+DEFAULT_LADDER_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+
+
+class Settings(BaseSettings):
+    """What an installation is told from outside: `HUB_<NAME>` in the environment, else `hub.env` in the data dir."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+
+    database_url: SecretStr = Field(description="PostgreSQL 15 or newer, `postgresql://user:password@host:port/name`.")
+    database_read_url: SecretStr | None = Field(
+        None, description="Another PostgreSQL address for the gateway's reads; default: `HUB_DATABASE_URL`."
+    )
+    database_read_pool: int = Field(8, ge=1, le=100, description="Connections of one gateway process for reads.")
+    amqp_url: SecretStr = Field(description="RabbitMQ 3.10 or newer, `amqp://user:password@host:port/`; several hosts: comma-separated.")
+    amqp_management_url: SecretStr | None = Field(
+        None, description="RabbitMQ's management API; without it the AMQP door stays shut."
+    )
+    secret_key: SecretStr = Field(
+        min_length=32, description="The installation's secret, 32 characters or more; keys and webhook secrets derive from it."
+    )
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` refuses to start with unsafe settings."
+    )
+    host: str = Field("127.0.0.1", description="Address the gateway listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="TCP port of the gateway.")
+    public_url: str | None = Field(None, description="The address clients see, e.g. `https://hub.example.org`.")
+    metrics_port: int = Field(9464, ge=0, le=65535, description="Loopback TCP port of the gateway's metrics; 0 = off.")
+    data_dir: Path = Field(Path(".hub"), description="Where `hub up` keeps its servers' data, logs and `hub.env`.")
+    partitions: int = Field(8, ge=1, le=256, description="Command queues; fixed when the hub is installed.")
+    confirm_seconds: float = Field(5.0, ge=0.1, le=30, description="Wait for the broker's confirm, in seconds; then 503.")
+    window_commands: int = Field(500, ge=1, le=5000, description="Commands that the writer applies in one transaction.")
+    partition_prefetch: int = Field(200, ge=1, le=5000, description="Unacked messages of a partition; never lower it on an installation that runs.")
+    webhooks_allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="Networks a webhook may reach besides public addresses, comma-separated; permits http there."
+    )
+    webhooks_ladder_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
+        DEFAULT_LADDER_SECONDS, description="Waits between the attempts of a delivery, in seconds, comma-separated."
+    )
+    webhooks_timeout_seconds: float = Field(20.0, ge=1, le=30, description="Limit of one attempt as a whole, in seconds.")
+    rate_limit_per_second: float = Field(200.0, ge=0, description="Requests a second of one key and gateway process; 0 = no limit.")
+    rate_limit_burst: int = Field(400, ge=0, description="Requests that one key may send at once; 0 = no limit.")
+    admin_enabled: bool = Field(True, description="Serve the operator's console at `/admin/`.")
+    roles: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("writer", "fanout", "deliver", "parker"), description="Roles of this consumers process, comma-separated."
+    )
+    log_format: Literal["json", "pretty"] = Field("json", description="Form of the log lines.")
+
+    @field_validator("webhooks_allow_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("webhooks_ladder_seconds", mode="before")
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(float(part) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("webhooks_ladder_seconds")
+    @classmethod
+    def _ladder(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or any(not 0 <= step <= 7 * 86400 for step in value):
+            message = "give one or more waits of 0 to 604800 seconds"
+            raise ValueError(message)
+        return value
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _roles(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("roles")
+    @classmethod
+    def _known_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = set(value) - {"writer", "fanout", "deliver", "parker"}
+        if unknown or not value:
+            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, fanout, deliver, parker"
+            raise ValueError(message)
+        return value
+
+    @property
+    def amqp_urls(self) -> tuple[str, ...]:
+        """The broker's hosts, in the order given."""
+        return tuple(part.strip() for part in self.amqp_url.get_secret_value().split(",") if part.strip())
+
+    @property
+    def url(self) -> str:
+        """The address that clients use."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def default_data_dir() -> Path:
+    """Name the data dir of an installation that was told none: under /var/lib for root (PostgreSQL runs as another user)."""
+    named = os.environ.get("HUB_DATA_DIR")
+    if named:
+        return Path(named)
+    return Path("/var/lib/pharmacy-hub") if os.geteuid() == 0 else Path.cwd() / ".hub"
+
+
+def load_settings(data_dir: Path | None = None) -> Settings:
+    """Read the settings: the environment first, then `hub.env` of the data dir.
+
+    Raises:
+        SettingsError: a value is missing or wrong; the sentence names the variable and what is allowed.
+    """
+    place = data_dir or default_data_dir()
+    try:
+        return Settings(_env_file=place / "hub.env", data_dir=place)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    faults = []
+    for fault in error.errors(include_url=False, include_input=False):
+        name = "HUB_" + "_".join(str(part) for part in fault["loc"][:1]).upper()
+        if fault["type"] == "missing":
+            faults.append(f"{name} is not set: start the hub with ./run, or set it ({_help(fault['loc'])})")
+        else:
+            faults.append(f"{name} is wrong: {fault['msg']} ({_help(fault['loc'])})")
+    return "; ".join(faults)
+
+
+def _help(location: tuple[int | str, ...]) -> str:
+    field = Settings.model_fields.get(str(location[0])) if location else None
+    return (field.description or "").rstrip(".") if field else ""

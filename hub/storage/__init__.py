@@ -1,0 +1,1 @@
+"""Postgres: Tortoise models, and rows in and out of them in sets. Whoever calls owns the transaction."""

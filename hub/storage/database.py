@@ -1,0 +1,145 @@
+"""Connections to PostgreSQL, under the role that fits the work, and the one translation of its outages."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import UUID
+
+import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.exceptions import BaseORMException
+
+from hub.faults import SettingsError, Unavailable
+from hub.settings import Settings, load_settings
+
+Role = Literal["hub_read", "hub_read_all", "hub_write"]
+Connection = asyncpg.Connection
+
+# 08 connection, 40 rollback (deadlock, serialization), 53 resources, 57 operator intervention, 58 system, 55 lock, 25006 read-only
+_OUTAGE_CLASSES = ("08", "40", "53", "57", "58", "55")
+_READ_SECONDS = 4.0
+_WRITE_SECONDS = 30.0
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell a database that is away or busy from a command that it refuses: only the first is tried again."""
+    seen: set[int] = set()
+    fault: BaseException | None = error
+    while fault is not None and id(fault) not in seen:
+        seen.add(id(fault))
+        state = getattr(fault, "sqlstate", None)
+        if isinstance(state, str):
+            return state.startswith(_OUTAGE_CLASSES) or state == "25006"
+        if isinstance(fault, OSError | TimeoutError | asyncpg.InterfaceError | Unavailable):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
+
+
+def credentials_of(url: str) -> dict[str, Any]:
+    """Read a `postgresql://` address.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    parts = urlsplit(url)
+    database = parts.path.lstrip("/")
+    if parts.scheme not in {"postgres", "postgresql"} or not database:
+        sentence = "HUB_DATABASE_URL is no PostgreSQL address: write postgresql://user:password@host:5432/name"
+        raise SettingsError(sentence)
+    query = dict(parse_qsl(parts.query))
+    return {
+        "host": query.get("host") or parts.hostname or "127.0.0.1", "port": parts.port or 5432,
+        "user": unquote(parts.username or "hub"), "password": unquote(parts.password) if parts.password else None,
+        "database": unquote(database),
+    }
+
+
+def tortoise_config(settings: Settings) -> dict[str, Any]:
+    """Describe the database to Tortoise and aerich: the owner's connection, all models."""
+    return {
+        "connections": {
+            "default": {
+                "engine": "tortoise.backends.asyncpg",
+                "credentials": credentials_of(settings.database_url.get_secret_value()),
+            }
+        },
+        "apps": {"models": {"models": ["hub.storage.models", "aerich.models"], "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+def __getattr__(name: str) -> dict[str, Any]:
+    # The aerich command line wants a module-level dictionary; importing this module must read nothing.
+    if name == "TORTOISE_ORM":
+        return tortoise_config(load_settings())
+    raise AttributeError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A pool of connections of one role."""
+
+    client: AsyncpgDBClient
+    role: Role
+    seconds: float
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Borrow a connection.
+
+        Raises:
+            Unavailable: none came in time, or PostgreSQL went away.
+        """
+        async with _outages_named(), asyncio.timeout(self.seconds), self.client.acquire_connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Borrow a connection inside a transaction: it commits at the end, or nothing happened."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self, pharmacy_id: UUID) -> AsyncIterator[Connection]:
+        """Borrow a connection that sees one pharmacy's rows: row-level security hides all others.
+
+        The setting is the session's; the pool clears it when the connection comes back.
+        """
+        async with self.connection() as connection:
+            await connection.execute("SELECT set_config('app.pharmacy_id', $1, false)", str(pharmacy_id))
+            yield connection
+
+
+@asynccontextmanager
+async def _outages_named() -> AsyncIterator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException) as error:
+        if is_outage(error):
+            raise Unavailable("postgres", f"{type(error).__name__}; try again", after_seconds=2.0) from error
+        raise
+
+
+@asynccontextmanager
+async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Database]:
+    """Open a pool of connections under a role. PostgreSQL may be away: the first query says so."""
+    seconds = _WRITE_SECONDS if role == "hub_write" else _READ_SECONDS
+    credentials = credentials_of(url)
+    client = AsyncpgDBClient(
+        **credentials, minsize=1, maxsize=pool, connection_name=role, timeout=3.0, command_timeout=seconds,
+        server_settings={
+            "role": role, "application_name": f"pharmacy-hub {role}", "timezone": "UTC", "jit": "off",
+            "statement_timeout": str(int(seconds * 1000)),
+            "idle_in_transaction_session_timeout": "15000",
+        },
+    )
+    client.connection_name = role
+    try:
+        yield Database(client, role, seconds)
+    finally:
+        await client.close()

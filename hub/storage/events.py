@@ -1,0 +1,87 @@
+"""The log of events, gap-free in each pharmacy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from hub.storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event in the log; `body` is the text that every receiver gets."""
+
+    id: UUID
+    pharmacy_id: UUID
+    sequence: int
+    type: str
+    operation_id: UUID
+    time: datetime
+    body: str
+
+
+_COLUMNS = "id, pharmacy_id, sequence, type, operation_id, time, body"
+
+
+async def take_numbers(connection: Connection, counts: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Take the next numbers of these pharmacies; the row locks keep them gap-free until the commit.
+
+    Returns:
+        the first number taken for each pharmacy.
+    """
+    ids = sorted(counts)
+    records = await connection.fetch(
+        "INSERT INTO event_sequences AS s (pharmacy_id, last_sequence) SELECT * FROM unnest($1::uuid[], $2::int8[]) "
+        "ON CONFLICT (pharmacy_id) DO UPDATE SET last_sequence = s.last_sequence + EXCLUDED.last_sequence "
+        "RETURNING pharmacy_id, last_sequence",
+        ids, [counts[pharmacy_id] for pharmacy_id in ids],
+    )
+    return {pharmacy_id: last - counts[pharmacy_id] + 1 for pharmacy_id, last in records}
+
+
+async def append(connection: Connection, events: Sequence[StoredEvent]) -> None:
+    """Add numbered events to the log."""
+    await connection.execute(
+        f"INSERT INTO events ({_COLUMNS}) SELECT * FROM "  # noqa: S608 -- names of our own
+        "unnest($1::uuid[], $2::uuid[], $3::int8[], $4::text[], $5::uuid[], $6::timestamptz[], $7::text[])",
+        [event.id for event in events], [event.pharmacy_id for event in events], [event.sequence for event in events],
+        [event.type for event in events], [event.operation_id for event in events], [event.time for event in events],
+        [event.body for event in events],
+    )
+
+
+async def find_ranges(connection: Connection, ranges: Sequence[tuple[UUID, int, int]]) -> list[StoredEvent]:
+    """Read runs of events, each (pharmacy, first sequence, count), in order of pharmacy and sequence."""
+    records = await connection.fetch(
+        "SELECT e.id, e.pharmacy_id, e.sequence, e.type, e.operation_id, e.time, e.body "
+        "FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS r(pharmacy_id, first, count) "
+        "JOIN events e ON e.pharmacy_id = r.pharmacy_id AND e.sequence >= r.first AND e.sequence < r.first + r.count "
+        "ORDER BY e.pharmacy_id, e.sequence",
+        [pharmacy_id for pharmacy_id, _, _ in ranges], [first for _, first, _ in ranges], [count for _, _, count in ranges],
+    )
+    return [StoredEvent(*record) for record in records]
+
+
+async def read_log(
+    connection: Connection, pharmacy_id: UUID, *, after: int, limit: int, event_type: str | None = None
+) -> list[StoredEvent]:
+    """Read a pharmacy's events behind a sequence, in order."""
+    records = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM events WHERE pharmacy_id = $1 AND sequence > $2 "  # noqa: S608 -- names of our own
+        "AND ($4::text IS NULL OR type = $4) ORDER BY sequence LIMIT $3",
+        pharmacy_id, after, limit, event_type,
+    )
+    return [StoredEvent(*record) for record in records]
+
+
+async def find_bounds(connection: Connection, pharmacy_id: UUID) -> tuple[int, int]:
+    """Find the first sequence that the log still has, and the last one given (0: none yet)."""
+    record = await connection.fetchrow(
+        "SELECT coalesce((SELECT min(sequence) FROM events WHERE pharmacy_id = $1), "
+        "coalesce((SELECT last_sequence FROM event_sequences WHERE pharmacy_id = $1), 0) + 1), "
+        "coalesce((SELECT last_sequence FROM event_sequences WHERE pharmacy_id = $1), 0)",
+        pharmacy_id,
+    )
+    assert record is not None
+    return record[0], record[1]

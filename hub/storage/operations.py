@@ -1,0 +1,90 @@
+"""Operations: the inbox that lets a command be applied once, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from hub.domain.fields import format_time
+from hub.storage.database import Connection
+from hub.storage.models import dump_json, load_json
+
+_COLUMNS = (
+    "id", "pharmacy_id", "type", "status", "fingerprint", "resource_type", "resource_id", "accepted_at", "finished_at",
+    "first_sequence", "event_count", "problem", "result", "actor", "door",
+)
+_TYPES = (
+    "uuid", "uuid", "text", "text", "text", "text", "uuid", "timestamptz", "timestamptz", "int8", "int4", "jsonb", "jsonb", "text",
+    "text",
+)
+_ARRAYS = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(_TYPES, 1))
+_INSERT = f"INSERT INTO operations ({', '.join(_COLUMNS)}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 -- names of our own
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608 -- names of our own
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One command's life, ended: applied, rejected or parked.
+
+    Args:
+        first_sequence: number of its first event; the others follow.
+        result: the resource as answered, kept where there is no event that shows it.
+    """
+
+    id: UUID
+    pharmacy_id: UUID
+    type: str
+    status: str
+    fingerprint: str
+    resource_type: str
+    resource_id: UUID | None
+    accepted_at: datetime
+    finished_at: datetime
+    first_sequence: int | None
+    event_count: int
+    problem: Mapping[str, Any] | None
+    result: Mapping[str, Any] | None
+    actor: str
+    door: str
+
+
+def dump_operation(operation: Operation, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Represent an operation as clients see it; `events` are `{"id", "type", "sequence"}`."""
+    return {
+        "id": str(operation.id), "type": operation.type, "status": operation.status,
+        "accepted_at": format_time(operation.accepted_at), "finished_at": format_time(operation.finished_at),
+        "resource": None if operation.resource_id is None else resource_link(
+            operation.resource_type, operation.pharmacy_id, operation.resource_id
+        ),
+        "events": list(events), "problem": operation.problem,
+    }
+
+
+def resource_link(resource: str, pharmacy_id: UUID, resource_id: UUID) -> dict[str, str]:
+    """Name a resource for clients: its route, id and address."""
+    place = f"pharmacies/{pharmacy_id}/keys" if resource == "keys" else resource
+    return {"type": resource, "id": str(resource_id), "url": f"/api/{place}/{resource_id}/"}
+
+
+async def find_operations(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Operation]:
+    """Find what became of these commands, those that are known."""
+    records = await connection.fetch(f"{_SELECT} WHERE id = ANY($1::uuid[])", ids)
+    return {record["id"]: _read(record) for record in records}
+
+
+def _read(record: Any) -> Operation:  # noqa: ANN401 -- an asyncpg record
+    values = dict(record)
+    for name in ("problem", "result"):
+        if values[name] is not None:
+            values[name] = load_json(values[name])
+    return Operation(**values)
+
+
+async def finish_operations(connection: Connection, operations: Sequence[Operation]) -> None:
+    """Store what became of new commands. A second one with the same id breaks the transaction: it was not ours."""
+    columns: list[list[Any]] = [[getattr(operation, column) for operation in operations] for column in _COLUMNS]
+    for name in ("problem", "result"):
+        index = _COLUMNS.index(name)
+        columns[index] = [None if value is None else dump_json(value) for value in columns[index]]
+    await connection.execute(_INSERT, *columns)

@@ -1,0 +1,137 @@
+"""Rows in and out in sets: one query per table for a whole window, whatever the number of rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from tortoise.models import Model
+
+from hub.domain.inventory import InventoryItem, StockMovement
+from hub.domain.orders import Order
+from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
+from hub.domain.sales import Sale
+from hub.domain.state import Ref, Row
+from hub.domain.uploads import Upload, UploadError
+from hub.domain.webhook_events import WebhookEvent
+from hub.domain.webhooks import WebhookEndpoint
+from hub.storage import models
+from hub.storage.database import Connection
+
+R = TypeVar("R", bound=Row)
+
+
+class Table(Generic[R]):
+    """Maps a row of the domain to its table. Columns, types and JSON come from the Tortoise model.
+
+    Args:
+        row: the frozen dataclass; its fields are the columns.
+        model: the Tortoise model.
+        append_only: rows are only ever added.
+    """
+
+    def __init__(self, row: type[R], model: type[Model], *, append_only: bool = False) -> None:
+        self.row = row
+        self.name = model._meta.db_table
+        self.columns = tuple(field.name for field in fields(row))  # type: ignore[arg-type]
+        types = [_sql_type(model, column) for column in self.columns]
+        self._json = tuple(kind == "jsonb" for kind in types)
+        self._values = attrgetter(*self.columns)
+        self.select = ", ".join(f't."{column}"' for column in self.columns)
+        names = ", ".join(f'"{column}"' for column in self.columns)
+        arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(types, 1))
+        changes = ", ".join(
+            f'"{column}" = EXCLUDED."{column}"' for column in self.columns if column not in {"id", "pharmacy_id", "created_at"}
+        )
+        conflict = "" if append_only else f" ON CONFLICT (id) DO UPDATE SET {changes}"
+        self._insert = f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}){conflict}'  # noqa: S608 -- names of our own
+        self._scoped = "pharmacy_id" in self.columns
+        self._deletable = "deleted_at" in self.columns
+
+    def read(self, record: Sequence[Any]) -> R:
+        """Make a row of a record selected with `select`."""
+        return self.row(
+            *(
+                models.load_json(value) if is_json and value is not None else value
+                for value, is_json in zip(record, self._json, strict=True)
+            )
+        )
+
+    async def save(self, connection: Connection, rows: Sequence[R]) -> None:
+        """Insert or update all rows in one statement; the last of several with one id is the one to give."""
+        columns: list[list[Any]] = [list(column) for column in zip(*map(self._values, rows), strict=True)]
+        for index, is_json in enumerate(self._json):
+            if is_json:
+                columns[index] = [models.dump_json(value) for value in columns[index]]
+        await connection.execute(self._insert, *columns)
+
+    async def load(self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]]) -> dict[tuple[UUID, Ref], R | None]:
+        """Find all rows asked for, each in its own pharmacy, with one query for each way of naming them."""
+        found: dict[tuple[UUID, Ref], R | None] = dict.fromkeys(wanted)
+        for field in {ref.field for _, ref in wanted}:
+            asked = [(pharmacy_id, ref) for pharmacy_id, ref in wanted if ref.field == field]
+            query = self._query_by(field)
+            records = await connection.fetch(query, [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked])
+            for record in records:
+                row = self.read(record[1:])
+                found[record[0], Ref(self.row, field, getattr(row, field))] = row
+        return found
+
+    def _query_by(self, field: str) -> str:
+        kind = "uuid" if field == "id" else "text"
+        owner = "t.pharmacy_id = k.pharmacy_id AND" if self._scoped else ""
+        # A deleted item's sku is free again.
+        alive = "AND t.deleted_at IS NULL" if self._deletable and field != "id" else ""
+        return (
+            f'SELECT k.pharmacy_id, {self.select} FROM unnest($1::uuid[], $2::{kind}[]) AS k(pharmacy_id, value) '  # noqa: S608 -- names of our own
+            f'JOIN "{self.name}" AS t ON {owner} t."{field}" = k.value {alive}'
+        )
+
+
+def _sql_type(model: type[Model], column: str) -> str:
+    kind: str = model._meta.fields_map[column].get_for_dialect("postgres", "SQL_TYPE").lower()
+    if kind.startswith("varchar"):
+        return "text"
+    return "numeric" if kind.startswith("decimal") else kind
+
+
+TABLES: Mapping[type[Any], Table[Any]] = {
+    table.row: table
+    for table in (
+        Table(Pharmacy, models.Pharmacy),
+        Table(ApiKey, models.ApiKey),
+        Table(OperatorKey, models.OperatorKey),
+        Table(WebhookEndpoint, models.WebhookEndpoint),
+        Table(InventoryItem, models.InventoryItem),
+        Table(StockMovement, models.StockMovement, append_only=True),
+        Table(Sale, models.Sale),
+        Table(Order, models.Order),
+        Table(WebhookEvent, models.WebhookEvent),
+        Table(Upload, models.Upload),
+        Table(UploadError, models.UploadError, append_only=True),
+    )
+}
+"""Every kind of row the domain changes, in the order in which they are saved."""
+
+
+async def load_rows(connection: Connection, wanted: Iterable[tuple[UUID, Ref]]) -> dict[tuple[UUID, Ref], Any]:
+    """Find rows of any kind: one query per kind and way of naming."""
+    by_kind: dict[type[Any], list[tuple[UUID, Ref]]] = {}
+    for item in dict.fromkeys(wanted):
+        by_kind.setdefault(item[1].kind, []).append(item)
+    found: dict[tuple[UUID, Ref], Any] = {}
+    for kind, items in by_kind.items():
+        found |= await TABLES[kind].load(connection, items)
+    return found
+
+
+async def save_rows(connection: Connection, changes: Iterable[Row]) -> None:
+    """Save rows of any kind: one statement per kind; of several versions of a row the last one stands."""
+    latest: dict[type[Any], dict[UUID, Row]] = {}
+    for row in changes:
+        latest.setdefault(type(row), {})[row.id] = row
+    for kind, table in TABLES.items():
+        rows = latest.get(kind)
+        if rows:
+            await table.save(connection, list(rows.values()))

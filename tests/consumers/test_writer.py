@@ -1,0 +1,66 @@
+"""The writer against real servers: commands in, rows, outcomes and events out."""
+
+import asyncio
+from uuid import uuid4
+
+import asyncpg
+import orjson
+
+from hub.messaging.topology import partition_of
+from hub.settings import Settings
+from tests.kit.consumers import running_consumers
+from tests.kit.door import open_test_door as open_door
+
+
+async def test_a_sale_moves_stock_and_is_told_in_order(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer",)})
+    async with running_consumers(settings), open_door(settings) as door:
+        pharmacy = await door.open_pharmacy()
+        created = await door.send(pharmacy, "inventory.create", {"sku": "A", "name": "Aspirin", "price": "1.50", "quantity": 5})
+        assert created["status"] == "applied"
+        assert created["resource"]["quantity"] == 5
+        sold = await door.send(
+            pharmacy, "sale.record", {"lines": [{"sku": "A", "quantity": 2, "total_price": "3.00"}] * 2, "reference": "R1"}
+        )
+        assert [line["quantity_after"] for line in sold["resource"]["lines"]] == [1, 1]
+        voided = await door.send(pharmacy, "sale.void", {}, resource_id=sold["resource"]["id"])
+        assert voided["status"] == "applied"
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        try:
+            rows = await connection.fetch("SELECT sequence, type, body FROM events WHERE pharmacy_id = $1 ORDER BY 1", pharmacy)
+            assert [(row["sequence"], row["type"]) for row in rows] == [
+                (1, "pharmacy.created"), (2, "inventory.created"), (3, "sale.recorded"), (4, "sale.voided"),
+            ]
+            assert orjson.loads(rows[3]["body"])["data"]["sale"]["status"] == "voided"
+            assert await connection.fetchval("SELECT quantity FROM inventory_items WHERE pharmacy_id = $1", pharmacy) == 5
+            assert await connection.fetchval("SELECT sum(delta) FROM stock_movements WHERE pharmacy_id = $1", pharmacy) == 5
+        finally:
+            await connection.close()
+
+
+async def test_a_repeat_is_answered_with_the_first_outcome_and_changes_nothing(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer",)})
+    async with running_consumers(settings), open_door(settings) as door:
+        pharmacy = await door.open_pharmacy()
+        operation, resource = uuid4(), uuid4()
+        body = {"sku": "A", "name": "Aspirin", "price": "1.50", "quantity": 5}
+        same = {"operation_id": operation, "resource_id": resource, "fingerprint": "f1"}
+        first, second = await asyncio.gather(
+            door.send(pharmacy, "inventory.create", body, **same), door.send(pharmacy, "inventory.create", body, **same)
+        )
+        third = await door.send(pharmacy, "inventory.create", body, **same)
+        assert first == second == third
+        other = await door.send(pharmacy, "inventory.create", body, **(same | {"fingerprint": "f2"}))
+        assert other["mismatch"]
+        assert other["problem"]["type"] == "/problems/idempotency-mismatch"
+
+
+async def test_what_cannot_be_read_is_parked_and_its_neighbours_go_on(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer",)})
+    async with running_consumers(settings), open_door(settings) as door:
+        pharmacy = await door.open_pharmacy()
+        partition = partition_of(pharmacy, settings.partitions)
+        await door.publish(partition, b'{"type": "no.such"}')
+        await door.publish(partition, b"\xff")
+        created = await door.send(pharmacy, "inventory.create", {"sku": "A", "name": "Aspirin", "price": "1.50"})
+        assert created["status"] == "applied"

@@ -1,0 +1,19 @@
+"""The consumers' process, inside the test's own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from consumers.app import create_app
+from hub.settings import Settings
+
+
+@asynccontextmanager
+async def running_consumers(settings: Settings) -> AsyncIterator[None]:
+    """Run the roles of these settings, and drain them at the end."""
+    app = create_app(settings)
+    async with app.lifespan_context():
+        await app.start()
+        try:
+            yield
+        finally:
+            await app.stop()

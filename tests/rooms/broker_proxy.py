@@ -1,0 +1,121 @@
+"""A wire between the hub and the broker that can be frozen, cut, refused, or made to say something."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+from pamqp import commands as spec
+from pamqp import frame
+
+
+class BrokerProxy:
+    """Forwards bytes; every test spoils it in its own way."""
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.accepted = 0
+
+    @property
+    def url(self) -> str:
+        user = self._target.netloc.rpartition("@")[0]
+        return urlunsplit(self._target._replace(netloc=f"{user}@127.0.0.1:{self._port}"))
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self.cut()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def freeze(self) -> None:
+        """Pass nothing on in either direction, as a stopped node would."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        self._flowing.set()
+
+    def cut(self) -> None:
+        """Drop every connection."""
+        for writer in tuple(self._writers):
+            writer.transport.abort()
+
+    def say_blocked(self, reason: str = "low on memory") -> None:
+        """Tell the clients what the broker tells them in an alarm."""
+        for client in self._clients:
+            client.write(frame.marshal(spec.Connection.Blocked(reason=reason), 0))
+
+    def say_unblocked(self) -> None:
+        for client in self._clients:
+            client.write(frame.marshal(spec.Connection.Unblocked(), 0))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        there_reader, there_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        self._writers |= {writer, there_writer}
+        self._clients.add(writer)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pass_on(reader, there_writer))
+                group.create_task(self._pass_on(there_reader, writer))
+        except* (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._writers -= {writer, there_writer}
+            self._clients.discard(writer)
+            for each in (writer, there_writer):
+                each.transport.abort()
+            self._tasks.discard(task)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self._flowing.wait()
+            writer.write(data)
+            await writer.drain()
+        raise ConnectionResetError
+
+
+@asynccontextmanager
+async def open_proxy(url: str) -> AsyncIterator[BrokerProxy]:
+    proxy = BrokerProxy(url)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await proxy.stop()
+
+
+async def eventually(check, *, within: float = 5.0) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Wait until `check()` is true."""
+    try:
+        async with asyncio.timeout(within):
+            while not check():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        message = f"not true within {within} s: {check}"
+        raise AssertionError(message) from None
+
+
+def a_free_port() -> int:
+    """Name a port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

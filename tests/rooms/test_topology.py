@@ -1,0 +1,161 @@
+"""The topology is declared as written, again without harm, and never over another installation."""
+
+import doctest
+import json
+import re
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import aio_pika
+import pytest
+
+from hub.faults import SettingsError, Unavailable
+from hub.messaging import topology
+from hub.messaging.connection import open_connection
+from tests.rooms.broker_proxy import a_free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_pharmacy_keeps_its_partition_for_ever() -> None:
+    known = {UUID(int=0): (5, 85), UUID(int=1): (3, 195), UUID("018f3c5e-7b1a-7c3d-8e4f-0123456789ab"): (5, 93)}
+    for pharmacy, expected in known.items():
+        assert (topology.partition_of(pharmacy, 8), topology.partition_of(pharmacy, 256)) == expected
+
+
+def test_pharmacies_spread_over_all_partitions() -> None:
+    counts = [0] * 8
+    for number in range(4000):
+        counts[topology.partition_of(UUID(int=number << 64 | 0x7000), 8)] += 1
+    assert min(counts) > 300
+
+
+@pytest.mark.parametrize("partitions", [0, -1, 257])
+def test_a_number_of_partitions_out_of_range_is_refused(partitions: int) -> None:
+    with pytest.raises(ValueError, match="1 to 256"):
+        topology.partition_of(uuid4(), partitions)
+    with pytest.raises(SettingsError, match="HUB_PARTITIONS"):
+        topology.topology(partitions)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(topology).failed == 0
+
+
+def test_the_definitions_file_is_the_topology() -> None:
+    written = json.loads((ROOT / "rabbitmq" / "definitions.json").read_text())
+    assert written == topology.definitions(topology.DEFAULT_PARTITIONS)
+    assert not {"users", "permissions", "topic_permissions"} & written.keys()
+
+
+def test_every_queue_keeps_messages_for_ever_and_the_ordered_ones_have_one_consumer() -> None:
+    for queue in topology.topology(8).queues:
+        assert queue.arguments["x-queue-type"] == "quorum"
+        assert queue.arguments["x-delivery-limit"] == 2147483647
+        assert queue.arguments["x-quorum-initial-group-size"] == 3
+        assert queue.arguments["x-queue-leader-locator"] == "balanced"
+        ordered = re.fullmatch(r"hub\.(commands|ingress)\.\d+", queue.name) is not None
+        assert queue.arguments.get("x-single-active-consumer", False) is ordered
+
+
+async def test_declaring_twice_changes_nothing(amqp_url: str) -> None:
+    async with open_connection([amqp_url], name="test") as connection:
+        await topology.declare_topology(connection, 3)
+        await topology.declare_topology(connection, 3)
+        assert connection.fault() is None
+    async with await aio_pika.connect(amqp_url) as plain:
+        channel = await plain.channel()
+        for queue in topology.topology(3).queues:
+            await channel.declare_queue(queue.name, passive=True)
+
+
+async def test_what_integrators_send_reaches_one_ingress_queue_and_events_reach_the_fan_out(amqp_url: str) -> None:
+    async with open_connection([amqp_url], name="test") as connection:
+        await topology.declare_topology(connection, 1)
+    async with await aio_pika.connect(amqp_url) as plain:
+        channel = await plain.channel()
+        pharmacy = str(uuid4())
+        for exchange in (topology.INGRESS, topology.EVENTS):
+            target = await channel.get_exchange(exchange, ensure=False)
+            for _ in range(4):
+                await target.publish(aio_pika.Message(b"x"), pharmacy)
+        counts = []
+        for number in range(topology.INGRESS_QUEUES):
+            queue = await channel.declare_queue(topology.ingress_queue(number), passive=True)
+            counts.append(queue.declaration_result.message_count or 0)
+        assert sorted(counts) == [0, 0, 0, 4]
+        queue = await channel.declare_queue(topology.FANOUT, passive=True)
+        assert queue.declaration_result.message_count == 4
+
+
+@pytest.mark.parametrize("other", [2, 5])
+async def test_another_number_of_partitions_is_refused_before_anything_changes(amqp_url: str, other: int) -> None:
+    async with open_connection([amqp_url], name="test") as connection:
+        await topology.declare_topology(connection, 3)
+        with pytest.raises(SettingsError, match=rf"HUB_PARTITIONS is {other}, but .* installed with 3"):
+            await topology.declare_topology(connection, other)
+        await topology.declare_topology(connection, 3)
+    async with await aio_pika.connect(amqp_url) as plain:
+        channel = await plain.channel()
+        with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+            await channel.declare_queue(topology.command_queue(3), passive=True)
+
+
+async def test_an_installation_cut_short_is_completed(amqp_url: str) -> None:
+    async with open_connection([amqp_url], name="test") as connection:
+        await topology.declare_topology(connection, 3)
+        async with await aio_pika.connect(amqp_url) as plain:
+            channel = await plain.channel()
+            await channel.queue_delete(topology.command_queue(2))
+        await topology.declare_topology(connection, 3)
+        async with await aio_pika.connect(amqp_url) as plain:
+            await (await plain.channel()).declare_queue(topology.command_queue(2), passive=True)
+
+
+async def test_other_arguments_are_refused_with_their_queue_and_name(amqp_url: str) -> None:
+    async with await aio_pika.connect(amqp_url) as plain:
+        channel = await plain.channel()
+        await channel.declare_queue(topology.command_queue(0), durable=True, arguments=topology.QUORUM)
+    async with open_connection([amqp_url], name="test") as connection:
+        with pytest.raises(SettingsError, match=r"queue 'hub\.commands\.0' has another 'x-single-active-consumer'"):
+            await topology.declare_topology(connection, 2)
+
+
+async def test_a_missing_plugin_is_named(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = topology.Topology((topology.Exchange("hub.x", "x-of-no-plugin"),), (), ())
+    monkeypatch.setattr(topology, "topology", lambda _: wanted)
+    async with open_connection([amqp_url], name="test") as connection:
+        with pytest.raises(SettingsError, match="rabbitmq_consistent_hash_exchange"):
+            await topology.declare_topology(connection, 1)
+
+
+async def test_a_user_that_may_not_declare_is_named(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = topology.Topology((topology.Exchange("amq.reserved", "topic"),), (), ())
+    monkeypatch.setattr(topology, "topology", lambda _: wanted)
+    async with open_connection([amqp_url], name="test") as connection:
+        with pytest.raises(SettingsError, match="may not declare"):
+            await topology.declare_topology(connection, 1)
+
+
+async def test_a_pharmacy_s_own_queue_gets_its_own_events_only(amqp_url: str) -> None:
+    mine, other = uuid4(), uuid4()
+    async with open_connection([amqp_url], name="test") as connection:
+        await topology.declare_topology(connection, 1)
+        await topology.declare_out_queue(connection, mine)
+        await topology.declare_out_queue(connection, mine)
+        async with await aio_pika.connect(amqp_url) as plain:
+            channel = await plain.channel()
+            events = await channel.get_exchange(topology.EVENTS, ensure=False)
+            for owner in (mine, other):
+                await events.publish(aio_pika.Message(b"x"), f"{owner}.sale.recorded")
+            queue = await channel.declare_queue(topology.out_queue(mine), passive=True)
+            assert queue.declaration_result.message_count == 1
+        await topology.delete_out_queue(connection, mine)
+        await topology.delete_out_queue(connection, mine)
+
+
+async def test_without_a_broker_declaring_fails_at_once() -> None:
+    url = f"amqp://guest:guest@127.0.0.1:{a_free_port()}/"
+    async with open_connection([url], name="test", wait_seconds=0.1) as connection:
+        with pytest.raises(Unavailable):
+            await topology.declare_topology(connection, 1)

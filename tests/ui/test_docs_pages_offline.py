@@ -1,0 +1,106 @@
+"""In a real browser without internet the documentation pages are complete and call nobody but the hub."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+from litestar import Litestar, MediaType, Response, get
+
+from gateway.docs_pages import DOCS_HANDLERS, OPENAPI_PATH, asyncapi_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the dependency group `ui` is not installed")
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Pharmacy Connector Hub", "version": "0.1.0"},
+    "components": {"securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "X-API-KEY"}}},
+    "security": [{"apiKey": []}],
+    "paths": {
+        "/api/sales/": {
+            "post": {
+                "tags": ["sales"],
+                "operationId": "record_sale",
+                "summary": "Record a sale",
+                "responses": {"202": {"description": "Accepted"}},
+            }
+        }
+    },
+}
+ASYNCAPI_DOCUMENT: dict[str, Any] = {
+    "asyncapi": "3.0.0",
+    "info": {"title": "Pharmacy Connector Hub", "version": "0.1.0"},
+    "channels": {"events": {"address": "hub.events", "messages": {"sale": {"name": "sale.recorded"}}}},
+    "operations": {"send": {"action": "send", "channel": {"$ref": "#/channels/events"}}},
+}
+
+
+@get(OPENAPI_PATH, include_in_schema=False, sync_to_thread=False)
+def openapi_document() -> Response[dict[str, Any]]:
+    """Stand in for the generated document."""
+    return Response(DOCUMENT, media_type=MediaType.JSON)
+
+
+@get("/schema/asyncapi.json", include_in_schema=False, sync_to_thread=False)
+def asyncapi_document() -> Response[dict[str, Any]]:
+    """Stand in for the generated document."""
+    return Response(ASYNCAPI_DOCUMENT, media_type=MediaType.JSON)
+
+
+@pytest.fixture(name="address", scope="module")
+def _address() -> Iterator[str]:
+    app = Litestar([*DOCS_HANDLERS, asyncapi_page, openapi_document, asyncapi_document], openapi_config=None)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        threading.Event().wait(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+
+
+@pytest.fixture(name="browser", scope="module")
+def _browser() -> Iterator["Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            # no name resolves but loopback: what would go out fails here instead of being counted on to work
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"), [("/swagger/", "Record a sale"), ("/redoc/", "Record a sale"), ("/asyncapi/", "hub.events")]
+)
+def test_a_page_is_complete_and_calls_nobody_but_the_hub(
+    browser: "Browser", address: str, path: str, shown: str
+) -> None:
+    page = browser.new_page()
+    called: list[str] = []
+    faults: list[str] = []
+    page.on("request", lambda request: called.append(request.url))
+    page.on("requestfailed", lambda request: faults.append(f"{request.url} {request.failure}"))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(address + path)
+    page.locator(f"text={shown} >> visible=true").first.wait_for(timeout=15_000)
+    page.wait_for_load_state("networkidle")
+    page.close()
+    assert faults == []
+    assert [url for url in called if not url.startswith((f"{address}/", f"blob:{address}/", "data:"))] == []
+    assert f"{address}/schema/{'asyncapi' if path == '/asyncapi/' else 'openapi'}.json" in called
