@@ -77,7 +77,7 @@ async def open_postgres(directory: Path) -> AsyncIterator[Postgres]:
         else:
             message = "the private PostgreSQL listens but accepts nobody"
             raise BenchFault(message)
-        version = ".".join(map(str, connection.get_server_version()[:2]))
+        version = str(await connection.fetchval("SHOW server_version")).partition(" ")[0]
         await connection.close()
         yield Postgres(port, process.pid, version)
 

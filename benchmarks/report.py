@@ -21,7 +21,8 @@ holds: hub and reference are measured in turn, so that what else the machine doe
 median of the rounds' ratios, with the lowest and the highest behind it.
 """
 METHOD = """
-Both sides keep their rows in the same PostgreSQL server (`fsync` and `synchronous_commit` on). The Django reference
+Both sides keep their rows in one PostgreSQL server with one set of settings (`benchmarks/postgres.py`; `fsync` and
+`synchronous_commit` on), which the hub is given as `HUB_DATABASE_URL`; its broker is its own. The Django reference
 (`benchmarks/django_reference`) is synchronous CRUD with Django REST Framework under gunicorn, 2 workers of 4 threads,
 with open database connections, no debug, no sessions, only the JSON renderer. A write is a sale of one line on one of
 1,000 items of one of 8 pharmacies, taken off the stock on both sides; `applied` runs from the first POST until the

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from faststream import FastStream
 from faststream.rabbit import RabbitBroker
 
-from consumers.roles import Role, open_role
+from consumers.roles import ROLES, Role
 from hub.messaging.connection import open_connection
 from hub.messaging.topology import declare_topology
 from hub.observe import configure_logs
@@ -29,9 +29,8 @@ def create_app(settings: Settings | None = None) -> FastStream:
             connection = await stack.enter_async_context(open_connection(chosen.amqp_urls, name="consumers publishing"))
             await declare_topology(connection, chosen.partitions)
             for name in chosen.roles:
-                roles.append(await stack.enter_async_context(open_role(name, chosen, broker, connection)))
-            watch = await stack.enter_async_context(_watched(roles, app))
-            del watch
+                roles.append(await stack.enter_async_context(ROLES[name](chosen, broker, connection)))
+            await stack.enter_async_context(_watched(roles, app))
             yield
 
     async def drain() -> None:

@@ -269,5 +269,7 @@ def _event_message(event: StoredEvent) -> Outgoing:
     return Outgoing(
         EVENTS, routing_key_of(event.pharmacy_id, event.type), event.body.encode(),
         content_type="application/cloudevents+json", message_id=str(event.id),
-        headers={"sequence": event.sequence, "pharmacy_id": str(event.pharmacy_id)},
+        headers={
+            "sequence": event.sequence, "pharmacy_id": str(event.pharmacy_id), "time": event.time.isoformat(),
+        },
     )

@@ -1,24 +1,35 @@
 """The roles of a consumers process: each subscribes to its queues, works, and drains on its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+import aio_pika
+import orjson
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from consumers.applying import Applier
-from consumers.window import Delivery, Window
+from consumers.deliver import Deliverer, Dispatcher
+from consumers.fanout import Fanout
+from consumers.http_client import open_delivery_client
+from consumers.parker import keep
+from consumers.processing import CommandSender, Processing, RoutedEvent
+from consumers.window import Delivery, Window, acknowledge
 from consumers.writer import Writer
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection
-from hub.messaging.topology import command_queue
+from hub.messaging.topology import DEAD, DELIVER, DELIVER_QUEUES, FANOUT, command_queue
 from hub.settings import Settings
-from hub.storage.database import open_database
+from hub.storage.database import Database, open_database
 
-_PARKING_SECONDS = 8.0
+_DRAIN_SECONDS = 8.0
+_FANOUT_PREFETCH = 1000
+_DELIVER_PREFETCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +68,133 @@ def subscribe(broker: RabbitBroker, queue: str, prefetch: int, take: Callable[[A
     return subscriber
 
 
-def open_role(name: str, settings: Settings, broker: RabbitBroker, connection: HubConnection) -> Any:  # noqa: ANN401
-    """Open the role of this name."""
-    return {"writer": _open_writer}[name](settings, broker, connection)
+@asynccontextmanager
+async def open_writer(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+    """Commands to rows, outcomes and events; every partition on a channel of its own."""
+    window = Window()
+    subscribers = [
+        subscribe(broker, command_queue(partition), settings.partition_prefetch, _into(window.add, partition))
+        for partition in range(settings.partitions)
+    ]
+    async with _open_writing(settings, pool=2) as database:
+        publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
+        writer = Writer(window, Applier(database), publisher, window_commands=settings.window_commands)
+        yield _role("writer", writer.run(), window.close, subscribers)
 
 
 @asynccontextmanager
-async def _open_writer(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+async def open_fanout(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+    """Events to deliveries."""
     window = Window()
-    subscribers = []
-    for partition in range(settings.partitions):
+    async with _open_writing(settings, pool=2) as database:
+        fanout = Fanout(
+            window, database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds),
+            Processing(CommandSender(connection, settings)),
+        )
 
-        async def take(message: Any, partition: int = partition) -> None:  # noqa: ANN401 -- aio-pika's message
-            # `channel` raises once it is closed: then the broker delivers the message again.
-            try:
-                channel = message.channel
-            except Exception:  # noqa: BLE001 -- aio-pika's ChannelInvalidStateError is no public name
-                return
-            window.add(Delivery(partition, channel, message.delivery_tag, message.body, bool(message.redelivered)))
+        async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+            delivery = _delivery(message, 0)
+            if delivery is not None:
+                fanout.add(delivery, _routed(message))
 
-        subscribers.append(subscribe(broker, command_queue(partition), settings.partition_prefetch, take))
-    async with open_database(settings.database_url.get_secret_value(), "hub_write", pool=2) as database:
-        publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
-        writer = Writer(window, Applier(database), publisher, window_commands=settings.window_commands)
-        work = asyncio.create_task(writer.run(), name="writer")
+        subscriber = subscribe(broker, FANOUT, _FANOUT_PREFETCH, take)
+        yield _role("fanout", fanout.run(), window.close, [subscriber])
 
-        async def drain() -> None:
+
+@asynccontextmanager
+async def open_deliver(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+    """Deliveries to attempts, and the dispatcher of what is due."""
+    window = Window()
+    subscribers = [
+        subscribe(broker, f"{DELIVER}.{number}", _DELIVER_PREFETCH, _into(window.add, number)) for number in range(DELIVER_QUEUES)
+    ]
+    async with _open_writing(settings, pool=4) as database, open_delivery_client(settings) as client:
+        dispatcher = Dispatcher(database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds))
+
+        async def work() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(dispatcher.run(), name="dispatcher")
+                await Deliverer(window, database, client, settings, tasks).run()
+
+        def close() -> None:
+            dispatcher.close()
             window.close()
-            await asyncio.wait([work], timeout=_PARKING_SECONDS)
-            for subscriber in subscribers:
-                await leave(subscriber)
 
-        yield Role("writer", work, drain)
+        yield _role("deliver", work(), close, subscribers)
+
+
+@asynccontextmanager
+async def open_parker(settings: Settings, broker: RabbitBroker, _connection: HubConnection) -> AsyncIterator[Role]:
+    """Parked messages to rows."""
+    closed = asyncio.Event()
+    async with _open_writing(settings, pool=1) as database:
+
+        async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+            delivery = _delivery(message, 0)
+            if delivery is not None:
+                await keep(database, message.body, message.headers, message.message_id, message.content_type)
+                await acknowledge([delivery])
+
+        subscriber = subscribe(broker, DEAD, 1, take)
+
+        async def work() -> None:
+            await closed.wait()
+
+        yield _role("parker", work(), closed.set, [subscriber])
+
+
+ROLES: Mapping[str, Callable[[Settings, RabbitBroker, HubConnection], AbstractAsyncContextManager[Role]]] = {
+    "writer": open_writer, "fanout": open_fanout, "deliver": open_deliver, "parker": open_parker,
+}
+"""Every role by its name in `HUB_ROLES`."""
+
+
+def _open_writing(settings: Settings, *, pool: int) -> AbstractAsyncContextManager[Database]:
+    return open_database(settings.database_url.get_secret_value(), "hub_write", pool=pool)
+
+
+def _role(name: str, loop: Coroutine[Any, Any, None], close: Callable[[], None], subscribers: Sequence[Any]) -> Role:
+    work = asyncio.create_task(loop, name=name)
+
+    async def drain() -> None:
+        close()
+        await asyncio.wait([work], timeout=_DRAIN_SECONDS)
+        for subscriber in subscribers:
+            await leave(subscriber)
+
+    return Role(name, work, drain)
+
+
+def _delivery(message: Any, partition: int) -> Delivery | None:  # noqa: ANN401 -- aio-pika's message
+    try:
+        channel = message.channel
+    except aio_pika.exceptions.ChannelInvalidStateError:
+        return None  # it closed meanwhile: the broker delivers the message again
+    return Delivery(partition, channel, message.delivery_tag, message.body, bool(message.redelivered))
+
+
+def _into(add: Callable[[Delivery], None], partition: int) -> Callable[[Any], Awaitable[None]]:
+    async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+        delivery = _delivery(message, partition)
+        if delivery is not None:
+            add(delivery)
+
+    return take
+
+
+def _routed(message: Any) -> RoutedEvent | None:  # noqa: ANN401 -- aio-pika's message
+    """Read an event's properties; events of the hub itself have no endpoints."""
+    scope, _, event_type = message.routing_key.partition(".")
+    if scope == "hub":
+        return None
+    resource_id = None
+    if event_type == "webhook_event.received":
+        resource_id = UUID(orjson.loads(message.body)["data"]["webhook_event"]["id"])
+    headers = message.headers
+    return RoutedEvent(
+        UUID(message.message_id), UUID(scope), int(headers["sequence"]), event_type, datetime.fromisoformat(headers["time"]),
+        resource_id,
+    )
 
 
 async def leave(subscriber: Any) -> None:  # noqa: ANN401 -- FastStream's subscriber

@@ -100,6 +100,7 @@ class KeyCache:
         self._lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._waiting = 0
         self._loaded = asyncio.Event()
+        self.generation = 0  # counts the loads that changed something: sockets then look after their keys
 
     @property
     def is_loaded(self) -> bool:
@@ -193,6 +194,7 @@ class KeyCache:
         self._state = state
         self._unknown.clear()
         self._loaded.set()
+        self.generation += 1
 
     async def keep_loaded(self) -> None:
         """Load now, at every notice, and every 4 s; never ends by itself."""

@@ -12,6 +12,8 @@ from litestar.connection import ASGIConnection
 
 from gateway.auth import KeyCache, open_key_cache
 from gateway.limits import Limits
+from gateway.relay import Relay, open_relay
+from gateway.tickets import Tickets
 from hub import clock
 from hub.messaging.connection import HubConnection, open_connection
 from hub.messaging.control import Notice, open_control
@@ -73,7 +75,8 @@ class Gateway:
         publishing: the broker connection that only publishes commands.
         consuming: the broker connection for replies, notices and live events.
         partitions: number of command queues.
-        relay: live events for sockets (`gateway.relay`).
+        relay: live events for sockets, and who listens.
+        tickets: what lets a browser's socket in.
     """
 
     settings: Settings
@@ -89,7 +92,8 @@ class Gateway:
     vault: Vault
     secret_key: str
     partitions: int
-    relay: Any = None
+    relay: Relay
+    tickets: Tickets
     remembered: Remembered = field(default_factory=Remembered)
     troubles: Troubles = field(default_factory=Troubles)
 
@@ -123,11 +127,13 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         ) as publisher,
         open_replies(consuming, gateway_id) as replies,
         open_control(consuming, _hear(keys), resumed=keys.note_change),
+        open_relay(consuming, reads, keys) as relay,
     ):
+        tokens = Tokens(secret_key)
         gateway = Gateway(
             settings, reads, reads_all, publishing, consuming, publisher, replies, keys,
-            Limits(settings.rate_limit_per_second, settings.rate_limit_burst), Tokens(secret_key), Vault(secret_key), secret_key,
-            settings.partitions,
+            Limits(settings.rate_limit_per_second, settings.rate_limit_burst), tokens, Vault(secret_key), secret_key,
+            settings.partitions, relay, Tickets(tokens, keys),
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):

@@ -23,6 +23,11 @@ class WriteRoute:
     secrets: tuple[str, ...] = ()
     conditional: bool = False
 
+    @property
+    def takes_body(self) -> bool:
+        """Tell whether a body is sent: with everything but what ends in 204."""
+        return self.answer != 204  # noqa: PLR2004 -- HTTP's
+
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:

@@ -14,6 +14,8 @@ import orjson
 import structlog
 from aiormq.abc import AbstractChannel, ArgumentsType, DeliveredMessage
 
+from gateway.auth import KeyCache
+from gateway.subscribers import Subscribers, open_subscribers
 from gateway.subscription import LiveEvent, Log, Subscription, Types
 from hub.domain.ids import HUB_ID
 from hub.faults import Unavailable
@@ -45,8 +47,11 @@ class _Topic:
 class Relay:
     """Hands events to subscriptions; see `open_relay`."""
 
-    def __init__(self, connection: HubConnection, reads: Database, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, connection: HubConnection, reads: Database, subscribers: Subscribers, tasks: asyncio.TaskGroup
+    ) -> None:
         """Listen to nobody yet."""
+        self.subscribers = subscribers
         self._connection = connection
         self._reads = reads
         self._tasks = tasks
@@ -149,7 +154,7 @@ class Relay:
                 close_soon(channel)
 
     async def _hear(self, message: DeliveredMessage) -> None:
-        name, _, event_type = (message.delivery.routing_key or "").partition(".")
+        name, _, event_type = (message.routing_key or "").partition(".")
         topic = self._topics.get(name)
         if topic is None:
             return
@@ -158,22 +163,23 @@ class Relay:
             sequence = headers["sequence"] if "sequence" in headers else orjson.loads(message.body)["sequence"]
             event = LiveEvent(int(sequence), event_type, message.body.decode())  # type: ignore[arg-type]
         except (ValueError, TypeError, KeyError):
-            log.exception("event.unreadable", routing_key=message.delivery.routing_key, size=len(message.body))
+            log.exception("event.unreadable", routing_key=message.routing_key, size=len(message.body))
             return
         for subscription in topic.subscriptions:
             subscription.offer(event)
 
 
 @asynccontextmanager
-async def open_relay(connection: HubConnection, reads: Database) -> AsyncIterator[Relay]:
+async def open_relay(connection: HubConnection, reads: Database, keys: KeyCache) -> AsyncIterator[Relay]:
     """Relay events while this is open.
 
     Args:
         connection: one that is used for consuming; the broker may be away.
         reads: the database under row-level security, for the log.
+        keys: a subscriber whose key ends is sent away.
     """
-    async with owned_tasks() as tasks:
-        relay = Relay(connection, reads, tasks)
+    async with open_subscribers(keys) as subscribers, owned_tasks() as tasks:
+        relay = Relay(connection, reads, subscribers, tasks)
         reader = tasks.create_task(relay.keep_listening(), name="reader of events")
         try:
             yield relay

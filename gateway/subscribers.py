@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -79,6 +79,7 @@ class Subscribers:
         self._all: set[Subscriber] = set()
         self._per_key: Counter[UUID] = Counter()
         self._generation = -1
+        self._doubtful: set[UUID] = set()
         self.is_stopping = False
 
     def __len__(self) -> int:
@@ -129,12 +130,17 @@ class Subscribers:
             expires_at = subscriber.caller.expires_at
             if expires_at is not None and expires_at <= at:
                 subscriber.end(REVOKED, "the key has expired")
-        if self._keys.generation == self._generation:
+        if self._keys.generation == self._generation and not self._doubtful:
             return
         self._generation = self._keys.generation
-        active = {key_id: self._keys.is_active(key_id) for key_id in self._per_key}
-        for subscriber in self._all:
-            if not active[subscriber.caller.key_id]:
+        inactive = {key_id for key_id in self._per_key if not self._keys.is_active(key_id)}
+        # A key minted while the keys were being read may be missing for a moment: it is asked for twice.
+        revoked = inactive & self._doubtful
+        self._doubtful = inactive - revoked
+        if self._doubtful:
+            self._keys.note_change()
+        for subscriber in self._all if revoked else ():
+            if subscriber.caller.key_id in revoked:
                 subscriber.end(REVOKED, "the key is not valid any more")
 
 
@@ -158,13 +164,11 @@ async def open_subscribers(keys: KeyCache) -> AsyncIterator[Subscribers]:
 @contextmanager
 def _on_stop(subscribers: Subscribers) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    before: dict[signal.Signals, object] = {}
+    before: dict[signal.Signals, Callable[[int, FrameType | None], object]] = {}
 
     def hear(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(subscribers.stop)
-        earlier = before.get(signal.Signals(number))
-        if callable(earlier):
-            earlier(number, frame)
+        before[signal.Signals(number)](number, frame)
 
     with suppress(ValueError):  # not the main thread: whoever runs the server there stops it in its own way
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -178,4 +182,4 @@ def _on_stop(subscribers: Subscribers) -> Iterator[None]:
     finally:
         for number, earlier in before.items():
             if signal.getsignal(number) is hear:
-                signal.signal(number, earlier)  # type: ignore[arg-type]
+                signal.signal(number, earlier)

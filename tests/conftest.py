@@ -51,6 +51,9 @@ def pytest_configure_node(node: object) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers when the whole run is over."""
+    for started in _started:
+        for child in started.children:
+            child.disown()  # they outlive the worker that started them
     if hasattr(config, "workerinput") or _SESSION_DIR not in config.stash:
         return
     place = config.stash[_SESSION_DIR]

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from hub.cli import database, run, tenants
+from hub.cli import broker, container, database, run, tenants
 from hub.faults import HubFault
 
 app = typer.Typer(
@@ -18,6 +18,8 @@ app = typer.Typer(
 # Each group is a module of this package. It imports what is heavy inside its commands: `hub --help` is instant.
 run.register(app)
 database.register(app)
+container.register(app)
+app.add_typer(broker.group, name="topology")
 tenants.register(app)
 
 

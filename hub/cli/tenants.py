@@ -19,7 +19,10 @@ def register(app: typer.Typer) -> None:
 
 @_pharmacy.command("create")
 def create_pharmacy(
-    name: Annotated[str, typer.Argument(help="Its name, as people read it.")], data_dir: DataDir = None, *, as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="Its name, as people read it.")],
+    data_dir: DataDir = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Create a pharmacy and print its id and its first API key, this once."""
     import asyncio
@@ -43,7 +46,10 @@ def create_pharmacy(
 
 @_operator.command("key")
 def create_operator_key(
-    name: Annotated[str, typer.Option(help="Whose key it is.")] = "operator", data_dir: DataDir = None, *, as_json: AsJson = False
+    name: Annotated[str, typer.Option(help="Whose key it is.")] = "operator",
+    data_dir: DataDir = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Create a key for an operator and print it, this once. It may do everything."""
     import asyncio

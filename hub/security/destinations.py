@@ -112,10 +112,9 @@ def refuse_address(
         # Without the zone; and a mapped address *is* its IPv4 address: the kernel opens an IPv4 connection to it.
         asked = asked.ipv4_mapped or IPv6Address(int(asked))
     inner = _inside(asked)
-    for one in (asked, *inner):
-        reason = _reason_in(one, _METADATA)
-        if reason:
-            return f"{one} is {reason}"
+    reason = _reason_in(asked, _METADATA)
+    if reason:
+        return f"{asked} is {reason}"
     if _is_in(asked, allow_networks):
         refusals = (refuse_address(one, allow_networks) for one in inner)
         return next((refusal for refusal in refusals if refusal), None)

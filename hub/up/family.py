@@ -102,7 +102,7 @@ class Family:
                     since[name] = now
                     child.kill()  # what its session still holds would be in the way
                     try:
-                        self.start(child.spec)
+                        self.start(child.spec).is_ready = True
                     except SettingsError as fault:
                         self.tell(str(fault))
 

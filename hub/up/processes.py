@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from hub.faults import SettingsError
@@ -16,6 +16,7 @@ from hub.up.reach import open_reach
 # In the environment of everything an instance starts: so a later start finds what a killed one left.
 MARK = "HUB_UP_INSTANCE"
 _POLL_SECONDS = 0.02
+_UNREADY_STOP_SECONDS = 2.0
 _LOG_BYTES = 16 * 1024 * 1024
 
 
@@ -52,7 +53,8 @@ class Child:
     popen: subprocess.Popen[bytes]
     log: Path
     log_start: int
-    started: str = field(default="")
+    started: str = ""
+    is_ready: bool = False
 
     @property
     def pid(self) -> int:
@@ -77,9 +79,15 @@ class Child:
         if self.popen.poll() is None:
             self._send(self.spec.stop_signal)
             self._send(signal.SIGCONT)  # a stopped process would never see the signal
+            # RabbitMQ is deaf while it boots, and has nothing to lose yet.
+            seconds = self.spec.stop_seconds if self.is_ready else min(self.spec.stop_seconds, _UNREADY_STOP_SECONDS)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.popen.wait(self.spec.stop_seconds)
+                self.popen.wait(seconds)
         self.kill()
+
+    def disown(self) -> None:
+        """Leave it running when this program ends, without a warning."""
+        self.popen.returncode = 0
 
     def kill(self) -> None:
         """End it and its session at once."""
@@ -142,6 +150,7 @@ def wait_until(child: Child, is_ready: Callable[[], bool], seconds: float) -> No
             message = f"{child.spec.name} was not ready within {seconds:.0f} s: {child.last_words()} (log: {child.log})"
             raise SettingsError(message)
         time.sleep(_POLL_SECONDS)
+    child.is_ready = True
 
 
 def started_at(pid: int) -> str | None:

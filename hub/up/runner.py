@@ -150,7 +150,7 @@ async def _start(
 
     await asyncio.gather(database(), broker())
     for spec in _hub_processes(plan, environment):
-        family.start(spec)
+        family.start(spec).is_ready = True
     await _until_ready(settings, family)
     done("gateway and consumers")
     return await _demo(settings) if wish.with_demo else ()

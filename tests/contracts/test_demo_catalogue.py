@@ -3,13 +3,11 @@
 import csv
 import json
 import re
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+from tools import make_demo_catalogue
 
-import make_demo_catalogue  # noqa: E402 (a tool, not a package)
+ROOT = Path(__file__).parents[2]
 
 with (ROOT / "hub/demo/catalogue.csv").open(encoding="utf-8", newline="") as file:
     ROWS = list(csv.DictReader(file))

@@ -1,14 +1,11 @@
 """docs/settings.md says what hub/settings.py says."""
 
-import sys
 from pathlib import Path
 
 from hub.settings import Settings
+from tools import make_settings_page
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import make_settings_page  # noqa: E402 (a tool, not a package)
 
 
 def test_the_page_is_up_to_date() -> None:

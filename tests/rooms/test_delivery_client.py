@@ -486,7 +486,8 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         async with open_delivery_client(settings()) as client:
             assert (await post(client, receiver.url)).status_code == 200
-        assert (receiver.connections, proxy.connections) == (1, 0)
+            assert (await post(client, receiver.url.replace("http:", "https:"), 0.3)).status_code is None
+        assert (receiver.connections, proxy.connections) == (2, 0)
 
 
 # TLS

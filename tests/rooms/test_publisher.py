@@ -7,9 +7,14 @@ from collections.abc import Sequence
 import aio_pika
 import orjson
 import pytest
+from aiormq.channel import Channel
+from aiormq.exceptions import DeliveryError
+from pamqp import commands as spec
 
 from hub.faults import Unavailable
 from hub.messaging.connection import open_connection
+from hub.messaging.frames import Outgoing
+from hub.messaging.lane import Lane
 from hub.messaging.publisher import MESSAGE_BYTES, MESSAGE_COMMANDS, CommandPublisher, open_command_publisher
 from hub.messaging.topology import COMMANDS, QUORUM, command_queue, declare_topology
 from tests.rooms.broker_proxy import eventually, open_proxy
@@ -324,3 +329,28 @@ async def test_an_error_in_the_body_keeps_its_type(amqp_url: str) -> None:
         with pytest.raises(KeyError):
             async with open_command_publisher(connection, partitions=1, confirm_seconds=2):
                 raise KeyError
+
+
+async def test_a_refusal_that_a_new_channel_cures_is_not_seen_by_the_caller(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # After a failover an old channel gets Nack for every publish, a new one does not (pitfalls, cluster 1.1).
+    channels: list[Channel] = []
+    write = Lane._write
+
+    async def nack_first(
+        lane: Lane, channel: Channel, messages: Sequence[Outgoing], until: float
+    ) -> BaseException | None:
+        channels.append(channel)
+        if len(channels) == 1:
+            return DeliveryError(None, spec.Basic.Nack(delivery_tag=1))
+        return await write(lane, channel, messages, until)
+
+    monkeypatch.setattr(Lane, "_write", nack_first)
+    async with (
+        open_connection([amqp_url], name="test") as connection,
+        open_command_publisher(connection, partitions=1, confirm_seconds=2) as publisher,
+    ):
+        await declare_topology(connection, 1)
+        await publisher.publish(0, a_command(1))
+    assert len(set(channels)) == 2

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 import pytest
@@ -60,7 +61,9 @@ class Up:
         return code
 
 
-def hub(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+def hub(
+    *arguments: str, cwd: Path = ROOT, variables: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     return subprocess.run(
         [sys.executable, "-m", "hub.cli", *arguments],
@@ -228,7 +231,7 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
 )
 def test_a_wrong_setting_is_one_clear_sentence(tmp_path: Path, variables: dict[str, str], sentence: str) -> None:
     arguments = [] if "HUB_PORT" in variables else ["--port", str(free_ports([None])[0])]
-    done = hub("up", "--data-dir", str(tmp_path / "hub"), *arguments, **variables)
+    done = hub("up", "--data-dir", str(tmp_path / "hub"), *arguments, variables=variables)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

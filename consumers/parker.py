@@ -1,0 +1,49 @@
+"""The parker: messages in `hub.dead` become rows that operators list, replay and discard."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from consumers.pausing import Pause
+from hub import clock
+from hub.domain.ids import derived_id
+from hub.faults import Poison, Unavailable
+from hub.messaging.parking import Parked, read_parked
+from hub.storage.database import Database
+from hub.storage.parked import ParkedMessage, save_parked
+
+log = structlog.get_logger("parker")
+
+
+async def keep(database: Database, body: bytes, headers: Mapping[str, Any], message_id: str | None, content_type: str | None) -> None:
+    """Make a parked message a row, however long the database takes."""
+    try:
+        parked = read_parked(body, headers, message_id=message_id, content_type=content_type)
+    except Poison as poison:
+        now = clock.now()
+        parked = Parked(body, poison.reason, "unknown", now, now)
+    extra = parked.extra or {}
+    row = ParkedMessage(
+        derived_id(parked.origin, parked.first_failed_at.isoformat(), extra.get("operation_id", ""), body.hex()[:4000]),
+        _uuid(extra.get("pharmacy_id")), _uuid(extra.get("operation_id")), parked.origin, parked.reason.replace("\x00", ""),
+        parked.body, parked.first_failed_at,
+    )
+    pause = Pause()
+    while True:
+        try:
+            async with database.transaction() as connection:
+                await save_parked(connection, [row])
+        except Unavailable as fault:
+            log.warning("parker.held", what=fault.what, detail=fault.detail)
+            await pause.wait()
+        else:
+            return
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        return None

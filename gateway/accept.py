@@ -1,0 +1,219 @@
+"""The one write path: a request to a command, the command to the broker, and back the answer."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from litestar import Request
+
+from gateway.answers import Answer
+from gateway.auth import Caller, caller_of
+from gateway.bodies import receive_json
+from gateway.context import Gateway, gateway_of
+from gateway.describe import WriteRoute
+from gateway.headers import IfMatch, WriteHeaders, parse_write_headers
+from gateway.problems import problem_answer, refused, unavailable
+from hub import clock
+from hub.domain.command import Door
+from hub.domain.fields import Body, format_time
+from hub.domain.fingerprint import fingerprint_of
+from hub.domain.ids import operation_id_for, resource_id_for
+from hub.domain.inventory import needs_condition
+from hub.faults import Unavailable
+from hub.messaging.replies import Reply
+from hub.messaging.topology import partition_of
+from hub.resources import COMMANDS
+from hub.storage.operations import resource_link
+
+NO_BODY = b"{}"
+_MISMATCH = "this Idempotency-Key was used for another request; choose a new one"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A command on its way out; `raw` is the client's body, byte for byte.
+
+    Args:
+        fingerprint: where the client chose the operation's id; else empty.
+        minted: hashes and ciphertexts of secrets, by name.
+    """
+
+    type: str
+    operation_id: UUID
+    pharmacy_id: UUID
+    resource_id: UUID
+    raw: bytes
+    accepted_at: datetime
+    actor: str
+    door: Door = "http"
+    fingerprint: str = ""
+    if_match: IfMatch = None
+    minted: Mapping[str, str] = field(default_factory=dict)
+
+    def dump(self, reply_to: str = "") -> bytes:
+        """Write the command's envelope around the body's bytes."""
+        parts = [
+            f'{{"operation_id":"{self.operation_id}","pharmacy_id":"{self.pharmacy_id}","type":"{self.type}",'
+            f'"resource_id":"{self.resource_id}","accepted_at":"{format_time(self.accepted_at)}","actor":"{self.actor}",'
+            f'"door":"{self.door}"'.encode()
+        ]
+        if self.fingerprint:
+            parts.append(b',"fingerprint":"%b"' % self.fingerprint.encode())
+        if self.if_match is not None:
+            parts.append(b',"if_match":%b' % orjson.dumps(self.if_match))
+        if self.minted:
+            parts.append(b',"minted":%b' % orjson.dumps(self.minted))
+        if reply_to:
+            parts.append(b',"reply_to":"%b"' % reply_to.encode())
+        parts += (b',"body":', self.raw, b"}")
+        return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Secrets minted with a command: what travels, and what the client is shown."""
+
+    minted: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_SECRETS = Secrets()
+
+Mint = Callable[[Gateway, UUID, UUID, Body], Secrets]
+"""Makes a command's secrets of the operation's id, the pharmacy's id and the body."""
+
+Check = Callable[[Gateway, Caller, Body], None]
+"""Refuses a body for a reason that its model does not know: `Refused`."""
+
+
+async def send(gateway: Gateway, wish: Wish, wait_seconds: float = 0) -> Reply | None:
+    """Publish a command and, where it is wanted, wait for its outcome.
+
+    Args:
+        wait_seconds: from now, the confirm included; 0 waits for the confirm only.
+    Returns:
+        the writer's reply, or None: the broker has the command, its outcome is not known yet.
+    Raises:
+        Refused: 503 with the operation's id; whether the command comes to pass is unknown.
+    """
+    partition = partition_of(wish.pharmacy_id, gateway.partitions)
+    replies = gateway.replies
+    try:
+        if not wait_seconds or not replies.is_listening:
+            await gateway.publisher.publish(partition, wish.dump())
+            return None
+        until = asyncio.get_running_loop().time() + wait_seconds
+        # Registered before publishing, or a fast writer would answer nobody.
+        with replies.wait_for(wish.operation_id) as outcome:
+            await gateway.publisher.publish(partition, wish.dump(replies.queue_name))
+            try:
+                async with asyncio.timeout_at(until):
+                    return await outcome
+            except TimeoutError:
+                return None
+    except Unavailable as fault:
+        gateway.troubles.note(fault.what)
+        raise unavailable(fault, wish.operation_id) from fault
+
+
+async def accept(
+    request: Request[Any, Any, Any], route: WriteRoute, *, pharmacy_id: UUID | None, target: UUID | None = None,
+    scope: UUID | None = None, check: Check | None = None, mint: Mint | None = None,
+) -> Answer:
+    """Take in a write: 202, or with `Prefer: wait` its outcome.
+
+    Args:
+        pharmacy_id: in whose partition it runs; None: the new resource *is* the pharmacy.
+        target: the resource that the path names; None makes a new one.
+        scope: whose `Idempotency-Key` it is; default: the pharmacy's.
+    Raises:
+        Refused: the shape is wrong, the key was used otherwise, or the broker is away.
+    """
+    gateway = gateway_of(request)
+    caller = caller_of(request)
+    headers = parse_write_headers(request.scope["headers"])  # type: ignore[arg-type]
+    rule = COMMANDS[route.command]
+    if route.takes_body:
+        received = await receive_json(request, headers, rule.body)
+        raw, value, body = received.raw, received.value, received.body
+        if needs_condition(body, headers.if_match):
+            raise refused("precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta")
+        if check is not None:
+            check(gateway, caller, body)
+    else:
+        raw, value, body = NO_BODY, {}, rule.body()
+    key_scope = scope if scope is not None else pharmacy_id
+    assert key_scope is not None
+    operation_id, fingerprint = _operation(gateway, headers, key_scope, route.command, target, value)
+    if target is not None:
+        resource_id = target
+    else:
+        resource_id = resource_id_for(operation_id) if fingerprint else clock.new_id()
+    owner = resource_id if pharmacy_id is None else pharmacy_id
+    secrets = NO_SECRETS if mint is None else mint(gateway, operation_id, owner, body)
+    wish = Wish(
+        route.command, operation_id, owner, resource_id, raw, clock.now(), caller.actor, "http", fingerprint,
+        headers.if_match if route.conditional else None, secrets.minted,
+    )
+    reply = await send(gateway, wish, headers.wait_seconds)
+    if fingerprint:
+        gateway.remembered.add(operation_id, fingerprint)
+    if reply is None:
+        return _accepted(gateway, wish, secrets, headers.wait_seconds)
+    return _outcome(route, wish, secrets, reply, headers.wait_seconds)
+
+
+def _operation(
+    gateway: Gateway, headers: WriteHeaders, scope: UUID, command: str, target: UUID | None, value: object
+) -> tuple[UUID, str]:
+    """Name the operation; with an `Idempotency-Key` also the fingerprint by which a misuse is found."""
+    if headers.idempotency_key is None:
+        return clock.new_id(), ""
+    operation_id = operation_id_for(scope, headers.idempotency_key)
+    fingerprint = fingerprint_of(command, target, value)
+    if gateway.remembered.differs(operation_id, fingerprint):
+        raise refused("idempotency-mismatch", _MISMATCH, operation_id=str(operation_id))
+    return operation_id, fingerprint
+
+
+def _accepted(gateway: Gateway, wish: Wish, secrets: Secrets, wait_seconds: int) -> Answer:
+    operation = str(wish.operation_id)
+    url = f"/api/operations/{operation}?accepted={gateway.tokens.accepted_token(wish.operation_id, clock.now())}"
+    link = resource_link(COMMANDS[wish.type].resource, wish.pharmacy_id, wish.resource_id)
+    body = (
+        f'{{"operation_id":"{operation}","status":"accepted","operation_url":"{url}",'
+        f'"resource":{{"type":"{link["type"]}","id":"{link["id"]}","url":"{link["url"]}"}}'
+    ).encode()
+    body += b"," + orjson.dumps(secrets.shown)[1:] if secrets.shown else b"}"
+    headers = [(b"location", url.encode()), (b"operation-id", operation.encode())]
+    if wait_seconds:
+        headers.append((b"preference-applied", b"wait=%d" % wait_seconds))
+    return Answer(202, body, headers)
+
+
+def _outcome(route: WriteRoute, wish: Wish, secrets: Secrets, reply: Reply, wait_seconds: int) -> Answer:
+    operation = str(wish.operation_id)
+    applied = f"wait={wait_seconds}"
+    if reply.get("mismatch"):
+        raise refused(
+            "idempotency-mismatch", _MISMATCH, operation_id=operation,
+            headers={"operation-id": operation, "preference-applied": applied},
+        )
+    if reply["status"] != "applied":
+        members = {**reply["problem"], "instance": f"/api/operations/{operation}", "operation_id": operation}
+        return problem_answer(members, {"operation-id": operation, "preference-applied": applied})
+    headers = [(b"operation-id", operation.encode()), (b"preference-applied", applied.encode())]
+    resource: Mapping[str, Any] | None = reply.get("resource")
+    if route.answer == 204 or resource is None:  # noqa: PLR2004 -- HTTP's
+        return Answer(204, b"", headers)
+    version = reply.get("version")
+    if version is not None:
+        headers.append((b"etag", b'"%d"' % version))
+    if route.answer == 201:  # noqa: PLR2004 -- HTTP's
+        link = resource_link(COMMANDS[wish.type].resource, wish.pharmacy_id, wish.resource_id)
+        headers.append((b"location", link["url"].encode()))
+    return Answer(route.answer, orjson.dumps({**resource, **secrets.shown}), headers)

@@ -1,0 +1,42 @@
+"""The gateway's application: `uvicorn gateway.app:create_app --factory`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.datastructures import State
+
+from gateway.context import open_gateway
+from gateway.middleware import FramedApp, gate
+from gateway.problems import EXCEPTION_HANDLERS
+from gateway.routes import ROUTES
+from hub.settings import Settings, load_settings
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """Make the application. Nothing is opened before it starts, and it starts with every server away.
+
+    Args:
+        settings: default: from the environment (`hub.settings.load_settings`).
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    chosen = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_gateway(chosen) as gateway:
+            app.state["hub"] = gateway
+            yield
+
+    return FramedApp(
+        route_handlers=ROUTES,
+        lifespan=[lifespan],
+        middleware=[gate],
+        exception_handlers=EXCEPTION_HANDLERS,
+        state=State({"settings": chosen}),
+        openapi_config=None,
+        request_max_body_size=None,
+        debug=False,
+        logging_config=None,
+    )

@@ -1,0 +1,166 @@
+"""The frame around every request: the key, the limit, the scope, unknown parameters, and headers that protect."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from litestar import Litestar
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.auth import header_of, scopes_of
+from gateway.describe import OneRoute, OtherRoute, PageRoute, WriteRoute
+from gateway.limits import RateHeaders
+from gateway.problems import Refused, answer_refusal, refusal_of, refused, unauthorized
+from hub.domain.problem import FieldError
+
+_SLASHES = re.compile("/{2,}")
+_STREAM = "/api/events/stream"
+_PROTECTING: RateHeaders = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class FramedApp(Litestar):
+    """Litestar behind the frame: nothing under `/api/` is reached without a key."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- as Litestar has it
+        """Serve a connection."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        extra: RateHeaders = ()
+        try:
+            path = _normalise(scope)
+            if (path.startswith("/api/") or path == "/api") and scope["method"] != "OPTIONS":
+                gateway = self.state["hub"]
+                raw = scope["headers"]
+                caller = await gateway.keys.authenticate(header_of(raw, b"x-api-key"), header_of(raw, b"x-pharmacy-id"))
+                extra = gateway.limits.take(caller.key_id)
+                state["caller"] = caller
+        except Exception as error:  # noqa: BLE001 -- the outer edge: every fault becomes an answer
+            await answer_refusal(refusal_of(error), scope)(scope, receive, _protected(send, extra, is_head=False))
+            return
+        is_head = scope["method"] == "HEAD" and path != _STREAM
+        if is_head:
+            scope["method"] = "GET"
+        await super().__call__(scope, receive, _protected(send, extra, is_head=is_head))
+
+
+def _normalise(scope: Any) -> str:  # noqa: ANN401 -- an ASGI scope
+    path: str = scope["path"]
+    if "//" in path:
+        path = scope["path"] = _SLASHES.sub("/", path)
+    if "/." in path and any(part in {".", ".."} for part in path.split("/")):
+        raise refused("not-found", "a path has no dot segments here")
+    return path
+
+
+def _protected(send: Send, extra: RateHeaders, *, is_head: bool) -> Send:
+    """Add the protecting headers that an answer does not have; leave the body of a HEAD out."""
+
+    async def send_protected(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message["headers"])
+            names = {name for name, _ in headers}
+            headers += [pair for pair in _PROTECTING if pair[0] not in names]
+            headers += extra
+            message["headers"] = headers
+        elif is_head and message["type"] == "http.response.body":
+            message["body"] = b""
+        await send(message)
+
+    return send_protected
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a route asks of a request; `query` is None where the route looks at its parameters itself."""
+
+    scope: str
+    is_api: bool
+    is_for_operators: bool
+    query: frozenset[str] | None
+
+
+def gate(app: ASGIApp) -> ASGIApp:
+    """Stand before every matched route: the caller's scope, operators' routes, unknown query parameters."""
+    known: dict[int, _Terms] = {}
+
+    async def pass_gate(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] != "OPTIONS":
+            handler = scope["route_handler"]
+            terms = known.get(id(handler))
+            if terms is None:
+                terms = known[id(handler)] = _terms_of(handler.opt, scope)
+            _check(terms, scope)
+        await app(scope, receive, send)
+
+    return pass_gate
+
+
+def _terms_of(options: Mapping[str, Any], scope: Any) -> _Terms:  # noqa: ANN401 -- an ASGI scope
+    described = options.get("describes")
+    query: frozenset[str] | None
+    match described:
+        case WriteRoute() | OneRoute():
+            query = frozenset()
+        case OtherRoute():
+            query = frozenset(described.query)
+        case PageRoute() | None:
+            query = None
+        case _:
+            query = None
+    is_api = scope["path_template"].startswith("/api")
+    return _Terms(scopes_of(options, scope["method"]), is_api, bool(options.get("operator")), query)
+
+
+def _check(terms: _Terms, scope: Any) -> None:  # noqa: ANN401 -- an ASGI scope
+    if terms.is_api:
+        caller = scope["state"].get("caller")
+        if caller is None:
+            raise unauthorized()
+        if terms.is_for_operators and not caller.is_operator:
+            raise refused("forbidden", "this is for operators; ask yours")
+        if terms.scope not in caller.scopes:
+            raise refused("forbidden", f"this key lacks the scope {terms.scope!r}")
+    if terms.query is not None and scope["query_string"]:
+        check_query(scope["query_string"], terms.query)
+
+
+def check_query(query_string: bytes, allowed: frozenset[str]) -> dict[str, str]:
+    """Read the query parameters of a route that knows these names.
+
+    Raises:
+        Refused: 400 naming each parameter that is unknown or comes twice.
+    """
+    values: dict[str, str] = {}
+    faults: list[FieldError] = []
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise refused("unknown-parameter", "there are more than 100 query parameters") from None
+    for name, value in pairs:
+        if name not in allowed:
+            faults.append(_fault(name, "unknown_parameter", "is unknown here"))
+        elif name in values:
+            faults.append(_fault(name, "repeated_parameter", "comes twice"))
+        values[name] = value
+    if faults:
+        raise _bad_query(faults)
+    return values
+
+
+def _fault(name: str, code: str, detail: str) -> FieldError:
+    shown = name[:80]
+    return FieldError(f"?{shown}", code, f"the query parameter {shown!r} {detail}")
+
+
+def _bad_query(faults: list[FieldError]) -> Refused:
+    return refused("unknown-parameter", "; ".join(fault.detail for fault in faults[:5]), *faults[:100])

@@ -1,0 +1,36 @@
+"""What is wrong with a body: pydantic's faults as the hub's, each with the JSON pointer to its place."""
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from hub.domain.problem import FieldError
+
+MAX_ERRORS = 100
+
+
+def field_errors(error: ValidationError, value: object) -> list[FieldError]:
+    """Translate pydantic's faults of a body, at most 100; `value` is the body as JSON."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return [FieldError(pointer_of(fault, value), fault["type"], fault["msg"]) for fault in faults[:MAX_ERRORS]]
+
+
+def pointer_of(fault: ErrorDetails, value: object) -> str:
+    """Write a fault's place as a JSON pointer in a URI fragment (RFC 6901, 6); `#` is the whole body."""
+    parts: list[str] = []
+    here = value
+    location = fault["loc"]
+    for index, step in enumerate(location):
+        # pydantic also names branches of unions; what the body does not have is no part of the way, unless it is missing.
+        is_last = index == len(location) - 1
+        if isinstance(here, dict) and isinstance(step, str):
+            if step in here or is_last:
+                parts.append(_escape(step))
+            here = here.get(step)
+        elif isinstance(here, list) and isinstance(step, int):
+            parts.append(str(step))
+            here = here[step] if step < len(here) else None
+    return "#" + "".join(f"/{part}" for part in parts)
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,110 @@
+"""Reading pages and single rows as JSON text, of one pharmacy or, for operators, of any."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from hub.storage.database import Connection
+from hub.storage.lists import LISTINGS
+from hub.storage.page_sql import count_statement, exists_statement, one_statement, page_statement, uses_literal_limit
+from hub.storage.paging import COUNT_CAP, Listing, Wanted
+
+
+class After(NamedTuple):
+    """The place behind an item: its value of the order and its tie-breaker, as JSON values."""
+
+    value: str | int
+    tie: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list.
+
+    Args:
+        items: JSON texts.
+        after: where the next page begins; None: this is the last.
+        count: what the list holds in all, up to the cap; None: nobody asked.
+    """
+
+    items: Sequence[str]
+    after: After | None = None
+    count: int | None = None
+
+    @property
+    def is_capped(self) -> bool:
+        """Tell that the list holds more than was counted."""
+        return self.count is not None and self.count > COUNT_CAP
+
+
+class Single(NamedTuple):
+    """One row as JSON text, and its version where it has one."""
+
+    item: str
+    version: int | None
+
+
+async def list_page(
+    connection: Connection, pharmacy_id: UUID, listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None = None
+) -> Page | None:
+    """Read a page of a pharmacy's list; None: what the list hangs on is not there."""
+    return await _page(connection, [pharmacy_id], listing, wanted, after, parent_id)
+
+
+async def list_page_of_any_pharmacy(
+    connection: Connection, listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None = None
+) -> Page | None:
+    """Read a page of all pharmacies' rows, for operators."""
+    return await _page(connection, [], listing, wanted, after, parent_id)
+
+
+async def find_one(connection: Connection, pharmacy_id: UUID, listing: Listing, row_id: UUID) -> Single | None:
+    """Find a row of a pharmacy as it is shown."""
+    return await _one(connection, [row_id, pharmacy_id], listing)
+
+
+async def find_one_of_any_pharmacy(connection: Connection, listing: Listing, row_id: UUID) -> Single | None:
+    """Find anyone's row as it is shown, for operators."""
+    return await _one(connection, [row_id], listing)
+
+
+async def _page(
+    connection: Connection, scope: list[UUID], listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None
+) -> Page | None:
+    parent = None if listing.parent is None else LISTINGS[listing.parent.listing]
+    assert (parent is None) == (parent_id is None), f"the list {listing.name} and its parent do not go together"
+    names = tuple(wanted.values)
+    known: list[Any] = [*scope, *([] if parent_id is None else [parent_id]), *wanted.values.values()]
+    order = listing.sorts[wanted.sort.removeprefix("-")]
+    arguments = list(known)
+    if after is not None:
+        arguments += (parse_key(order.kind, after.value), parse_key(listing.tie_kind, after.tie))
+    if not uses_literal_limit(wanted.limit):
+        arguments.append(wanted.limit + 1)
+    statement = page_statement(
+        listing, names, wanted.sort, wanted.limit, is_scoped=bool(scope), is_continued=after is not None, parent=parent
+    )
+    records = await connection.fetch(statement, *arguments)
+    if not records and parent is not None:
+        there = await connection.fetchval(exists_statement(parent, is_scoped=bool(scope)), parent_id, *scope)
+        if there is None:
+            return None
+    count = None
+    if wanted.counted:
+        count = await connection.fetchval(count_statement(listing, names, is_scoped=bool(scope), parent=parent), *known)
+    items = [record[0] for record in records[: wanted.limit]]
+    if len(records) <= wanted.limit:
+        return Page(items, None, count)
+    last = records[wanted.limit - 1]
+    if order.read is None:
+        return Page(items, After(_dump_key(last[1]), _dump_key(last[2])), count)
+    shown = orjson.loads(last[0])
+    return Page(items, After(order.read(shown), shown[listing.tie]), count)
+
+
+async def _one(connection: Connection, arguments: Sequence[UUID], listing: Listing) -> Single | None:
+    record = await connection.fetchrow(one_statement(listing, is_scoped=len(arguments) > 1), *arguments)
+    return None if record is None else Single(record[0], record[1])

@@ -1,0 +1,266 @@
+"""What a list may be asked, and the SQL that answers: keyset pages, never an offset.
+
+A parameter that is unknown, empty, malformed, out of range or sent twice is an error that names it; nothing is clamped.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+COUNT_CAP = 10_000
+MAX_PARAMETERS = 30
+MAX_QUERY_TEXT = 200
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,9})")
+_MAX_INTEGER = 2_147_483_647
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MONEY = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,2})?")
+TIME_PATTERN = (
+    r"(?:19|[2-9][0-9])[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:[Zz]|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
+)
+_TIME = re.compile(TIME_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a parameter: its name, a stable code, a sentence."""
+
+    name: str
+    code: str
+    detail: str
+
+
+class WrongParameters(ValueError):
+    """A request's parameters cannot be answered: 400, naming each."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{fault.name}: {fault.detail}" for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of value in a query string.
+
+    Args:
+        sql: PostgreSQL's name of it.
+        parse: text to value; None: it does not fit.
+        schema: the JSON Schema of what fits.
+        wants: what fits, for the sentence of a refusal.
+    """
+
+    sql: str
+    parse: Callable[[str], Any]
+    schema: Mapping[str, Any]
+    wants: str
+
+
+def _integer(text: str) -> int | None:
+    value = int(text) if _INTEGER.fullmatch(text) else None
+    return value if value is not None and -_MAX_INTEGER <= value <= _MAX_INTEGER else None
+
+
+def _time(text: str) -> datetime | None:
+    if not _TIME.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+INTEGER = Kind(
+    "int8", _integer, {"type": "integer", "minimum": -_MAX_INTEGER, "maximum": _MAX_INTEGER}, f"a whole number within ±{_MAX_INTEGER}"
+)
+IDENTIFIER = Kind("uuid", lambda text: UUID(text) if _UUID.fullmatch(text) else None, {"type": "string", "format": "uuid"}, "a UUID")
+BOOLEAN = Kind("bool", {"true": True, "false": False}.get, {"type": "boolean"}, "`true` or `false`")
+MONEY = Kind(
+    "numeric", lambda text: Decimal(text) if _MONEY.fullmatch(text) else None,
+    {"type": "string", "pattern": f"^{_MONEY.pattern}$"}, "an amount such as 9.99",
+)
+TIME = Kind(
+    "timestamptz", _time, {"type": "string", "format": "date-time", "pattern": f"^{TIME_PATTERN}$"},
+    "an RFC 3339 time with its zone (write + as %2B)",
+)
+
+
+def text_of(length: int) -> Kind:
+    """Make the kind of a text of 1 to `length` characters; it is compared as NFC, as it is stored."""
+    return Kind(
+        "text", lambda text: unicodedata.normalize("NFC", text) if len(text) <= length else None,
+        {"type": "string", "minLength": 1, "maxLength": length, "pattern": "^[^\\u0000]*$"}, f"a text of 1 to {length} characters",
+    )
+
+
+def one_of(choices: Iterable[str]) -> Kind:
+    """Make the kind of one word of several."""
+    words = tuple(choices)
+    known = frozenset(words)
+    return Kind("text", lambda text: text if text in known else None, {"type": "string", "enum": list(words)}, "one of " + ", ".join(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A parameter that narrows a list.
+
+    Args:
+        kind: what its value is.
+        condition: SQL over the row `t`, `{}` being the value.
+        help: for the OpenAPI document.
+    """
+
+    kind: Kind
+    condition: str
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order: the SQL expression over `t`, its type, and how to read its value from an item as shown.
+
+    It is never NULL. Where the item does not show it, `read` is None and the query selects it beside the item.
+    """
+
+    expression: str
+    kind: str
+    read: Callable[[Mapping[str, Any]], Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What a list hangs on: without that row there is no list (404)."""
+
+    listing: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """One kind of list.
+
+    Args:
+        name: its key in `LISTINGS`.
+        table: the table of the rows `t`.
+        noun: what one of them is called in a 404.
+        item: SQL text that makes the JSON of a row.
+        scope: the column that says whose a row is.
+        alive: SQL condition that every shown row meets.
+        sorts: the orders by name; `sort=-name` is the other way round.
+        is_sortable: False where there is one order only, which no parameter changes.
+        tie: the unique column that ends every order.
+        versioned: an item shows its `version`, which is its `ETag`.
+    """
+
+    name: str
+    table: str
+    noun: str
+    item: str
+    filters: Mapping[str, Filter]
+    sorts: Mapping[str, Sort]
+    default_sort: str
+    scope: str = "pharmacy_id"
+    alive: str = "true"
+    tie: str = "id"
+    tie_kind: str = "uuid"
+    is_sortable: bool = True
+    parent: Parent | None = None
+    versioned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A list's parameters, read.
+
+    Args:
+        values: the filters' values by name, in the order of names.
+        words: the same as they were sent: what a cursor is bound to.
+        cursor: as sent, unread.
+    """
+
+    limit: int = DEFAULT_LIMIT
+    sort: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    words: Sequence[tuple[str, str]] = ()
+    cursor: str | None = None
+    counted: bool = False
+
+    @property
+    def binding(self) -> str:
+        """Name what a cursor of this list is good for: the same filters and the same order, any limit."""
+        return f"{self.sort}?{self.words!r}"
+
+
+def parse_wanted(listing: Listing, pairs: Sequence[tuple[str, str]]) -> Wanted:
+    """Read the parameters of a request for a list.
+
+    Raises:
+        WrongParameters: names every one that cannot be answered.
+    """
+    if not pairs:
+        return Wanted(sort=listing.default_sort)
+    faults: list[Fault] = []
+    seen: dict[str, str] = {}
+    for name, text in pairs:
+        if name in seen:
+            faults.append(Fault(name, "repeated", "it is given more than once"))
+        seen[name] = text
+    limit, sort, cursor, counted = DEFAULT_LIMIT, listing.default_sort, None, False
+    values: dict[str, Any] = {}
+    words: list[tuple[str, str]] = []
+    for name in sorted(seen):
+        text = seen[name]
+        if text == "" or "\x00" in text:
+            faults.append(_unknown(listing, name) if not is_known(listing, name) else Fault(name, "malformed", "it is empty or holds NUL"))
+        elif name == "limit":
+            limit = int(text) if re.fullmatch("[1-9][0-9]{0,2}", text) else 0
+            if not 1 <= limit <= MAX_LIMIT:
+                faults.append(Fault(name, "out_of_range", f"it is a whole number from 1 to {MAX_LIMIT}"))
+        elif name == "sort" and listing.is_sortable:
+            sort = text
+            if text.removeprefix("-") not in listing.sorts:
+                faults.append(Fault(name, "malformed", "it is one of " + ", ".join(sort_words(listing))))
+        elif name == "cursor":
+            cursor = text
+        elif name == "count":
+            counted = text == "true"
+            if text not in {"true", "false"}:
+                faults.append(Fault(name, "malformed", "it is `true` or `false`"))
+        elif name in listing.filters:
+            wanted = listing.filters[name]
+            value = wanted.kind.parse(text)
+            if value is None:
+                faults.append(Fault(name, "malformed", f"it is {wanted.kind.wants}"))
+            values[name] = value
+            words.append((name, text))
+        else:
+            faults.append(_unknown(listing, name))
+    if faults:
+        raise WrongParameters(*faults)
+    return Wanted(limit, sort, values, words, cursor, counted)
+
+
+def sort_words(listing: Listing) -> list[str]:
+    """Name the values of `sort`."""
+    return [sign + name for name in listing.sorts for sign in ("", "-")]
+
+
+def parameters_of(listing: Listing) -> list[str]:
+    """Name all parameters of a list."""
+    return sorted({"limit", "cursor", "count", *(["sort"] if listing.is_sortable else []), *listing.filters})
+
+
+def is_known(listing: Listing, name: str) -> bool:
+    """Tell whether a list has this parameter."""
+    return name in {"limit", "cursor", "count"} or name in listing.filters or (name == "sort" and listing.is_sortable)
+
+
+def _unknown(listing: Listing, name: str) -> Fault:
+    return Fault(name, "unknown", "this list knows " + ", ".join(parameters_of(listing)))

@@ -1,0 +1,33 @@
+"""Messages that were set aside, as rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from hub.storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedMessage:
+    """A message nobody could apply: where it came from, why, and its bytes."""
+
+    id: UUID
+    pharmacy_id: UUID | None
+    operation_id: UUID | None
+    origin: str
+    reason: str
+    payload: bytes
+    parked_at: datetime
+
+
+async def save_parked(connection: Connection, messages: Sequence[ParkedMessage]) -> None:
+    """Keep parked messages; one that is kept already stays as it is."""
+    await connection.executemany(
+        "INSERT INTO parked_messages (id, pharmacy_id, operation_id, origin, reason, payload, parked_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",
+        [
+            (one.id, one.pharmacy_id, one.operation_id, one.origin, one.reason, one.payload, one.parked_at)
+            for one in messages
+        ],
+    )

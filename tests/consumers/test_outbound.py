@@ -1,0 +1,52 @@
+"""Events to webhooks, against real servers and a real receiver."""
+
+from ipaddress import ip_network
+
+import asyncpg
+import orjson
+import standardwebhooks
+
+from consumers.deliver import endpoint_aad
+from hub import clock
+from hub.domain.ids import default_endpoint_id
+from hub.security.signatures import derive_webhook_secret
+from hub.security.vault import Vault
+from hub.settings import Settings
+from tests.kit.consumers import running_consumers
+from tests.kit.door import open_test_door
+from tests.kit.receiver import open_receiver
+from tests.kit.wait import eventually
+
+
+async def test_every_event_reaches_the_pharmacys_webhook_signed_and_retried(settings: Settings) -> None:
+    settings = settings.model_copy(
+        update={"webhooks_allow_networks": (ip_network("127.0.0.0/8"),), "webhooks_ladder_seconds": (0.1, 0.1)}
+    )
+    async with running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver:
+        receiver.answer = lambda _: 500 if len(receiver.calls) == 1 else 204
+        pharmacy = await door.open_pharmacy()
+        operation = clock.new_id()
+        key = settings.secret_key.get_secret_value()
+        secret = derive_webhook_secret(key, operation)
+        sealed = Vault(key).encrypt_text(secret, endpoint_aad(default_endpoint_id(pharmacy)))
+        await door.send(
+            pharmacy, "pharmacy.update", {"webhook_url": receiver.url}, operation_id=operation, resource_id=pharmacy,
+            minted={"webhook_secret": sealed},
+        )
+        await door.send(pharmacy, "webhook_event.receive", {"event_type": "x", "payload": {"a": 1}})
+        calls = await receiver.wait_for(4)
+        # pharmacy.updated twice (the first answer was a 500), webhook_event.received, webhook_event.processed
+        assert sorted({orjson.loads(call.body)["type"] for call in calls}) == [
+            "pharmacy.updated", "webhook_event.processed", "webhook_event.received",
+        ]
+        for call in calls:
+            standardwebhooks.Webhook(secret).verify(call.body, {name.lower(): value for name, value in call.headers.items()})
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        try:
+            rows = await eventually(
+                lambda: connection.fetch("SELECT status, attempts FROM webhook_deliveries ORDER BY event_sequence"),
+                lambda rows: len(rows) == 3 and all(row["status"] == "delivered" for row in rows),
+            )
+            assert [row["attempts"] for row in rows] == [2, 1, 1]
+        finally:
+            await connection.close()
