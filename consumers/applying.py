@@ -270,6 +270,8 @@ def _event_message(event: StoredEvent) -> Outgoing:
         EVENTS, routing_key_of(event.pharmacy_id, event.type), event.body.encode(),
         content_type="application/cloudevents+json", message_id=str(event.id),
         headers={
-            "sequence": event.sequence, "pharmacy_id": str(event.pharmacy_id), "time": event.time.isoformat(),
+            "sequence": event.sequence, "pharmacy_id": str(event.pharmacy_id),
         },
+        # An event that nobody listens to is in the log; the fan-out and the sockets read it there.
+        mandatory=False,
     )

@@ -1,6 +1,12 @@
-"""Fan-out: each event becomes a delivery for every endpoint that wants it, and goes to the deliverers at once."""
+"""Fan-out: the log of a pharmacy is spread to its endpoints, in order, each event once for each endpoint.
 
-from collections.abc import Sequence
+A message from `hub.events` only says where there is something new; what is read is the log, from where the endpoint's
+cursor stands. So a lost message or binding costs a moment, never an event.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -13,26 +19,44 @@ from hub.domain.ids import derived_id
 from hub.domain.webhooks import wants
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
-from hub.messaging.topology import deliver_queue
+from hub.messaging.connection import HubConnection
+from hub.messaging.topology import bind_fanout, deliver_queue, unbind_fanout
 from hub.storage.database import Database
-from hub.storage.webhooks import EndpointFilter, NewDelivery, add_deliveries, find_endpoints
+from hub.storage.webhooks import (
+    NewDelivery,
+    OpenEndpoint,
+    add_deliveries,
+    find_behind,
+    find_open_endpoints,
+    find_pharmacies_with_endpoints,
+    move_cursors,
+    read_behind,
+)
 
-_MESSAGES = 500
-_BYTES = 4 * 1_048_576
+_MESSAGES = 1000
+_BYTES = 8 * 1_048_576
+_EVENTS_A_STEP = 500
+_LOOK_SECONDS = 2.0
+_CHANGES_ENDPOINTS = ("pharmacy.", "webhook_endpoint.")
 
 log = structlog.get_logger("fanout")
 
 
 class Fanout:
-    """Turns events into deliveries, a batch of events at a time."""
+    """Spreads the logs of pharmacies to their endpoints."""
 
-    def __init__(self, window: Window, database: Database, publisher: BulkPublisher, processing: Processing) -> None:
+    def __init__(
+        self, window: Window, database: Database, publisher: BulkPublisher, connection: HubConnection, processing: Processing
+    ) -> None:
         """Put the parts together."""
         self._window = window
         self._database = database
         self._publisher = publisher
+        self._connection = connection
         self._processing = processing
         self._events: dict[tuple[int, int], RoutedEvent] = {}
+        self._closed = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     def add(self, delivery: Delivery, event: RoutedEvent | None) -> None:
         """Take in a message; an event of no pharmacy has no endpoints."""
@@ -40,55 +64,113 @@ class Fanout:
             self._events[id(delivery.channel), delivery.tag] = event
         self._window.add(delivery)
 
+    def close(self) -> None:
+        """Take no more."""
+        self._closed.set()
+        self._window.close()
+
     async def run(self) -> None:
-        """Work until the window is closed."""
-        while deliveries := await self._window.take(_MESSAGES, _BYTES):
-            keys = [(id(delivery.channel), delivery.tag) for delivery in deliveries]
-            events = [event for key in keys if (event := self._events.pop(key, None)) is not None]
-            pause = Pause()
-            while True:
-                try:
-                    await self._spread(events)
-                    await self._processing.process(events)
-                except Unavailable as fault:
-                    log.warning("fanout.held", what=fault.what, detail=fault.detail, events=len(events))
-                    await pause.wait()
-                else:
-                    break
-            await acknowledge(deliveries)
+        """Work until closed."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_around(), name="fanout: what was not heard of")
+            while deliveries := await self._window.take(_MESSAGES, _BYTES):
+                keys = [(id(delivery.channel), delivery.tag) for delivery in deliveries]
+                events = [event for key in keys if (event := self._events.pop(key, None)) is not None]
+                pause = Pause()
+                while True:
+                    try:
+                        await self._hear(events)
+                    except Unavailable as fault:
+                        log.warning("fanout.held", what=fault.what, detail=fault.detail, events=len(events))
+                        await pause.wait()
+                    else:
+                        break
+                await acknowledge(deliveries)
 
-    async def _spread(self, events: Sequence[RoutedEvent]) -> None:
-        if not events:
-            return
+    async def _hear(self, events: Sequence[RoutedEvent]) -> None:
+        changed = {event.pharmacy_id for event in events if event.type.startswith(_CHANGES_ENDPOINTS)}
+        for pharmacy_id in changed:
+            await self._rebind(pharmacy_id)
+        await self.spread({event.pharmacy_id for event in events})
+        await self._processing.process(events)
+
+    async def _rebind(self, pharmacy_id: UUID) -> None:
+        """Hear a pharmacy's events if it has an endpoint, else spare them. The log is read after that, so no gap."""
+        async with self._database.connection() as connection:
+            is_wanted = bool(await find_open_endpoints(connection, [pharmacy_id]))
+        if is_wanted:
+            await bind_fanout(self._connection, [pharmacy_id])
+        else:
+            await unbind_fanout(self._connection, pharmacy_id)
+
+    async def _look_around(self) -> None:
+        """Every two seconds spread what no message told of; the first look restores the bindings."""
+        is_bound = False
+        while not self._closed.is_set():
+            try:
+                async with self._database.connection() as connection:
+                    everyone = [] if is_bound else await find_pharmacies_with_endpoints(connection)
+                    behind = await find_behind(connection)
+                if everyone:
+                    await bind_fanout(self._connection, everyone, seconds=60.0)
+                is_bound = True
+                await self.spread(behind)
+            except Unavailable as fault:
+                log.warning("fanout.held", what=fault.what, detail=fault.detail)
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._closed.wait()
+            except TimeoutError:
+                continue
+
+    async def spread(self, pharmacy_ids: Iterable[UUID]) -> None:
+        """Make the deliveries that the logs of these pharmacies still owe their endpoints, and hand them out."""
+        behind = set(pharmacy_ids)
+        async with self._turn:
+            while behind:
+                behind, deliveries = await self._step(behind)
+                await self._publisher.publish([deliver_message(one.id, one.endpoint_id) for one in deliveries])
+
+    async def _step(self, pharmacy_ids: set[UUID]) -> tuple[set[UUID], list[NewDelivery]]:
+        """Spread the next events of each; say which pharmacies may have more."""
         async with self._database.transaction() as connection:
-            endpoints = await find_endpoints(connection, list({event.pharmacy_id for event in events}))
-            if not endpoints:
-                return
+            endpoints = await find_open_endpoints(connection, list(pharmacy_ids))
+            after: dict[UUID, int] = {}
+            for endpoint in endpoints:
+                after[endpoint.pharmacy_id] = min(endpoint.sequence, after.get(endpoint.pharmacy_id, endpoint.sequence))
+            events = await read_behind(connection, after, _EVENTS_A_STEP) if after else []
+            if not events:
+                return set(), []
+            last: dict[UUID, int] = {}
+            counts: dict[UUID, int] = {}
+            for pharmacy_id, sequence, _, _ in events:
+                last[pharmacy_id] = max(sequence, last.get(pharmacy_id, 0))
+                counts[pharmacy_id] = counts.get(pharmacy_id, 0) + 1
             deliveries = [
-                NewDelivery(
-                    derived_id(endpoint.id, "delivery", event.id), event.pharmacy_id, endpoint.id, event.id, event.sequence,
-                    event.type,
-                )
-                for event in events
+                NewDelivery(derived_id(endpoint.id, "delivery", event_id), pharmacy_id, endpoint.id, event_id, sequence, event_type)
                 for endpoint in endpoints
-                if _is_wanted(endpoint, event)
+                for pharmacy_id, sequence, event_id, event_type in events
+                if _is_wanted(endpoint, pharmacy_id, sequence, event_type)
             ]
-            if not deliveries:
-                return
-            await add_deliveries(connection, deliveries, clock.now())
-        await self._publisher.publish([deliver_message(one.id, one.endpoint_id) for one in deliveries])
+            if deliveries:
+                await add_deliveries(connection, deliveries, clock.now())
+            await move_cursors(
+                connection,
+                [
+                    replace(endpoint, sequence=max(endpoint.sequence, last[endpoint.pharmacy_id]))
+                    for endpoint in endpoints
+                    if endpoint.pharmacy_id in last
+                ],
+            )
+        return {pharmacy_id for pharmacy_id, count in counts.items() if count == _EVENTS_A_STEP}, deliveries
 
 
-def _is_wanted(endpoint: EndpointFilter, event: RoutedEvent) -> bool:
-    # What happened before an endpoint was made is not news to it, however late the fan-out comes.
+def _is_wanted(endpoint: OpenEndpoint, pharmacy_id: UUID, sequence: int, event_type: str) -> bool:
     return (
-        endpoint.pharmacy_id == event.pharmacy_id
-        and endpoint.created_at <= event.time
-        and wants(endpoint.event_types, event.type)
+        endpoint.pharmacy_id == pharmacy_id and sequence > endpoint.sequence and wants(endpoint.event_types, event_type)
     )
 
 
 def deliver_message(delivery_id: UUID, endpoint_id: UUID) -> Outgoing:
     """Ask the deliverers for the next attempt of a delivery."""
     return Outgoing("", deliver_queue(endpoint_id), str(delivery_id).encode(), content_type="text/plain")
-

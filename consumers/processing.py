@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,9 +25,7 @@ class RoutedEvent:
 
     id: UUID
     pharmacy_id: UUID
-    sequence: int
     type: str
-    time: datetime
     resource_id: UUID | None = None
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -88,7 +87,7 @@ async def open_fanout(settings: Settings, broker: RabbitBroker, connection: HubC
     window = Window()
     async with _open_writing(settings, pool=2) as database:
         fanout = Fanout(
-            window, database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds),
+            window, database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds), connection,
             Processing(CommandSender(connection, settings)),
         )
 
@@ -98,7 +97,7 @@ async def open_fanout(settings: Settings, broker: RabbitBroker, connection: HubC
                 fanout.add(delivery, _routed(message))
 
         subscriber = subscribe(broker, FANOUT, _FANOUT_PREFETCH, take)
-        yield _role("fanout", fanout.run(), window.close, [subscriber])
+        yield _role("fanout", fanout.run(), fanout.close, [subscriber])
 
 
 @asynccontextmanager
@@ -190,11 +189,7 @@ def _routed(message: Any) -> RoutedEvent | None:  # noqa: ANN401 -- aio-pika's m
     resource_id = None
     if event_type == "webhook_event.received":
         resource_id = UUID(orjson.loads(message.body)["data"]["webhook_event"]["id"])
-    headers = message.headers
-    return RoutedEvent(
-        UUID(message.message_id), UUID(scope), int(headers["sequence"]), event_type, datetime.fromisoformat(headers["time"]),
-        resource_id,
-    )
+    return RoutedEvent(UUID(message.message_id), UUID(scope), event_type, resource_id)
 
 
 async def leave(subscriber: Any) -> None:  # noqa: ANN401 -- FastStream's subscriber

@@ -15,6 +15,7 @@ from litestar.connection import ASGIConnection
 
 from gateway.problems import Refused, refused, unauthorized, unavailable
 from hub import clock
+from hub.domain.problem import not_found
 from hub.faults import Unavailable
 from hub.messaging.tasks import owned_tasks
 from hub.security.keys import hash_key, is_wellformed
@@ -94,6 +95,7 @@ class KeyCache:
         """Know no key yet; `database` reads as `hub_read_all`."""
         self._database = database
         self._callers: dict[bytes, Caller] = {}
+        self._pharmacies: set[UUID] = set()
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
         self._state: str | None = None
         self._stale = asyncio.Event()
@@ -129,8 +131,21 @@ class KeyCache:
         if caller.expires_at is not None and caller.expires_at <= clock.now():
             raise unauthorized()
         if caller.kind == "operator" and pharmacy_header is not None:
-            return replace(caller, pharmacy_id=_pharmacy_of(pharmacy_header))
+            return replace(caller, pharmacy_id=await self._pharmacy(_pharmacy_of(pharmacy_header)))
         return caller
+
+    async def _pharmacy(self, pharmacy_id: UUID) -> UUID:
+        """Make sure that there is such a pharmacy, active or not."""
+        if pharmacy_id not in self._pharmacies:
+            try:
+                async with asyncio.timeout(LOOKUP_SECONDS), self._lookups, self._database.connection() as connection:
+                    found = await connection.fetchval("SELECT id FROM pharmacies WHERE id = $1", pharmacy_id)
+            except TimeoutError as error:
+                raise unavailable(Unavailable("postgres", "the pharmacy could not be looked up")) from error
+            if found is None:
+                raise Refused(not_found("pharmacy"))
+            self._pharmacies.add(pharmacy_id)
+        return pharmacy_id
 
     def is_active(self, key_id: UUID) -> bool:
         """Tell whether a key is still good; sockets ask when keys have changed."""
@@ -190,7 +205,9 @@ class KeyCache:
             if state == self._state and self.is_loaded:
                 return
             records = await connection.fetch(f"{_KEYS} UNION ALL {_OPERATORS}")
+            pharmacies = await connection.fetch("SELECT id FROM pharmacies")
         self._callers = {bytes.fromhex(record[0]): _read(record) for record in records}
+        self._pharmacies = {record[0] for record in pharmacies}
         self._state = state
         self._unknown.clear()
         self._loaded.set()

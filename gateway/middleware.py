@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from litestar import Litestar
+from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.answers import Answer
 from gateway.auth import header_of, scopes_of
 from gateway.describe import OneRoute, OtherRoute, PageRoute, WriteRoute
 from gateway.limits import RateHeaders
@@ -47,10 +49,26 @@ class FramedApp(Litestar):
         except Exception as error:  # noqa: BLE001 -- the outer edge: every fault becomes an answer
             await answer_refusal(refusal_of(error), scope)(scope, receive, _protected(send, extra, is_head=False))
             return
-        is_head = scope["method"] == "HEAD" and path != _STREAM
+        if scope["method"] == "OPTIONS":
+            await _answer_options(self, scope, path)(scope, receive, _protected(send, extra, is_head=False))
+            return
+        is_head = scope["method"] == "HEAD" and path.rstrip("/") != _STREAM
         if is_head:
             scope["method"] = "GET"
         await super().__call__(scope, receive, _protected(send, extra, is_head=is_head))
+
+
+def _answer_options(app: Litestar, scope: Any, path: str) -> Answer:  # noqa: ANN401 -- an ASGI scope
+    """Name a route's methods. Litestar's own answer knows only those that were registered before it."""
+    try:
+        # No route has this method, so the router either knows no such route or lists the methods of the one it has.
+        app.asgi_router.handle_routing(path=path.rstrip("/") or "/", method="")  # type: ignore[arg-type]
+    except HTTPException as error:
+        refusal = refusal_of(error)
+        if refusal.problem.slug == "method-not-allowed":
+            return Answer(204, headers=((b"allow", refusal.headers["allow"].encode()),))
+        return answer_refusal(refusal, scope)
+    return Answer(204)
 
 
 def _normalise(scope: Any) -> str:  # noqa: ANN401 -- an ASGI scope

@@ -78,7 +78,9 @@ def problem_answer(members: Mapping[str, Any], headers: Mapping[str, str] | None
 
 def answer_refusal(refusal: Refused, scope: Scope) -> Answer:
     """Answer a request with a refusal; `instance` is the path that was asked."""
-    return problem_answer(refusal.problem.dump(path_of(scope)), refusal.headers)
+    # The 401 is the same bytes everywhere: not even the path of the request comes back.
+    instance = None if refusal.problem.slug == "unauthorized" else path_of(scope)
+    return problem_answer(refusal.problem.dump(instance), refusal.headers)
 
 
 def path_of(scope: Scope) -> str:
@@ -108,7 +110,8 @@ def _refusal_of_http(error: HTTPException) -> Refused:
     status = error.status_code
     headers = {name.lower(): value for name, value in (error.headers or {}).items() if name.lower() in {"allow", "retry-after"}}
     if "allow" in headers:
-        headers["allow"] = ", ".join(sorted(headers["allow"].split(", ")))
+        methods = set(headers["allow"].split(", "))
+        headers["allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     slug = _SLUGS.get(status)
     if slug is None:
         slug = "malformed" if 400 <= status < 500 else "internal"  # noqa: PLR2004 -- HTTP's classes

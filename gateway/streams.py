@@ -36,49 +36,53 @@ def log_of(caller: Caller) -> UUID:
     return HUB_ID if caller.pharmacy_id is None else caller.pharmacy_id
 
 
-async def follow_over_websocket(
-    socket: WebSocket[Any, Any, Any], relay: Relay, subscriber: Subscriber, after: int | None, types: Types
-) -> None:
-    """Serve an accepted WebSocket until one side ends it."""
-    send = socket.send
+class SocketStream:
+    """One accepted WebSocket that follows events."""
 
-    async def frame(text: str) -> None:
-        subscriber.sending_since = clock.monotonic()
-        await send({"type": "websocket.send", "text": text, "bytes": None})
-        subscriber.sending_since = None
+    def __init__(self, socket: WebSocket[Any, Any, Any], subscriber: Subscriber) -> None:
+        """Send nothing yet."""
+        self._socket = socket
+        self._subscriber = subscriber
 
-    async def write(subscription: Subscription) -> None:
-        await frame(f'{{"type":"ready","sequence":{subscription.joined_at}}}')
+    async def follow(self, relay: Relay, after: int | None, types: Types) -> None:
+        """Serve it until one side ends it."""
+        try:
+            async with relay.join(log_of(self._subscriber.caller), after=after, types=types) as subscription:
+                ending = await _follow(self._subscriber, subscription, self._write, self._read)
+        except BeyondEnd as error:
+            ending = Ending(BAD_AFTER, f"after is {after}, the last sequence is {error.last_sequence}")
+        except BelowRetention as error:
+            ending = Ending(BELOW_RETENTION, f"the log begins at sequence {error.first_sequence}")
+        except Unavailable as fault:
+            ending = Ending(TRY_AGAIN, f"{fault.what} does not answer; connect again")
+        if ending.code != GONE:
+            await close_websocket(self._socket, ending)
+
+    async def _frame(self, text: str) -> None:
+        self._subscriber.sending_since = clock.monotonic()
+        await self._socket.send({"type": "websocket.send", "text": text, "bytes": None})
+        self._subscriber.sending_since = None
+
+    async def _write(self, subscription: Subscription) -> None:
+        await self._frame(f'{{"type":"ready","sequence":{subscription.joined_at}}}')
         while True:
             for event in await subscription.take():
-                await frame(event.frame)
-            if subscriber.is_due:
-                subscriber.is_due = False
-                await frame(f'{{"type":"heartbeat","sequence":{subscription.sequence}}}')
+                await self._frame(event.frame)
+            if self._subscriber.is_due:
+                self._subscriber.is_due = False
+                await self._frame(f'{{"type":"heartbeat","sequence":{subscription.sequence}}}')
 
-    async def read() -> None:
+    async def _read(self) -> None:
         while True:
-            message: Any = await socket.receive()
+            message: Any = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
-                subscriber.end(GONE, "the client left")
+                self._subscriber.end(GONE, "the client left")
                 return
             text = message.get("text")
             if text is None:
-                subscriber.end(NOT_TEXT, "this socket takes no messages")
+                self._subscriber.end(NOT_TEXT, "this socket takes no messages")
             elif len(text) > MESSAGE_BYTES or len(text.encode()) > MESSAGE_BYTES:
-                subscriber.end(TOO_LONG, "this socket takes no messages")
-
-    try:
-        async with relay.join(log_of(subscriber.caller), after=after, types=types) as subscription:
-            ending = await _follow(subscriber, subscription, write, read)
-    except BeyondEnd as error:
-        ending = Ending(BAD_AFTER, f"after is {after}, the last sequence is {error.last_sequence}")
-    except BelowRetention as error:
-        ending = Ending(BELOW_RETENTION, f"the log begins at sequence {error.first_sequence}")
-    except Unavailable as fault:
-        ending = Ending(TRY_AGAIN, f"{fault.what} does not answer; connect again")
-    if ending.code != GONE:
-        await close_websocket(socket, ending)
+                self._subscriber.end(TOO_LONG, "this socket takes no messages")
 
 
 async def close_websocket(socket: WebSocket[Any, Any, Any], ending: Ending) -> None:

@@ -191,7 +191,7 @@ def amqp_url(servers: Servers) -> Iterator[str]:
 def settings(database_url: str, amqp_url: str, servers: Servers, data_dir: Path) -> Settings:
     """Settings of a hub on this test's database and virtual host; `settings.model_copy(update=...)` for others."""
     return Settings(
-        _env_file=None,  # type: ignore[call-arg]
+        _env_file=None,
         database_url=database_url,
         amqp_url=amqp_url,
         amqp_management_url=servers.management_url,

@@ -4,7 +4,10 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from gateway.docs_pages import DOCS_HANDLERS
-from gateway.routes import inventory
+from gateway import docs_pages, health
+from gateway.routes import events, inventory, operations, orders, pharmacies, sales, webhook_events
 
-ROUTES: Final[tuple[BaseRouteHandler, ...]] = (*DOCS_HANDLERS, *inventory.HANDLERS)
+ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
+    *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
+    *webhook_events.HANDLERS, *operations.HANDLERS, *events.HANDLERS,
+)

@@ -17,10 +17,10 @@ from gateway.middleware import check_query
 from gateway.problems import Refused, answer_refusal, refused, unauthorized
 from gateway.streams import (
     EventStream,
+    SocketStream,
     below_retention,
     beyond_end,
     close_websocket,
-    follow_over_websocket,
     log_of,
 )
 from gateway.subscribers import BAD_AFTER, Ending
@@ -149,7 +149,7 @@ async def follow_events(socket: WebSocket[Any, Any, Any]) -> None:
             except Refused as refusal:
                 await close_websocket(socket, Ending(BAD_AFTER, refusal.problem.detail))
                 return
-            await follow_over_websocket(socket, gateway.relay, subscriber, None if after < 0 else after, types)
+            await SocketStream(socket, subscriber).follow(gateway.relay, None if after < 0 else after, types)
     except Refused as refusal:
         await _deny(socket, refusal)
 

@@ -5,7 +5,7 @@ can never be changed on an installation that runs; whatever may change (lengths,
 """
 
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -165,7 +165,9 @@ def topology(partitions: int) -> Topology:
             *(Binding(COMMANDS, name, str(number)) for number, name in enumerate(commands)),
             Binding(INGRESS, INGRESS_HASH, "#", to_exchange=True),
             *(Binding(INGRESS_HASH, name, "1") for name in ingress),  # the key is the weight: equal shares
-            Binding(EVENTS, FANOUT, "#"),
+            # What the fan-out always hears: changes of endpoints, and webhooks to work on. The events of a pharmacy
+            # are bound once it has an endpoint, so that nobody pays for webhooks that nobody wants.
+            *(Binding(EVENTS, FANOUT, key) for key in ("*.pharmacy.*", "*.webhook_endpoint.*", "*.webhook_event.received")),
         ),
     )
 
@@ -262,3 +264,30 @@ async def _declare(channel: AbstractChannel, wanted: Topology) -> None:
             await channel.exchange_bind(binding.target, binding.source, binding.routing_key)
         else:
             await channel.queue_bind(binding.target, binding.source, binding.routing_key)
+
+
+async def bind_fanout(connection: HubConnection, pharmacy_ids: Sequence[UUID], *, seconds: float = 10.0) -> None:
+    """Let the fan-out hear all events of these pharmacies; bound twice is bound once.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+
+    async def bind(channel: AbstractChannel) -> None:
+        for pharmacy_id in pharmacy_ids:
+            await channel.queue_bind(FANOUT, EVENTS, f"{pharmacy_id}.#")
+
+    await _on_channel(connection, bind, seconds)
+
+
+async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID, *, seconds: float = 10.0) -> None:
+    """Spare the fan-out the events of a pharmacy that has no endpoint any more.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+
+    async def unbind(channel: AbstractChannel) -> None:
+        await channel.queue_unbind(FANOUT, EVENTS, f"{pharmacy_id}.#")
+
+    await _on_channel(connection, unbind, seconds)

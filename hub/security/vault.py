@@ -3,6 +3,7 @@
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -12,6 +13,11 @@ from hub.security.derive import derive
 
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
+
+
+def endpoint_aad(endpoint_id: UUID) -> str:
+    """Name the place that a webhook endpoint's secret is encrypted for."""
+    return f"endpoint:{endpoint_id}"
 
 
 class Undecryptable(HubFault):

@@ -14,6 +14,7 @@ from tortoise.exceptions import BaseORMException
 
 from hub.faults import SettingsError, Unavailable
 from hub.settings import Settings, load_settings
+from hub.storage.read_pool import ReadPool
 
 Role = Literal["hub_read", "hub_read_all", "hub_write"]
 Connection = asyncpg.Connection
@@ -87,15 +88,26 @@ class Database:
     client: AsyncpgDBClient
     role: Role
     seconds: float
+    readers: ReadPool | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Borrow a connection.
+        """Borrow a connection; as `hub_read` it sees nobody's rows.
 
         Raises:
             Unavailable: none came in time, or PostgreSQL went away.
         """
+        if self.readers is not None:
+            async with self._lent(None) as connection:
+                yield connection
+            return
         async with _outages_named(), asyncio.timeout(self.seconds), self.client.acquire_connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _lent(self, pharmacy_id: UUID | None) -> AsyncIterator[Connection]:
+        assert self.readers is not None
+        async with _outages_named(), asyncio.timeout(self.seconds), self.readers.lend(pharmacy_id) as connection:
             yield connection
 
     @asynccontextmanager
@@ -106,12 +118,8 @@ class Database:
 
     @asynccontextmanager
     async def reading(self, pharmacy_id: UUID) -> AsyncIterator[Connection]:
-        """Borrow a connection that sees one pharmacy's rows: row-level security hides all others.
-
-        The setting is the session's; the pool clears it when the connection comes back.
-        """
-        async with self.connection() as connection:
-            await connection.execute("SELECT set_config('app.pharmacy_id', $1, false)", str(pharmacy_id))
+        """Borrow a connection that sees one pharmacy's rows: row-level security hides all others (`hub.storage.read_pool`)."""
+        async with self._lent(pharmacy_id) as connection:
             yield connection
 
 
@@ -130,16 +138,24 @@ async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Dat
     """Open a pool of connections under a role. PostgreSQL may be away: the first query says so."""
     seconds = _WRITE_SECONDS if role == "hub_write" else _READ_SECONDS
     credentials = credentials_of(url)
+    server_settings = {
+        "role": role, "application_name": f"pharmacy-hub {role}", "timezone": "UTC", "jit": "off",
+        "statement_timeout": str(int(seconds * 1000)),
+        "idle_in_transaction_session_timeout": "15000",
+    }
     client = AsyncpgDBClient(
         **credentials, minsize=1, maxsize=pool, connection_name=role, timeout=3.0, command_timeout=seconds,
-        server_settings={
-            "role": role, "application_name": f"pharmacy-hub {role}", "timezone": "UTC", "jit": "off",
-            "statement_timeout": str(int(seconds * 1000)),
-            "idle_in_transaction_session_timeout": "15000",
-        },
+        server_settings=server_settings,
     )
     client.connection_name = role
+    readers = None
+    if role != "hub_write":
+        # A plan made anew for each call costs as much as the page it reads.
+        server_settings |= {"plan_cache_mode": "force_generic_plan"}
+        readers = ReadPool(pool, {**credentials, "timeout": 3.0, "command_timeout": seconds, "server_settings": server_settings})
     try:
-        yield Database(client, role, seconds)
+        yield Database(client, role, seconds, readers)
     finally:
+        if readers is not None:
+            await readers.close()
         await client.close()

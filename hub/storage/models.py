@@ -257,6 +257,17 @@ class Event(Model):
         table = "events"
 
 
+class WebhookCursor(Model):
+    """How far the log is spread to an endpoint: every event up to here has its delivery, if it was wanted."""
+
+    endpoint_id = fields.UUIDField(primary_key=True)
+    pharmacy_id = fields.UUIDField()
+    sequence = fields.BigIntField()
+
+    class Meta:
+        table = "webhook_cursors"
+
+
 class WebhookDelivery(Model):
     """One event for one endpoint, and when it is due."""
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -81,7 +83,7 @@ async def _page(
     order = listing.sorts[wanted.sort.removeprefix("-")]
     arguments = list(known)
     if after is not None:
-        arguments += (parse_key(order.kind, after.value), parse_key(listing.tie_kind, after.tie))
+        arguments += (_parse_key(order.kind, after.value), _parse_key(listing.tie_kind, after.tie))
     if not uses_literal_limit(wanted.limit):
         arguments.append(wanted.limit + 1)
     statement = page_statement(
@@ -103,6 +105,23 @@ async def _page(
         return Page(items, After(_dump_key(last[1]), _dump_key(last[2])), count)
     shown = orjson.loads(last[0])
     return Page(items, After(order.read(shown), shown[listing.tie]), count)
+
+
+def _parse_key(kind: str, value: str | int) -> Any:  # noqa: ANN401 -- what asyncpg takes for that type
+    """Read a value of a cursor, which nobody but the hub wrote."""
+    match kind:
+        case "timestamptz":
+            return datetime.fromisoformat(str(value))
+        case "uuid":
+            return UUID(str(value))
+        case "numeric":
+            return Decimal(value)
+        case _:
+            return value
+
+
+def _dump_key(value: Any) -> str | int:  # noqa: ANN401 -- what asyncpg gives for a key
+    return value if isinstance(value, int) else str(value)
 
 
 async def _one(connection: Connection, arguments: Sequence[UUID], listing: Listing) -> Single | None:

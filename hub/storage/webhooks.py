@@ -1,6 +1,6 @@
 """Deliveries of events to endpoints: made once, due at a time, written back after every attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,18 +9,18 @@ from uuid import UUID
 from hub.storage.database import Connection
 from hub.storage.models import load_json
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=45)
 """A delivery that was handed to the broker and is not settled by then is handed out again: longer than any attempt."""
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointFilter:
-    """What the fan-out needs of an endpoint."""
+class OpenEndpoint:
+    """What the fan-out needs of an endpoint; `sequence` is how far the log is spread to it."""
 
     id: UUID
     pharmacy_id: UUID
     event_types: tuple[str, ...]
-    created_at: datetime
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,58 @@ class Attempted:
     next_attempt_at: datetime | None
 
 
-async def find_endpoints(connection: Connection, pharmacy_ids: Sequence[UUID]) -> list[EndpointFilter]:
-    """Find the open endpoints of these pharmacies."""
+async def find_open_endpoints(connection: Connection, pharmacy_ids: Sequence[UUID]) -> list[OpenEndpoint]:
+    """Find the open endpoints of these pharmacies. A new one begins behind what happened before it was made."""
     records = await connection.fetch(
-        "SELECT id, pharmacy_id, event_types, created_at FROM webhook_endpoints "
-        "WHERE pharmacy_id = ANY($1::uuid[]) AND enabled AND deleted_at IS NULL",
+        "SELECT p.id, p.pharmacy_id, p.event_types, coalesce(c.sequence, ("
+        "SELECT e.sequence FROM events e WHERE e.pharmacy_id = p.pharmacy_id AND e.time < p.created_at "
+        "ORDER BY e.sequence DESC LIMIT 1), 0) "
+        "FROM webhook_endpoints p LEFT JOIN webhook_cursors c ON c.endpoint_id = p.id "
+        "WHERE p.pharmacy_id = ANY($1::uuid[]) AND p.enabled AND p.deleted_at IS NULL",
         pharmacy_ids,
     )
-    return [EndpointFilter(record[0], record[1], tuple(load_json(record[2])), record[3]) for record in records]
+    return [OpenEndpoint(record[0], record[1], tuple(load_json(record[2])), record[3]) for record in records]
+
+
+async def find_pharmacies_with_endpoints(connection: Connection) -> list[UUID]:
+    """Find every pharmacy that has an open endpoint."""
+    records = await connection.fetch(
+        "SELECT DISTINCT pharmacy_id FROM webhook_endpoints WHERE enabled AND deleted_at IS NULL"
+    )
+    return [record[0] for record in records]
+
+
+async def find_behind(connection: Connection) -> list[UUID]:
+    """Find the pharmacies whose log is not spread to the end, whatever was or was not heard of it."""
+    records = await connection.fetch(
+        "SELECT DISTINCT p.pharmacy_id FROM webhook_endpoints p JOIN event_sequences s ON s.pharmacy_id = p.pharmacy_id "
+        "LEFT JOIN webhook_cursors c ON c.endpoint_id = p.id "
+        "WHERE p.enabled AND p.deleted_at IS NULL AND coalesce(c.sequence, 0) < s.last_sequence"
+    )
+    return [record[0] for record in records]
+
+
+async def read_behind(
+    connection: Connection, after: Mapping[UUID, int], limit: int
+) -> list[tuple[UUID, int, UUID, str]]:
+    """Read what comes next in the logs of these pharmacies: (pharmacy, sequence, event, type), at most so many each."""
+    records = await connection.fetch(
+        "SELECT k.pharmacy_id, e.sequence, e.id, e.type FROM unnest($1::uuid[], $2::int8[]) AS k(pharmacy_id, after) "
+        "CROSS JOIN LATERAL (SELECT sequence, id, type FROM events WHERE pharmacy_id = k.pharmacy_id AND sequence > k.after "
+        "ORDER BY sequence LIMIT $3) e",
+        list(after), list(after.values()), limit,
+    )
+    return [tuple(record) for record in records]
+
+
+async def move_cursors(connection: Connection, endpoints: Sequence[OpenEndpoint]) -> None:
+    """Store how far the log is spread; a cursor never goes back."""
+    await connection.execute(
+        "INSERT INTO webhook_cursors AS c (endpoint_id, pharmacy_id, sequence) SELECT * FROM "
+        "unnest($1::uuid[], $2::uuid[], $3::int8[]) ON CONFLICT (endpoint_id) DO UPDATE "
+        "SET sequence = greatest(c.sequence, EXCLUDED.sequence)",
+        [one.id for one in endpoints], [one.pharmacy_id for one in endpoints], [one.sequence for one in endpoints],
+    )
 
 
 async def add_deliveries(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> None:

@@ -115,12 +115,14 @@ def end_leftovers(place: Path) -> list[str]:
     postmaster = _postmaster(place / "postgres")
     if postmaster is not None:
         strays["postgres"] = postmaster
-    known = set(strays.values())
-    strays |= {str(pid): pid for pid in leftovers(str(place)) if pid not in known}
-    names = sorted(strays, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER), reverse=True)
+    names = [name for name in reversed(ORDER) if name in strays]
     for name in names:
         # SIGINT is PostgreSQL's fast stop; on SIGTERM it would wait for its clients to leave.
         end_strays([strays[name]], 20, ask=signal.SIGINT if name == "postgres" else signal.SIGTERM)
+    # Helpers of those, which go with them, and what was started but not yet written down.
+    rest = leftovers(str(place))
+    end_strays(rest, 5)
+    names += [f"process {pid}" for pid in rest]
     return names
 
 

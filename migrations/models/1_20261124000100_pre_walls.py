@@ -13,7 +13,7 @@ TENANT = {
     "sales": "pharmacy_id", "orders": "pharmacy_id", "webhook_events": "pharmacy_id", "uploads": "pharmacy_id",
     "upload_errors": "pharmacy_id", "webhook_endpoints": "pharmacy_id", "operations": "pharmacy_id",
     "event_sequences": "pharmacy_id", "events": "pharmacy_id", "webhook_deliveries": "pharmacy_id",
-    "webhook_attempts": "pharmacy_id", "sources": "pharmacy_id",
+    "webhook_attempts": "pharmacy_id", "webhook_cursors": "pharmacy_id", "sources": "pharmacy_id",
 }
 HUB = ("operator_keys", "parked_messages", "audit_log")
 # What a pharmacy's reads never need: hashes and ciphertexts.

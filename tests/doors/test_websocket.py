@@ -1,0 +1,281 @@
+"""The WebSocket: what a client sees on the wire, against a gateway process."""
+
+import asyncio
+import json
+import socket as sockets
+from contextlib import closing
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from hub.settings import Settings
+from tests.kit.gateway import GatewayStage, TestKey, running_gateway
+
+
+def follow(stage: GatewayStage, key: TestKey | None, query: str = "", **options: Any) -> connect:
+    headers = dict(options.pop("headers", {})) | ({} if key is None else key.headers)
+    return connect(f"{stage.ws_url}/ws/events{query}", additional_headers=headers, proxy=None, **options)
+
+
+async def frame_of(socket: ClientConnection, seconds: float = 5) -> dict[str, Any]:
+    async with asyncio.timeout(seconds):
+        text = await socket.recv()
+        assert isinstance(text, str)
+        return json.loads(text)
+
+
+async def close_code(socket: ClientConnection, seconds: float = 5) -> tuple[int | None, str]:
+    async with asyncio.timeout(seconds):
+        await socket.wait_closed()
+    return socket.close_code, socket.close_reason or ""
+
+
+async def test_ready_then_backlog_then_live_with_the_bytes_of_the_log(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        written = await stage.happen(key.pharmacy_id, 3)
+        async with follow(stage, key, "?after=1") as socket:
+            assert await socket.recv() == '{"type":"ready","sequence":3}'
+            written += await stage.happen(key.pharmacy_id)
+            for event in written[1:]:
+                assert await socket.recv() == '{"type":"event","event":' + event.body + "}"
+
+
+async def test_without_after_it_is_live_only_and_types_choose(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        await stage.happen(key.pharmacy_id, 3)
+        async with follow(stage, key, "?types=order.*,sale.voided") as socket:
+            assert await frame_of(socket) == {"type": "ready", "sequence": 3}
+            await stage.happen(key.pharmacy_id, 2)
+            await stage.happen(key.pharmacy_id, 1, "order.placed")
+            await stage.happen(key.pharmacy_id, 1, "sale.voided")
+            assert [(await frame_of(socket))["event"]["sequence"] for _ in range(2)] == [6, 7]
+
+
+async def test_the_way_from_the_broker_to_the_socket_is_short(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        async with follow(stage, key) as socket:
+            await frame_of(socket)
+            waits = []
+            for _ in range(50):
+                events = await stage.log(key.pharmacy_id)
+                began = asyncio.get_running_loop().time()
+                await stage.publish(events)
+                await frame_of(socket)
+                waits.append(asyncio.get_running_loop().time() - began)
+        print(f"publish to socket, median {sorted(waits)[25] * 1000:.2f} ms, worst {max(waits) * 1000:.2f} ms")
+        assert sorted(waits)[25] < 0.05
+
+
+async def test_strangers_are_told_401_in_the_handshake(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        for headers, query in (
+            ({}, ""), ({"X-API-KEY": "phk_nonsense"}, ""), ({"X-API-KEY": key.text[:-1] + "!"}, ""), ({}, f"?api_key={key.text}"),
+        ):  # fmt: skip
+            with pytest.raises(InvalidStatus) as refusal:
+                async with follow(stage, None, query, headers=headers):
+                    pass
+            response = refusal.value.response
+            assert response.status_code == 401
+            assert json.loads(response.body)["type"] == "/problems/unauthorized"
+
+
+async def test_a_key_without_the_scope_read_is_refused(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key(scopes=["write"])
+        with pytest.raises(InvalidStatus) as refusal:
+            async with follow(stage, key):
+                pass
+        assert refusal.value.response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "query", ["?after=-1", "?after=abc", "?after=", "?after=1.0", "?after=99999999999999999999", "?after=6", "?types=", "?types=a,,b",
+              "?types=sale.*x", "?colour=red", "?after=1&after=2"],
+)  # fmt: skip
+async def test_bad_parameters_close_with_4400(live: GatewayStage, live_key: TestKey, query: str) -> None:
+    async with follow(live, live_key, query) as socket:
+        code, reason = await close_code(socket)
+        assert code == 4400
+        assert reason
+
+
+async def test_below_retention_closes_with_4410(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        await stage.happen(key.pharmacy_id, 5)
+        async with stage.writes.connection() as connection:
+            await connection.execute("DELETE FROM events WHERE sequence <= 3")
+        async with follow(stage, key, "?after=2") as socket:
+            code, reason = await close_code(socket)
+            assert code == 4410
+            assert "4" in reason
+
+
+async def test_messages_from_the_client(live: GatewayStage, live_key: TestKey) -> None:
+    async with follow(live, live_key) as socket:
+        await frame_of(socket)
+        for _ in range(5):
+            await socket.send("x" * 4096)
+        await live.happen(live_key.pharmacy_id)
+        assert (await frame_of(socket))["type"] == "event"
+        await socket.send("é" * 2049)
+        assert (await close_code(socket))[0] == 1009
+    async with follow(live, live_key) as socket:
+        await socket.send(b"x")
+        assert (await close_code(socket))[0] == 1003
+    async with follow(live, live_key) as socket:
+        await socket.send(b"\xff\xfe", text=True)
+        assert (await close_code(socket))[0] == 1007
+
+
+async def test_a_revoked_key_closes_its_sockets_within_5_s(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        other = await stage.add_key(key.pharmacy_id)
+        async with follow(stage, key) as socket, follow(stage, other) as stays:
+            await frame_of(socket)
+            await frame_of(stays)
+            await stage.revoke(key)
+            assert (await close_code(socket))[0] == 4401
+            await stage.happen(key.pharmacy_id)
+            assert (await frame_of(stays))["type"] == "event"
+
+
+async def test_nobody_else_s_events_and_operators_see_the_hub_s_own(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        mine, other = await stage.add_key(), await stage.add_key()
+        operator = {"X-API-KEY": await stage.add_operator_key()}
+        async with (
+            follow(stage, mine, "?after=0") as socket,
+            follow(stage, None, "?after=0", headers=operator) as hub,
+            follow(stage, None, "?after=0", headers=operator | {"X-Pharmacy-Id": str(other.pharmacy_id)}) as acting,
+        ):
+            for each in (socket, hub, acting):
+                assert await frame_of(each) == {"type": "ready", "sequence": 0}
+            await stage.happen(other.pharmacy_id)
+            from hub.domain.ids import HUB_ID
+
+            await stage.happen(HUB_ID, 1, "pharmacy.created")
+            await stage.happen(mine.pharmacy_id, 1, "order.placed")
+            assert (await frame_of(socket))["event"]["pharmacyid"] == str(mine.pharmacy_id)
+            assert (await frame_of(hub))["event"]["type"] == "pharmacy.created"
+            assert (await frame_of(acting))["event"]["pharmacyid"] == str(other.pharmacy_id)
+
+
+async def test_a_ticket_opens_one_socket_from_its_origin(live: GatewayStage, live_key: TestKey) -> None:
+    async def a_ticket() -> str:
+        response = await live.client.post(
+            "/api/events/ticket/", headers=live_key.headers | {"Origin": "https://shop.example"}
+        )
+        assert response.status_code == 201, response.text
+        assert set(response.json()) == {"ticket", "expires_at"}
+        return "ticket." + response.json()["ticket"]
+
+    ticket = await a_ticket()
+    async with follow(live, None, "", subprotocols=["hub.v1", ticket], origin="https://shop.example") as socket:
+        assert socket.subprotocol == "hub.v1"
+        assert (await frame_of(socket))["type"] == "ready"
+    for spoilt, origin in (
+        (ticket, "https://shop.example"), (await a_ticket(), "https://evil.example"), (await a_ticket(), None), ("ticket.x", None),
+    ):  # fmt: skip
+        with pytest.raises(InvalidStatus) as refusal:
+            async with follow(live, None, "", subprotocols=["hub.v1", spoilt], origin=origin):
+                pass
+        assert refusal.value.response.status_code == 401
+
+
+async def test_a_slow_reader_is_closed_with_4408_and_the_others_go_on(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        async with (
+            follow(stage, key, "?after=0", max_queue=1, ping_interval=None) as slow,
+            follow(stage, key, "?after=0") as quick,
+        ):
+            await frame_of(quick)
+            for _ in range(60):
+                await stage.happen(key.pharmacy_id, 10, size=20_000)  # 12 MB: more than the sockets' buffers hold
+                for _ in range(10):
+                    assert (await frame_of(quick))["type"] == "event"
+            await asyncio.sleep(7)
+            await stage.happen(key.pharmacy_id)
+            assert (await frame_of(quick))["event"]["sequence"] == 601
+            seen = []
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    frame = await frame_of(slow)
+                    if frame["type"] == "event":
+                        seen.append(frame["event"]["sequence"])
+            assert slow.close_code == 4408
+            assert seen == list(range(1, len(seen) + 1))
+            assert len(seen) < 600
+
+
+async def test_an_idle_socket_gets_a_heartbeat_within_15_s(live: GatewayStage, live_key: TestKey) -> None:
+    await live.happen(live_key.pharmacy_id)
+    async with follow(live, live_key, "?types=order.placed") as socket:
+        ready = await frame_of(socket)
+        assert await frame_of(socket, 15.2) == {"type": "heartbeat", "sequence": ready["sequence"]}
+
+
+async def test_sigterm_closes_sockets_with_1012(settings: Settings) -> None:
+    async with running_gateway(settings) as stage:
+        key = await stage.add_key()
+        async with follow(stage, key) as socket:
+            await frame_of(socket)
+            stage.process.terminate()
+            assert (await close_code(socket))[0] == 1012
+        async with asyncio.timeout(5):
+            await stage.process.wait()
+
+
+async def test_a_client_that_vanishes_is_forgotten(live: GatewayStage, live_key: TestKey) -> None:
+    async with follow(live, live_key) as socket:
+        await frame_of(socket)
+        transport_socket = socket.transport.get_extra_info("socket")
+        raw = transport_socket._sock if hasattr(transport_socket, "_sock") else transport_socket
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        socket.transport.abort()
+    await live.happen(live_key.pharmacy_id, 2)
+    async with follow(live, live_key) as socket:
+        assert (await frame_of(socket))["type"] == "ready"
+
+
+def test_without_the_extension_the_refusal_is_a_plain_403(settings: Settings) -> None:
+    """An ASGI server that cannot send a body in the handshake still refuses."""
+    from litestar import Litestar
+    from litestar.testing import TestClient
+
+    from gateway.routes.events import follow_events
+
+    class Refusing:
+        async def authenticate(self, *_: object) -> None:
+            raise AssertionError
+
+    class Hub:
+        keys = Refusing()
+
+    app = Litestar([follow_events], openapi_config=None)
+    app.state["hub"] = Hub()
+    with TestClient(app) as client, closing(client):
+        from litestar.exceptions import WebSocketDisconnect
+
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws/events"):
+            pass
+
+
+@pytest.fixture
+async def live_key(live: GatewayStage) -> TestKey:
+    return await live.add_key()
+
+
+async def test_unknown_pharmacies_have_an_empty_log(live: GatewayStage) -> None:
+    operator = {"X-API-KEY": await live.add_operator_key(), "X-Pharmacy-Id": str(uuid4())}
+    async with follow(live, None, "?after=0", headers=operator) as socket:
+        assert await frame_of(socket) == {"type": "ready", "sequence": 0}
