@@ -221,7 +221,7 @@ def _append(work: _Work, command: Command, index: int, event: Event, numbers: di
     numbers[command.pharmacy_id] = sequence + 1
     numbered = NumberedEvent(event, command.pharmacy_id, command.operation_id, index, sequence, work.now)
     event_id = numbered.id
-    body = orjson.dumps(numbered.dump()).decode()
+    body = orjson.dumps(numbered.dump(event_id)).decode()
     work.events.append(
         StoredEvent(event_id, command.pharmacy_id, sequence, event.type, command.operation_id, work.now, body)
     )

@@ -15,13 +15,13 @@ from gateway.auth import Caller, caller_of
 from gateway.bodies import receive_json
 from gateway.context import Gateway, gateway_of
 from gateway.describe import WriteRoute
-from gateway.headers import IfMatch, WriteHeaders, parse_write_headers
+from gateway.headers import IfMatch, parse_write_headers
 from gateway.problems import problem_answer, refused, unavailable
 from hub import clock
 from hub.domain.command import Door
 from hub.domain.fields import Body, format_time
 from hub.domain.fingerprint import fingerprint_of
-from hub.domain.ids import operation_id_for, resource_id_for
+from hub.domain.ids import HUB_ID, operation_id_for, resource_id_for
 from hub.domain.inventory import needs_condition
 from hub.faults import Unavailable
 from hub.messaging.replies import Reply
@@ -120,16 +120,32 @@ async def send(gateway: Gateway, wish: Wish, wait_seconds: float = 0) -> Reply |
         raise unavailable(fault, wish.operation_id) from fault
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is special about a write.
+
+    Args:
+        scope: whose `Idempotency-Key` it is; None: the pharmacy's.
+        check: refuses what the body's model does not know of.
+        mint: makes secrets.
+    """
+
+    scope: UUID | None = None
+    check: Check | None = None
+    mint: Mint | None = None
+
+
+PLAIN = Terms()
+
+
 async def accept(
-    request: Request[Any, Any, Any], route: WriteRoute, *, pharmacy_id: UUID | None, target: UUID | None = None,
-    scope: UUID | None = None, check: Check | None = None, mint: Mint | None = None,
+    request: Request[Any, Any, Any], route: WriteRoute, *, pharmacy_id: UUID | None, target: UUID | None = None, terms: Terms = PLAIN
 ) -> Answer:
     """Take in a write: 202, or with `Prefer: wait` its outcome.
 
     Args:
         pharmacy_id: in whose partition it runs; None: the new resource *is* the pharmacy.
         target: the resource that the path names; None makes a new one.
-        scope: whose `Idempotency-Key` it is; default: the pharmacy's.
     Raises:
         Refused: the shape is wrong, the key was used otherwise, or the broker is away.
     """
@@ -142,19 +158,21 @@ async def accept(
         raw, value, body = received.raw, received.value, received.body
         if needs_condition(body, headers.if_match):
             raise refused("precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta")
-        if check is not None:
-            check(gateway, caller, body)
+        if terms.check is not None:
+            terms.check(gateway, caller, body)
     else:
         raw, value, body = NO_BODY, {}, rule.body()
-    key_scope = scope if scope is not None else pharmacy_id
-    assert key_scope is not None
-    operation_id, fingerprint = _operation(gateway, headers, key_scope, route.command, target, value)
-    if target is not None:
-        resource_id = target
+    if headers.idempotency_key is None:
+        operation_id, fingerprint = clock.new_id(), ""
+        resource_id = target or clock.new_id()
     else:
-        resource_id = resource_id_for(operation_id) if fingerprint else clock.new_id()
-    owner = resource_id if pharmacy_id is None else pharmacy_id
-    secrets = NO_SECRETS if mint is None else mint(gateway, operation_id, owner, body)
+        operation_id = operation_id_for(terms.scope or pharmacy_id or HUB_ID, headers.idempotency_key)
+        fingerprint = fingerprint_of(route.command, target, value)
+        if gateway.remembered.differs(operation_id, fingerprint):
+            raise refused("idempotency-mismatch", _MISMATCH, operation_id=str(operation_id))
+        resource_id = target or resource_id_for(operation_id)
+    owner = pharmacy_id or resource_id
+    secrets = NO_SECRETS if terms.mint is None else terms.mint(gateway, operation_id, owner, body)
     wish = Wish(
         route.command, operation_id, owner, resource_id, raw, clock.now(), caller.actor, "http", fingerprint,
         headers.if_match if route.conditional else None, secrets.minted,
@@ -165,19 +183,6 @@ async def accept(
     if reply is None:
         return _accepted(gateway, wish, secrets, headers.wait_seconds)
     return _outcome(route, wish, secrets, reply, headers.wait_seconds)
-
-
-def _operation(
-    gateway: Gateway, headers: WriteHeaders, scope: UUID, command: str, target: UUID | None, value: object
-) -> tuple[UUID, str]:
-    """Name the operation; with an `Idempotency-Key` also the fingerprint by which a misuse is found."""
-    if headers.idempotency_key is None:
-        return clock.new_id(), ""
-    operation_id = operation_id_for(scope, headers.idempotency_key)
-    fingerprint = fingerprint_of(command, target, value)
-    if gateway.remembered.differs(operation_id, fingerprint):
-        raise refused("idempotency-mismatch", _MISMATCH, operation_id=str(operation_id))
-    return operation_id, fingerprint
 
 
 def _accepted(gateway: Gateway, wish: Wish, secrets: Secrets, wait_seconds: int) -> Answer:

@@ -48,5 +48,6 @@ class Answer(Response[bytes]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send itself."""
+        del scope, receive
         await send({"type": "http.response.start", "status": self.status_code or 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.content, "more_body": False})

@@ -10,6 +10,7 @@ from gateway.context import open_gateway
 from gateway.middleware import FramedApp, gate
 from gateway.problems import EXCEPTION_HANDLERS
 from gateway.routes import ROUTES
+from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
 
 
@@ -22,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         SettingsError: a setting is wrong.
     """
     chosen = settings or load_settings()
+    configure_logs(chosen.log_format)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

@@ -1,7 +1,6 @@
 """Who calls: an API key to a caller, from a cache that outlives an outage of the database."""
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -11,10 +10,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
+import structlog
 from litestar.connection import ASGIConnection
 
 from gateway.problems import Refused, refused, unauthorized, unavailable
 from hub import clock
+from hub.domain.ids import HUB_ID
 from hub.domain.problem import not_found
 from hub.faults import Unavailable
 from hub.messaging.tasks import owned_tasks
@@ -22,7 +23,7 @@ from hub.security.keys import hash_key, is_wellformed
 from hub.storage.database import Database
 from hub.storage.models import load_json
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger("gateway")
 
 POLL_SECONDS = 4.0
 LOOKUP_SECONDS = 2.0
@@ -118,9 +119,10 @@ class KeyCache:
 
         Args:
             key: the header `X-API-KEY`, or what a socket was given.
-            pharmacy_header: `X-Pharmacy-Id`, for operators.
+            pharmacy_header: `X-Pharmacy-Id`, for operators; a pharmacy's key may name its own.
         Raises:
-            Refused: 401 without saying why; 400 for an `X-Pharmacy-Id` that is no id; 503 before the keys were ever loaded.
+            Refused: 401 without saying why; 400 or 404 for an `X-Pharmacy-Id` that names no pharmacy; 503 before the keys were
+                ever loaded.
         """
         if key is None or len(key) > _KEY_LENGTH:
             raise unauthorized()
@@ -130,8 +132,13 @@ class KeyCache:
             caller = await self._look_up(key.decode("latin-1"), digest)
         if caller.expires_at is not None and caller.expires_at <= clock.now():
             raise unauthorized()
-        if caller.kind == "operator" and pharmacy_header is not None:
-            return replace(caller, pharmacy_id=await self._pharmacy(_pharmacy_of(pharmacy_header)))
+        if pharmacy_header is None:
+            return caller
+        pharmacy_id = _pharmacy_of(pharmacy_header)
+        if caller.kind == "operator":
+            return replace(caller, pharmacy_id=await self._pharmacy(pharmacy_id))
+        if caller.pharmacy_id != pharmacy_id:
+            raise Refused(not_found("pharmacy"))
         return caller
 
     async def _pharmacy(self, pharmacy_id: UUID) -> UUID:
@@ -220,9 +227,9 @@ class KeyCache:
             try:
                 await self.load()
             except Unavailable as fault:
-                logger.warning("keys were not read: %s", fault)
+                log.warning("keys.held", what=fault.what, detail=fault.detail)
             except (asyncpg.PostgresError, asyncpg.InterfaceError):
-                logger.exception("keys were not read; is the database migrated?")
+                log.exception("keys.refused", detail="the keys were not read; is the database migrated?")
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS if self.is_loaded else 1.0):
                     await self._stale.wait()
@@ -242,8 +249,8 @@ def _pharmacy_of(header: bytes) -> UUID:
     try:
         pharmacy_id = UUID(text)
     except ValueError:
-        pharmacy_id = None  # type: ignore[assignment]
-    if pharmacy_id is None or not pharmacy_id.int:
+        pharmacy_id = HUB_ID
+    if pharmacy_id == HUB_ID:
         raise refused("malformed", "X-Pharmacy-Id is not the id of a pharmacy")
     return pharmacy_id
 

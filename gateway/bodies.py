@@ -1,7 +1,9 @@
 """A request's body: read under a limit, parsed strictly, checked against the command's model, all faults at once."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request
 from pydantic import ValidationError
@@ -14,7 +16,9 @@ from hub.domain.json_input import InvalidText, MalformedJson, parse_json
 from hub.domain.problem import FieldError
 
 MAX_BODY_BYTES = 1_048_576
+BODY_SECONDS = 30.0
 MAX_ERRORS = 100
+MAX_STEP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +59,29 @@ async def read_body(request: Request[Any, Any, Any], announced: int | None, limi
     """Read a whole body; one that announces too much is refused unread, so nobody is told to go on.
 
     Raises:
-        Refused: more than `limit` bytes (413); the client went away (400).
+        Refused: more than `limit` bytes (413); it did not come in 30 s, or the client went away (400).
     """
     if announced is not None and announced > limit:
         raise _too_large(limit)
-    message: Any = await request.receive()
-    chunk: bytes = message.get("body", b"")
-    if not message.get("more_body") and message["type"] == "http.request":
-        if len(chunk) > limit:
-            raise _too_large(limit)
-        return chunk
-    chunks = [chunk]
-    size = len(chunk)
-    while message.get("more_body"):
-        message = await request.receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-    if message["type"] != "http.request":
-        raise refused("malformed", "the request ended before its body did")
-    return b"".join(chunks)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message: Any = await request.receive()
+                if message["type"] != "http.request":
+                    raise refused("malformed", "the request ended before its body did")
+                chunk: bytes = message.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                if not message.get("more_body"):
+                    # Most bodies come in one piece, which is then not copied.
+                    return b"".join((*chunks, chunk)) if chunks else chunk
+                chunks.append(chunk)
+    except TimeoutError as error:
+        detail = f"the body did not come within {BODY_SECONDS:g} s"
+        raise refused("malformed", detail, headers={"connection": "close"}) from error
 
 
 def _too_large(limit: int) -> Refused:
@@ -138,4 +143,5 @@ def pointer_of(fault: ErrorDetails, value: object) -> str:
 
 
 def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+    # A fragment holds URI characters only; a name that the client made up may be anything, and as long.
+    return quote(key[:MAX_STEP].replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@?~-._")

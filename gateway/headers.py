@@ -55,7 +55,7 @@ def parse_write_headers(headers: list[tuple[bytes, bytes]]) -> WriteHeaders:
         if name == b"content-type":
             content_type = value
         elif name == b"content-length":
-            length = int(value)
+            length = int(value) if value.isdigit() else None
         elif name == b"idempotency-key":
             if key is not None:
                 raise refused("malformed", "the header Idempotency-Key comes twice; send one")

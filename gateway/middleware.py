@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Send
 
 from gateway.answers import Answer
 from gateway.auth import header_of, scopes_of
@@ -18,6 +18,8 @@ from gateway.problems import Refused, answer_refusal, refusal_of, refused, unaut
 from hub.domain.problem import FieldError
 
 _SLASHES = re.compile("/{2,}")
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32_768
 _STREAM = "/api/events/stream"
 _PROTECTING: RateHeaders = (
     (b"x-content-type-options", b"nosniff"),
@@ -62,7 +64,7 @@ def _answer_options(app: Litestar, scope: Any, path: str) -> Answer:  # noqa: AN
     """Name a route's methods. Litestar's own answer knows only those that were registered before it."""
     try:
         # No route has this method, so the router either knows no such route or lists the methods of the one it has.
-        app.asgi_router.handle_routing(path=path.rstrip("/") or "/", method="")  # type: ignore[arg-type]
+        app.asgi_router.handle_routing(path=path.rstrip("/") or "/", method="NONE")
     except HTTPException as error:
         refusal = refusal_of(error)
         if refusal.problem.slug == "method-not-allowed":
@@ -72,7 +74,13 @@ def _answer_options(app: Litestar, scope: Any, path: str) -> Answer:  # noqa: AN
 
 
 def _normalise(scope: Any) -> str:  # noqa: ANN401 -- an ASGI scope
+    """Check the size of what came before the body, and make one spelling of the path: single slashes, no dots."""
     path: str = scope["path"]
+    headers = scope["headers"]
+    size = sum([len(name) + len(value) for name, value in headers])
+    if len(headers) > MAX_HEADERS or size + len(scope.get("raw_path") or b"") > MAX_HEADER_BYTES:
+        detail = f"a request has at most {MAX_HEADERS} headers, and {MAX_HEADER_BYTES} bytes in its target and headers"
+        raise refused("headers-too-large", detail, headers={"connection": "close"})
     if "//" in path:
         path = scope["path"] = _SLASHES.sub("/", path)
     if "/." in path and any(part in {".", ".."} for part in path.split("/")):
@@ -111,8 +119,8 @@ def gate(app: ASGIApp) -> ASGIApp:
     """Stand before every matched route: the caller's scope, operators' routes, unknown query parameters."""
     known: dict[int, _Terms] = {}
 
-    async def pass_gate(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] != "OPTIONS":
+    async def pass_gate(scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 -- an ASGI scope
+        if scope["type"] == "http":
             handler = scope["route_handler"]
             terms = known.get(id(handler))
             if terms is None:

@@ -1,12 +1,12 @@
 """Anything that goes wrong with a request, as `application/problem+json` (RFC 9457)."""
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap, Scope
@@ -16,7 +16,7 @@ from hub import clock
 from hub.domain.problem import CATALOGUE, FieldError, Problem
 from hub.faults import Unavailable
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger("gateway")
 
 _SLUGS: Mapping[int, str] = {
     400: "malformed", 401: "unauthorized", 403: "forbidden", 404: "not-found", 405: "method-not-allowed", 406: "not-acceptable",
@@ -101,7 +101,7 @@ def refusal_of(error: Exception) -> Refused:
             return _refusal_of_http(error)
         case _:
             incident = clock.new_id()
-            logger.error("request failed, incident %s", incident, exc_info=error)
+            log.error("request.failed", incident=str(incident), exc_info=error)
             detail = "the hub made a mistake; tell the operator the incident, it is in the log"
             return refused("internal", detail, incident=str(incident))
 
@@ -110,13 +110,13 @@ def _refusal_of_http(error: HTTPException) -> Refused:
     status = error.status_code
     headers = {name.lower(): value for name, value in (error.headers or {}).items() if name.lower() in {"allow", "retry-after"}}
     if "allow" in headers:
-        methods = set(headers["allow"].split(", "))
+        methods = {method for method in headers["allow"].split(", ") if method.isupper()}
         headers["allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     slug = _SLUGS.get(status)
     if slug is None:
         slug = "malformed" if 400 <= status < 500 else "internal"  # noqa: PLR2004 -- HTTP's classes
     if CATALOGUE[slug].status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request failed with status %d", status, exc_info=error)
+        log.error("request.failed", status=status, exc_info=error)
     return refused(slug, _DETAILS.get(CATALOGUE[slug].status, "see the title"), headers=headers)
 
 

@@ -34,6 +34,7 @@ from hub.storage.paging import (
 _MAX_QUERY_BYTES: Final = 16_384
 _HALF_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SLASHES: Final = re.compile("/{2,}")  # two at the beginning would name a host
+_PLAIN: Final = re.compile(rb"[0-9A-Za-z_.~=&:-]*")  # what needs no escape is passed on as it came
 _SHOWN: Final = 80
 
 
@@ -61,7 +62,7 @@ async def read_page(request: Request[Any, Any, Any], listing: str, **fixed: UUID
         async with gateway.reads_all.connection() as connection:
             page = await list_page_of_any_pharmacy(connection, chosen, wanted, after, parent_id)
     else:
-        async with gateway.reads.reading(pharmacy_id) as connection:
+        async with gateway.reads.connection() as connection:
             page = await list_page(connection, pharmacy_id, chosen, wanted, after, parent_id)
     if page is None:
         assert chosen.parent is not None
@@ -89,7 +90,7 @@ async def read_one(request: Request[Any, Any, Any], listing: str, resource_id: U
         async with gateway.reads_all.connection() as connection:
             found = await find_one_of_any_pharmacy(connection, chosen, resource_id)
     else:
-        async with gateway.reads.reading(pharmacy_id) as connection:
+        async with gateway.reads.connection() as connection:
             found = await find_one(connection, pharmacy_id, chosen, resource_id)
     if found is None:
         raise Refused(not_found(chosen.noun))
@@ -136,7 +137,12 @@ def _open_cursor(gateway: Gateway, cursor: str, purpose: str) -> After:
 def _address(request: Request[Any, Any, Any], pairs: Sequence[tuple[str, str]], cursor: str) -> str:
     """Name the next page: the path alone, so that no `Host` header has a say in it."""
     path = _SLASHES.sub("/", path_of(request.scope))
-    return f"{path}?{urlencode([*((name, text) for name, text in pairs if name != 'cursor'), ('cursor', cursor)])}"
+    sent = request.scope["query_string"]
+    if _PLAIN.fullmatch(sent):
+        kept = "".join(part + "&" for part in sent.decode("ascii").split("&") if part and not part.startswith("cursor="))
+    else:
+        kept = "".join(urlencode([(name, text)]) + "&" for name, text in pairs if name != "cursor")
+    return f"{path}?{kept}cursor={cursor}"
 
 
 def _answer(page: Page, following: str | None) -> Answer:

@@ -1,5 +1,6 @@
 """Events out: the log page by page, live over SSE and WebSocket, and the tickets that let browsers in."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -178,6 +179,8 @@ async def _deny(socket: WebSocket[Any, Any, Any], refusal: Refused) -> None:
     body: Any = {"type": "websocket.http.response.body", "body": answer.content, "more_body": False}
     await socket.send(start)
     await socket.send(body)
+    # Uvicorn logs a fault for an application that returns before the refused connection is closed.
+    await asyncio.sleep(0.01)
 
 
 def _header(connection: ASGIConnection[Any, Any, Any, Any], name: bytes) -> str | None:

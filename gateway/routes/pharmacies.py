@@ -8,7 +8,7 @@ from litestar import Request, Response, delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from gateway.accept import Secrets, accept
+from gateway.accept import Secrets, Terms, accept
 from gateway.auth import Caller, caller_of
 from gateway.context import Gateway
 from gateway.describe import OneRoute, PageRoute, WriteRoute
@@ -94,6 +94,11 @@ def _check_key(_gateway: Gateway, caller: Caller, body: Body) -> None:
         raise refused("forbidden", f"a key cannot give what it lacks itself: {', '.join(missing)}")
 
 
+_CREATING: Final = Terms(scope=HUB_ID, check=_check_pharmacy, mint=_mint_pharmacy)
+_CHANGING: Final = Terms(check=_check_pharmacy, mint=_mint_endpoint_secret)
+_CREATING_KEY: Final = Terms(check=_check_key, mint=_mint_key)
+
+
 @get("/api/pharmacies", opt={"describes": PageRoute("pharmacies"), "operator": True})
 async def list_pharmacies(request: Asked) -> Response[Any]:
     """List all pharmacies, the inactive ones too. For operators."""
@@ -103,7 +108,7 @@ async def list_pharmacies(request: Asked) -> Response[Any]:
 @post("/api/pharmacies", opt={"describes": _CREATE, "operator": True})
 async def create_pharmacy(request: Asked) -> Response[Any]:
     """Make a pharmacy; the answer shows its first key this once. For operators."""
-    return await accept(request, _CREATE, pharmacy_id=None, scope=HUB_ID, check=_check_pharmacy, mint=_mint_pharmacy)
+    return await accept(request, _CREATE, pharmacy_id=None, terms=_CREATING)
 
 
 @get("/api/pharmacies/{pharmacy_id:uuid}", opt={"describes": OneRoute("pharmacy")})
@@ -116,18 +121,14 @@ async def show_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Response
 async def replace_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any]:
     """Replace a pharmacy; a `webhook_url` is given a new secret, which the answer shows this once."""
     owner = act_for(request, pharmacy_id)
-    return await accept(
-        request, _REPLACE, pharmacy_id=owner, target=owner, check=_check_pharmacy, mint=_mint_endpoint_secret
-    )
+    return await accept(request, _REPLACE, pharmacy_id=owner, target=owner, terms=_CHANGING)
 
 
 @patch("/api/pharmacies/{pharmacy_id:uuid}", opt={"describes": _UPDATE})
 async def update_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any]:
     """Change some of a pharmacy; a `webhook_url` is given a new secret, which the answer shows this once."""
     owner = act_for(request, pharmacy_id)
-    return await accept(
-        request, _UPDATE, pharmacy_id=owner, target=owner, check=_check_pharmacy, mint=_mint_endpoint_secret
-    )
+    return await accept(request, _UPDATE, pharmacy_id=owner, target=owner, terms=_CHANGING)
 
 
 @delete("/api/pharmacies/{pharmacy_id:uuid}", opt={"describes": _DEACTIVATE, "operator": True}, status_code=200)
@@ -146,9 +147,7 @@ async def list_keys(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any
 @post("/api/pharmacies/{pharmacy_id:uuid}/keys", opt={"describes": _CREATE_KEY})
 async def create_key(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any]:
     """Mint a key; the answer shows it this once."""
-    return await accept(
-        request, _CREATE_KEY, pharmacy_id=act_for(request, pharmacy_id), check=_check_key, mint=_mint_key
-    )
+    return await accept(request, _CREATE_KEY, pharmacy_id=act_for(request, pharmacy_id), terms=_CREATING_KEY)
 
 
 @delete("/api/pharmacies/{pharmacy_id:uuid}/keys/{key_id:uuid}", opt={"describes": _REVOKE_KEY}, status_code=200)

@@ -32,11 +32,15 @@ class NumberedEvent:
         """The event's id, which follows from its operation: a repeat is the same event."""
         return event_id_for(self.causation_id, self.index)
 
-    def dump(self) -> dict[str, Any]:
-        """Write it as CloudEvents JSON; `timestamp` is what Standard Webhooks expects beside CloudEvents' `time`."""
+    def dump(self, event_id: UUID) -> dict[str, Any]:
+        """Write it as CloudEvents JSON; `timestamp` is what Standard Webhooks expects beside CloudEvents' `time`.
+
+        Args:
+            event_id: what `id` gave.
+        """
         at = format_time(self.time)
         return {
-            "specversion": "1.0", "id": str(self.id), "type": self.event.type, "source": source_of(self.pharmacy_id),
+            "specversion": "1.0", "id": str(event_id), "type": self.event.type, "source": source_of(self.pharmacy_id),
             "subject": self.event.subject, "time": at, "timestamp": at, "datacontenttype": "application/json",
             "dataschema": f"/schemas/{self.event.type}.json", "sequence": self.sequence, "pharmacyid": str(self.pharmacy_id),
             "causationid": str(self.causation_id), "data": self.event.data,

@@ -6,21 +6,38 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+import orjson
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_QUANTITY = 2_147_483_647
 MAX_TEXT = 10_000
+MAX_REFERENCE = 128
 _CENT = Decimal("0.01")
 _MONEY = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,2})?")
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+# RFC 3339, 5.6; leap seconds are refused, for the database has none.
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
 
 # Control, format and line-separator characters, spelled out so that the served pattern says exactly what is refused.
 _FORBIDDEN = (
     "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e"
     "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ud800-\\udfff\\ufeff\\ufff9-\\ufffb"
+    # Beyond U+FFFF Python and ECMAScript escape differently, so these stand as themselves.
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
 )
-_REFERENCE = re.compile(f"^[^{_FORBIDDEN}]*[^{_FORBIDDEN}\\s][^{_FORBIDDEN}]*$")
+_REFERENCE = re.compile(f"[^{_FORBIDDEN}]*[^{_FORBIDDEN}\\s][^{_FORBIDDEN}]*")
 _REFERENCE_PATTERN = f"^[^{_FORBIDDEN}]*[^{_FORBIDDEN}\\s][^{_FORBIDDEN}]*$"
 
 
@@ -53,21 +70,32 @@ def _parse_reference(value: str) -> str:
             return value
     else:
         value = unicodedata.normalize("NFC", value)
-        if _REFERENCE.match(value):
+        # A few characters are longer in NFC.
+        if len(value) > MAX_REFERENCE:
+            raise PydanticCustomError("string_too_long", "a reference has at most 128 characters, counted in NFC")
+        if _REFERENCE.fullmatch(value):
             return value
     raise PydanticCustomError("reference", "not blank, and without control, format or line-separator characters")
 
 
 def _bounded_time(value: datetime) -> datetime:
-    if value < _EARLIEST:
-        raise PydanticCustomError("time_range", "a time is in 1900 or later")
-    return value.astimezone(UTC)
+    try:
+        if value >= _EARLIEST:
+            return value.astimezone(UTC)
+    except OverflowError:  # 9999-12-31 west of Greenwich is year 10000 in UTC
+        pass
+    raise PydanticCustomError("time_range", "a time lies in the years 1900 to 9999 of UTC")
 
 
-def _only_text(value: object) -> object:
-    # pydantic would take a number for seconds since 1970.
-    if isinstance(value, str | datetime):
+def _parse_time(value: object) -> object:
+    # pydantic would take a number for seconds since 1970, and in strict mode no text at all once a validator has seen it.
+    if isinstance(value, datetime):
         return value
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value.upper())
+        except ValueError:  # the 30th of February
+            pass
     raise PydanticCustomError("time_type", "send a time as RFC 3339 text with its zone")
 
 
@@ -89,7 +117,7 @@ Delta = Annotated[int, Field(strict=True, ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
 
 Reference = Annotated[
     str,
-    Field(strict=True, min_length=1, max_length=128),
+    Field(strict=True, min_length=1, max_length=MAX_REFERENCE),
     AfterValidator(_parse_reference),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128, "pattern": _REFERENCE_PATTERN}),
 ]
@@ -98,8 +126,8 @@ Reference = Annotated[
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TEXT)]
 Text = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
 
-Time = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_bounded_time)]
-"""An instant of the client's: RFC 3339 with its zone, 1900 or later."""
+Time = Annotated[AwareDatetime, BeforeValidator(_parse_time), AfterValidator(_bounded_time)]
+"""An instant of the client's: RFC 3339 with its zone, 1900 to 9999."""
 
 FreeObject = dict[str, JsonValue]
 """Data that the hub keeps and never reads."""
@@ -107,12 +135,21 @@ FreeObject = dict[str, JsonValue]
 
 def format_time(value: datetime) -> str:
     """Write an aware UTC time as RFC 3339 with six digits of the second, so that text sorts as time does."""
-    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond:06d}Z" if value.year >= 1000 else value.isoformat()
+    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond:06d}Z"
 
 
 def format_money(value: Decimal) -> str:
     """Write money with its two decimals and no exponent."""
     return f"{value:.2f}"
+
+
+def same_json(left: object, right: object) -> bool:
+    """Tell whether two JSON values are the same; unlike `==`, which takes `true` for 1.
+
+    >>> same_json({"a": 1}, {"a": True}), same_json({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    (False, True)
+    """
+    return left == right and orjson.dumps(left, option=orjson.OPT_SORT_KEYS) == orjson.dumps(right, option=orjson.OPT_SORT_KEYS)
 
 
 def merge_patch(target: object, patch: object) -> Any:  # noqa: ANN401 -- a JSON value

@@ -26,6 +26,7 @@ from hub.domain.fields import (
     format_money,
     format_time,
     merge_patch,
+    same_json,
 )
 from hub.domain.identifiers import Identifier
 from hub.domain.ids import derived_id
@@ -262,11 +263,12 @@ def too_late(pointer: str, occurred_at: datetime | None, command: Command) -> Re
     return refuse("validation", detail, FieldError(pointer, "future", detail))
 
 
-def out_of_range(quantity: int, pointer: str) -> Rejected | None:
-    """Refuse a quantity that the hub cannot hold."""
-    if -MAX_QUANTITY <= quantity <= MAX_QUANTITY:
+def out_of_range(item: InventoryItem, delta: int, pointer: str) -> Rejected | None:
+    """Refuse a movement, or the quantity after it, that the hub cannot hold."""
+    quantity = item.quantity + delta
+    if max(abs(quantity), abs(delta)) <= MAX_QUANTITY:
         return None
-    detail = f"the quantity would be {quantity}; it must stay within ±{MAX_QUANTITY}"
+    detail = f"the quantity would go by {delta} to {quantity}; both must stay within ±{MAX_QUANTITY}"
     return refuse("validation", detail, FieldError(pointer, "quantity_range", detail))
 
 
@@ -365,6 +367,8 @@ def _with_fields(item: InventoryItem, body: ReplaceItem | UpdateItem | UpsertIte
 def _revised(state: State, command: Command, item: InventoryItem, after: InventoryItem, counted: int) -> Outcome:
     """Settle a change of fields, of the quantity, or of both as one event."""
     delta = counted - item.quantity
+    if (refusal := out_of_range(item, delta, "#/quantity")) is not None:
+        return refusal
     if delta:
         act = Act(command.operation_id, command.accepted_at)
         after, movement = move(after, delta, Reason.COUNT, act, state.now)
@@ -374,7 +378,7 @@ def _revised(state: State, command: Command, item: InventoryItem, after: Invento
         }
         event = Event("inventory.adjusted", subject_of(after), data)
         return Accepted((after, movement), (event, *threshold_events(item, after)), dump_item(after))
-    if after == item:
+    if after == item and same_json(after.extra_data, item.extra_data):
         return Accepted((), (), dump_item(item))
     after = replace(after, updated_at=state.now, version=item.version + 1)
     event = Event(
@@ -395,10 +399,10 @@ def _adjust(state: State, command: Command) -> Outcome:
     delta = (body.delta or 0) if body.quantity is None else body.quantity - item.quantity
     if not delta:
         return Accepted((), (), dump_item(item))
-    quantity = item.quantity + delta
-    if (refusal := out_of_range(quantity, "#/delta")) is not None:
+    pointer = "#/delta" if body.quantity is None else "#/quantity"
+    if (refusal := out_of_range(item, delta, pointer)) is not None:
         return refusal
-    if delta < 0 and quantity < 0 and body.reason not in FACTS_OF_THE_TILL:
+    if delta < 0 and item.quantity + delta < 0 and body.reason not in FACTS_OF_THE_TILL:
         return refuse(
             "insufficient-stock", f"{item.quantity} are on the shelf, {-delta} cannot leave it; count it first",
             lines=[{"sku": item.sku, "requested": -delta, "available": item.quantity}],

@@ -14,7 +14,18 @@ from pydantic_core import PydanticCustomError
 
 from hub.domain import reservations
 from hub.domain.command import Command, Rule
-from hub.domain.fields import Amount, Body, FreeObject, Name, Reference, Text, Units, format_money, format_time, merge_patch
+from hub.domain.fields import (
+    Amount,
+    Body,
+    FreeObject,
+    Reference,
+    Text,
+    Units,
+    format_money,
+    format_time,
+    merge_patch,
+    same_json,
+)
 from hub.domain.inventory import Act, InventoryItem
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
@@ -304,7 +315,7 @@ def _move(
 ) -> Outcome:
     """Move an amended order to a status, or leave it where it is; one event says all that changed."""
     if target is None or target == order.status:
-        if order == before:
+        if order == before and same_json(order.extra_data, before.extra_data):
             return Accepted((), (), dump_order(order))
         return _accepted("order.updated", before, order, reservations.Moved([OrderLine.of(line) for line in order.items]), state)
     allowed = allowed_from(order)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub.domain.fields import same_json
 from hub.domain.problem import FieldError, Problem
 from hub.domain.state import Row
 
@@ -50,5 +51,7 @@ def refuse(slug: str, detail: str, *errors: FieldError, **extra: object) -> Reje
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Name the old values of what changed, without the bookkeeping every change brings."""
     return {
-        name: value for name, value in before.items() if after.get(name) != value and name not in {"updated_at", "version"}
+        name: value
+        for name, value in before.items()
+        if name not in {"updated_at", "version"} and not same_json(value, after.get(name))
     }

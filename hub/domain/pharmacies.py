@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from hub.domain.command import Command, Rule
-from hub.domain.fields import Body, FreeObject, Name, Time, format_time, merge_patch
+from hub.domain.fields import Body, FreeObject, Name, Time, format_time, merge_patch, same_json
 from hub.domain.ids import default_endpoint_id, derived_id
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
@@ -194,7 +194,7 @@ def _revise(state: State, command: Command) -> Outcome:
         if "webhook_url" in named
         else ()
     )
-    if after == pharmacy and not endpoint:
+    if after == pharmacy and same_json(after.settings, pharmacy.settings) and not endpoint:
         return Accepted((), (), dump_pharmacy(pharmacy))
     return _changed(state, pharmacy, after, endpoint)
 

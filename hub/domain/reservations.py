@@ -71,14 +71,14 @@ class Moved:
 
 def reserve(state: State, lines: Sequence[OrderLine], *, strict: bool) -> Moved | Rejected:
     """Hold the units of every line; all of them, or (not strict) what there is."""
-    items = _items_by_sku(state, lines)
+    items = _items_of(state, lines)
     if strict and (refusal := _refusal(lines, items)) is not None:
         return refusal
-    free = {item.id: max(item.available, 0) for item in items.values()}
+    by_id = {item.id: item for item in items if item is not None}
+    free = {item.id: max(item.available, 0) for item in by_id.values()}
     held: dict[UUID, int] = {}
     after = []
-    for line in lines:
-        item = items.get(line.sku)
+    for line, item in zip(lines, items, strict=True):
         units = 0 if item is None else min(line.quantity - line.supplied - line.reserved, free[item.id])
         if item is not None and units:
             free[item.id] -= units
@@ -90,7 +90,7 @@ def reserve(state: State, lines: Sequence[OrderLine], *, strict: bool) -> Moved 
                 short=reserved + line.supplied < line.quantity,
             )
         )
-    return _with_reservations(state, {item.id: item for item in items.values()}, held, after)
+    return _with_reservations(state, by_id, held, after)
 
 
 def release(state: State, lines: Sequence[OrderLine]) -> Moved:
@@ -124,7 +124,7 @@ def consume(state: State, lines: Sequence[OrderLine], act: Act, *, strict: bool)
     events: list[Event] = []
     for item_id, units in taken.items():
         item = items[item_id]
-        if (refusal := out_of_range(item.quantity - units, "#/items")) is not None:
+        if (refusal := out_of_range(item, -units, "#/items")) is not None:
             return refusal
         after, movement = move(
             replace(item, version=before[item_id].version), -units, Reason.SOLD, act, state.now, reserved=-units
@@ -138,10 +138,17 @@ def consume(state: State, lines: Sequence[OrderLine], act: Act, *, strict: bool)
     return Moved(done, tuple(changes), tuple(events))
 
 
-def _items_by_sku(state: State, lines: Sequence[OrderLine]) -> dict[str, InventoryItem]:
-    state.need(Ref(InventoryItem, "sku", line.sku) for line in lines)
-    found = {line.sku: state.find_by(InventoryItem, "sku", line.sku) for line in lines}
-    return {sku: item for sku, item in found.items() if item is not None}
+def _items_of(state: State, lines: Sequence[OrderLine]) -> list[InventoryItem | None]:
+    # What holds for a line already goes on doing so, whatever its sku is by now.
+    holding = [line.inventory_item if line.reserved else None for line in lines]
+    state.need(
+        Ref(InventoryItem, "sku", line.sku) if item_id is None else Ref(InventoryItem, "id", item_id)
+        for line, item_id in zip(lines, holding, strict=True)
+    )
+    return [
+        state.find_by(InventoryItem, "sku", line.sku) if item_id is None else state.find(InventoryItem, item_id)
+        for line, item_id in zip(lines, holding, strict=True)
+    ]
 
 
 def _items_by_id(state: State, ids: Mapping[UUID, object]) -> dict[UUID, InventoryItem]:
@@ -151,11 +158,12 @@ def _items_by_id(state: State, ids: Mapping[UUID, object]) -> dict[UUID, Invento
     return {item_id: item for item_id, item in found.items() if item is not None}
 
 
-def _refusal(lines: Sequence[OrderLine], items: Mapping[str, InventoryItem]) -> Rejected | None:
+def _refusal(lines: Sequence[OrderLine], items: Sequence[InventoryItem | None]) -> Rejected | None:
+    listed = {line.sku: item for line, item in zip(lines, items, strict=True) if item is not None}
     unknown = [
         FieldError(f"#/items/{index}/sku", "unknown_item", f"there is no item {line.sku!r}")
         for index, line in enumerate(lines)
-        if line.sku not in items
+        if line.sku not in listed
     ]
     if unknown:
         return refuse("unknown-item", "the order names an item that this pharmacy does not list", *unknown)
@@ -163,9 +171,9 @@ def _refusal(lines: Sequence[OrderLine], items: Mapping[str, InventoryItem]) -> 
     for line in lines:
         wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
     short = [
-        {"sku": sku, "requested": units, "available": items[sku].available}
+        {"sku": sku, "requested": units, "available": listed[sku].available}
         for sku, units in wanted.items()
-        if items[sku].available < units
+        if listed[sku].available < units
     ]
     if short:
         return refuse("insufficient-stock", f"{len(short)} of {len(wanted)} items are short; nothing was reserved", lines=short)

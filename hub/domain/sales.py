@@ -11,8 +11,28 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.domain.command import Command, Rule
-from hub.domain.fields import Amount, Body, FreeObject, Reference, Time, Units, format_money, format_time, merge_patch
-from hub.domain.inventory import Act, InventoryItem, Reason, StockMovement, move, out_of_range, threshold_events, too_late
+from hub.domain.fields import (
+    Amount,
+    Body,
+    FreeObject,
+    Reference,
+    Time,
+    Units,
+    format_money,
+    format_time,
+    merge_patch,
+    same_json,
+)
+from hub.domain.inventory import (
+    Act,
+    InventoryItem,
+    Reason,
+    StockMovement,
+    move,
+    out_of_range,
+    threshold_events,
+    too_late,
+)
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
@@ -214,7 +234,7 @@ def _move_all(
     events: list[Event] = []
     for item_id, delta in deltas.items():
         item = items[item_id]
-        if (refusal := out_of_range(item.quantity + delta, "#/quantity")) is not None:
+        if (refusal := out_of_range(item, delta, "#/quantity")) is not None:
             return refusal
         after[item_id], movement = move(item, delta, reason, act, state.now)
         changes += (after[item_id], movement)
@@ -243,7 +263,7 @@ def _revise(state: State, command: Command) -> Outcome:
     elif "extra_data" in body.model_fields_set:
         values["extra_data"] = {} if body.extra_data is None else merge_patch(sale.extra_data, body.extra_data)
     after = replace(sale, **values)
-    if after == sale:
+    if after == sale and same_json(after.extra_data, sale.extra_data):
         return Accepted((), (), dump_sale(sale))
     after = replace(after, updated_at=state.now, version=sale.version + 1)
     data = {"sale": dump_sale(after), "changed": changed(dump_sale(sale), dump_sale(after))}
@@ -253,7 +273,9 @@ def _revise(state: State, command: Command) -> Outcome:
 def _fixed_fields(sale: Sale, body: ReplaceSale | UpdateSale) -> list[str]:
     """Name the recorded fields that the body would change."""
     recorded = dump_sale(sale)
-    differing = []
+    # A null in a merge patch takes a member away, which is a change; in a PUT it is a member left out.
+    taken_away = {name for name in body.model_fields_set if isinstance(body, UpdateSale) and getattr(body, name) is None}
+    differing = ["lines"] if "lines" in taken_away else []
     if body.lines is not None:
         same = len(body.lines) == len(sale.lines) and all(
             line.quantity == stored["quantity"]
@@ -270,7 +292,9 @@ def _fixed_fields(sale: Sale, body: ReplaceSale | UpdateSale) -> list[str]:
         "total_price": None if body.total_price is None else format_money(body.total_price),
         "sale_time": None if body.sale_time is None else format_time(body.sale_time),
     }
-    return differing + [name for name, value in flat.items() if value is not None and value != recorded[name]]
+    return differing + [
+        name for name, value in flat.items() if value != recorded[name] and (value is not None or name in taken_away)
+    ]
 
 
 def _void(state: State, command: Command) -> Outcome:
@@ -297,7 +321,7 @@ def _void(state: State, command: Command) -> Outcome:
         for line in sale.lines
     ]
     after = replace(sale, status="voided", lines=lines, updated_at=state.now, version=sale.version + 1)
-    data = {"sale": dump_sale(after), "changed": {"status": sale.status}}
+    data = {"sale": dump_sale(after), "changed": changed(dump_sale(sale), dump_sale(after))}
     return Accepted((after, *moved.changes), (Event("sale.voided", _subject(after), data), *moved.events), None)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from hub.domain.command import Command, Rule
-from hub.domain.fields import Body, Reference, format_time
+from hub.domain.fields import Body, Reference, format_time, same_json
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
@@ -107,7 +107,7 @@ def _revise(state: State, command: Command) -> Outcome:
     fixed = [
         name
         for name in ("event_type", "payload")
-        if name in named and getattr(body, name) != getattr(event, name)
+        if name in named and not same_json(getattr(body, name), getattr(event, name))
     ]
     if fixed:
         errors = [FieldError(f"#/{name}", "immutable", "it was received and stays") for name in fixed]

@@ -53,7 +53,7 @@ async def list_page(
     connection: Connection, pharmacy_id: UUID, listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None = None
 ) -> Page | None:
     """Read a page of a pharmacy's list; None: what the list hangs on is not there."""
-    return await _page(connection, [pharmacy_id], listing, wanted, after, parent_id)
+    return await _page(connection, [str(pharmacy_id)], listing, wanted, after, parent_id)
 
 
 async def list_page_of_any_pharmacy(
@@ -65,7 +65,7 @@ async def list_page_of_any_pharmacy(
 
 async def find_one(connection: Connection, pharmacy_id: UUID, listing: Listing, row_id: UUID) -> Single | None:
     """Find a row of a pharmacy as it is shown."""
-    return await _one(connection, [row_id, pharmacy_id], listing)
+    return await _one(connection, [str(pharmacy_id), row_id], listing)
 
 
 async def find_one_of_any_pharmacy(connection: Connection, listing: Listing, row_id: UUID) -> Single | None:
@@ -74,7 +74,7 @@ async def find_one_of_any_pharmacy(connection: Connection, listing: Listing, row
 
 
 async def _page(
-    connection: Connection, scope: list[UUID], listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None
+    connection: Connection, scope: list[str], listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None
 ) -> Page | None:
     parent = None if listing.parent is None else LISTINGS[listing.parent.listing]
     assert (parent is None) == (parent_id is None), f"the list {listing.name} and its parent do not go together"
@@ -91,7 +91,7 @@ async def _page(
     )
     records = await connection.fetch(statement, *arguments)
     if not records and parent is not None:
-        there = await connection.fetchval(exists_statement(parent, is_scoped=bool(scope)), parent_id, *scope)
+        there = await connection.fetchval(exists_statement(parent, is_scoped=bool(scope)), *scope, parent_id)
         if there is None:
             return None
     count = None
@@ -124,6 +124,6 @@ def _dump_key(value: Any) -> str | int:  # noqa: ANN401 -- what asyncpg gives fo
     return value if isinstance(value, int) else str(value)
 
 
-async def _one(connection: Connection, arguments: Sequence[UUID], listing: Listing) -> Single | None:
+async def _one(connection: Connection, arguments: Sequence[str | UUID], listing: Listing) -> Single | None:
     record = await connection.fetchrow(one_statement(listing, is_scoped=len(arguments) > 1), *arguments)
     return None if record is None else Single(record[0], record[1])

@@ -75,15 +75,24 @@ async def test_what_integrators_send_reaches_one_ingress_queue_and_events_reach_
     async with await aio_pika.connect(amqp_url) as plain:
         channel = await plain.channel()
         pharmacy = str(uuid4())
-        for exchange in (topology.INGRESS, topology.EVENTS):
-            target = await channel.get_exchange(exchange, ensure=False)
-            for _ in range(4):
-                await target.publish(aio_pika.Message(b"x"), pharmacy)
+        ingress = await channel.get_exchange(topology.INGRESS, ensure=False)
+        for _ in range(4):
+            await ingress.publish(aio_pika.Message(b"x"), pharmacy)
+        events = await channel.get_exchange(topology.EVENTS, ensure=False)
+        for event_type in ("pharmacy.updated", "webhook_endpoint.created", "webhook_event.received", "sale.recorded"):
+            await events.publish(aio_pika.Message(b"x"), f"{pharmacy}.{event_type}")
         counts = []
         for number in range(topology.INGRESS_QUEUES):
             queue = await channel.declare_queue(topology.ingress_queue(number), passive=True)
             counts.append(queue.declaration_result.message_count or 0)
         assert sorted(counts) == [0, 0, 0, 4]
+        queue = await channel.declare_queue(topology.FANOUT, passive=True)
+        assert queue.declaration_result.message_count == 3, "a sale is heard once its pharmacy has an endpoint"
+        async with open_connection([amqp_url], name="test") as connection:
+            await topology.bind_fanout(connection, [UUID(pharmacy)])
+            await events.publish(aio_pika.Message(b"x"), f"{pharmacy}.sale.recorded")
+            await topology.unbind_fanout(connection, UUID(pharmacy))
+            await events.publish(aio_pika.Message(b"x"), f"{pharmacy}.sale.recorded")
         queue = await channel.declare_queue(topology.FANOUT, passive=True)
         assert queue.declaration_result.message_count == 4
 

@@ -1,0 +1,296 @@
+"""Writes over HTTP, with the real writer behind them."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from hub.domain.ids import operation_id_for, resource_id_for
+from hub.settings import Settings
+from tests.kit.builders import an_item, an_order, a_sale, a_line, a_webhook
+from tests.kit.consumers import running_consumers
+from tests.kit.gateway import GatewayStage, TestKey
+from tests.kit.wait import eventually
+
+WAIT = {"Prefer": "wait=15"}
+
+
+@pytest.fixture
+async def house(live: GatewayStage, settings: Settings) -> Any:
+    """A gateway and a writer."""
+    async with running_consumers(settings.model_copy(update={"roles": ("writer",)})):
+        yield live
+
+
+async def ask(stage: GatewayStage, key: TestKey | str, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+    """Send a request as the owner of a key."""
+    text = key if isinstance(key, str) else key.text
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    content = {} if body is None else {"json": body}
+    return await stage.client.request(method, path, headers={"X-API-KEY": text, **named}, **content)
+
+
+async def test_a_write_is_accepted_and_its_operation_tells_the_outcome(house: GatewayStage) -> None:
+    """202 with Location; pending with its token; applied with its events; the resource is there."""
+    key = await house.add_key()
+    accepted = await ask(house, key, "POST", "/api/inventory/", an_item())
+    assert accepted.status_code == 202
+    body = accepted.json()
+    assert accepted.headers["location"] == body["operation_url"]
+    assert accepted.headers["operation-id"] == body["operation_id"]
+    assert body["operation_url"].startswith(f"/api/operations/{body['operation_id']}?accepted=")
+    assert body["status"] == "accepted"
+    assert body["resource"]["type"] == "inventory"
+    assert body["resource"]["url"] == f"/api/inventory/{body['resource']['id']}/"
+
+    async def operation() -> dict[str, Any]:
+        answer = await ask(house, key, "GET", body["operation_url"])
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    done = await eventually(operation, lambda seen: seen["status"] != "pending")
+    assert done["status"] == "applied"
+    assert set(done) == {"id", "type", "status", "accepted_at", "finished_at", "resource", "events", "problem"}
+    assert done["type"] == "inventory.create"
+    assert [(event["type"], event["sequence"]) for event in done["events"]] == [("inventory.created", 1)]
+    assert done["resource"] == body["resource"]
+    shown = await ask(house, key, "GET", body["resource"]["url"])
+    assert shown.status_code == 200
+    assert shown.headers["etag"] == '"1"'
+    bare = await ask(house, key, "GET", f"/api/operations/{body['operation_id']}")
+    assert bare.json() == done
+
+
+async def test_a_waited_write_answers_with_the_real_outcome(house: GatewayStage) -> None:
+    """201, 200, 204 and the 4xx problem, with the headers of the contract."""
+    key = await house.add_key()
+    made = await ask(house, key, "POST", "/api/inventory/", an_item("A"), **WAIT)
+    assert made.status_code == 201, made.text
+    item = made.json()
+    assert made.headers["preference-applied"] == "wait=15"
+    assert made.headers["etag"] == '"1"'
+    assert made.headers["location"] == f"/api/inventory/{item['id']}/"
+    assert UUID(made.headers["operation-id"])
+    moved = await ask(house, key, "POST", f"/api/inventory/{item['id']}/adjustments/", {"delta": 5, "reason": "received"}, **WAIT)
+    assert (moved.status_code, moved.json()["version"], moved.headers["etag"]) == (200, 2, '"2"')
+    assert "location" not in moved.headers
+    double = await ask(house, key, "POST", "/api/inventory/", an_item("A"), **WAIT)
+    assert double.status_code == 409
+    assert double.headers["content-type"] == "application/problem+json"
+    problem = double.json()
+    assert problem["type"] == "/problems/duplicate"
+    assert problem["errors"][0]["pointer"] == "#/sku"
+    operation_id = double.headers["operation-id"]
+    assert problem["instance"] == f"/api/operations/{operation_id}"
+    rejected = (await ask(house, key, "GET", problem["instance"])).json()
+    assert (rejected["status"], rejected["problem"]["type"]) == ("rejected", "/problems/duplicate")
+    gone = await ask(house, key, "DELETE", f"/api/inventory/{item['id']}/", **WAIT)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert gone.headers["preference-applied"] == "wait=15"
+    again = await ask(house, key, "DELETE", f"/api/inventory/{item['id']}/", **WAIT)
+    assert again.status_code == 404
+
+
+async def test_every_resource_is_written_through_every_method(house: GatewayStage) -> None:
+    """PUT and PATCH on all, transitions, voids and cancels."""
+    key = await house.add_key()
+
+    async def write(method: str, path: str, body: object, status: int, **headers: str) -> dict[str, Any]:
+        answer = await ask(house, key, method, path, body, **{**WAIT, **headers})
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else {}
+
+    item = await write("POST", "/api/inventory", an_item("PZN1", quantity=50), 201)
+    place = f"/api/inventory/{item['id']}"
+    await write("PATCH", place, {"name": "New"}, 200)
+    await write("PATCH", place, {"quantity": 9}, 428)
+    await write("PATCH", place, {"quantity": 9, "expected_quantity": 7}, 409)
+    await write("PATCH", place, {"quantity": 9}, 412, If_Match='"1"')
+    await write("PATCH", place, {"quantity": 9}, 412, If_Match='W/"2"')
+    await write("PATCH", place, {"quantity": 9}, 200, If_Match='"7", "2"')
+    changed = await write("PUT", place, {"sku": "PZN1", "name": "N", "price": "2.00", "quantity": 40, "expected_quantity": 9}, 200)
+    assert changed["quantity"] == 40
+    sale = await write("POST", "/api/sales", a_sale([a_line("PZN1", 2)]), 201)
+    await write("PATCH", f"/api/sales/{sale['id']}/", {"reference": "r2"}, 200)
+    await write("PATCH", f"/api/sales/{sale['id']}/", {"quantity": 1}, 409)
+    await write("DELETE", f"/api/sales/{sale['id']}/", None, 204)
+    unknown = await ask(house, key, "POST", "/api/sales/", a_sale([a_line("NO")]), **WAIT)
+    assert (unknown.status_code, unknown.json()["type"]) == (422, "/problems/unknown-item")
+    order = await write("POST", "/api/orders/", an_order(), 201)
+    place = f"/api/orders/{order['id']}/"
+    assert (await write("PATCH", place, {"status": "confirmed"}, 200))["status"] == "confirmed"
+    assert (await write("POST", f"{place}transitions/", {"status": "preparing", "reason": "x"}, 200))["status"] == "preparing"
+    illegal = await ask(house, key, "PATCH", place, {"status": "pending"}, **WAIT)
+    assert illegal.status_code == 409
+    assert {"from", "to", "allowed"} <= set(illegal.json())
+    await write("DELETE", place, None, 204)
+    webhook = await write("POST", "/api/webhook-events/", a_webhook(), 201)
+    assert (await write("PATCH", f"/api/webhook-events/{webhook['id']}/", {"processed": True}, 200))["processed"] is True
+    await write("DELETE", f"/api/webhook-events/{webhook['id']}/", None, 204)
+
+
+async def test_an_idempotency_key_names_one_operation(house: GatewayStage) -> None:
+    """A repeat is the same operation and resource; another body or route is a 422, at once and at other gateways."""
+    key, other = await house.add_key(), await house.add_key()
+    name = "order-77/ä".encode("ascii", "ignore").decode()
+    body = an_item("A")
+    first = await ask(house, key, "POST", "/api/inventory/", body, Idempotency_Key=name, **WAIT)
+    second = await ask(house, key, "POST", "/api/inventory/", dict(reversed(body.items())), Idempotency_Key=name, **WAIT)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    operation_id = operation_id_for(key.pharmacy_id, name)
+    assert first.headers["operation-id"] == second.headers["operation-id"] == str(operation_id)
+    assert first.json()["id"] == str(resource_id_for(operation_id))
+    for method, path, content in (
+        ("POST", "/api/inventory/", an_item("B")), ("POST", "/api/webhook-events/", a_webhook()),
+        ("PATCH", f"/api/inventory/{first.json()['id']}/", {"name": "x"}), ("DELETE", f"/api/inventory/{first.json()['id']}/", None),
+    ):
+        wrong = await ask(house, key, method, path, content, Idempotency_Key=name)
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/idempotency-mismatch")
+    stranger = await ask(house, other, "POST", "/api/inventory/", an_item("C"), Idempotency_Key=name, **WAIT)
+    assert stranger.status_code == 201
+    events = await ask(house, key, "GET", "/api/events/")
+    assert len(events.json()["items"]) == 1
+
+
+async def test_a_mismatch_that_only_the_writer_knows_is_the_same_problem(house: GatewayStage, settings: Settings) -> None:
+    """Another gateway took the first request."""
+    from tests.kit.gateway import running_gateway
+
+    key = await house.add_key()
+    assert (await ask(house, key, "POST", "/api/inventory/", an_item("A"), Idempotency_Key="k", **WAIT)).status_code == 201
+    async with running_gateway(settings) as second:
+        wrong = await ask(second, key, "POST", "/api/inventory/", an_item("B"), Idempotency_Key="k", **WAIT)
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/idempotency-mismatch")
+
+
+async def test_an_operator_acts_for_one_pharmacy(house: GatewayStage) -> None:
+    """With X-Pharmacy-Id; without it tenant data cannot be written."""
+    key, operator = await house.add_key(), await house.add_operator_key()
+    nobody = await ask(house, operator, "POST", "/api/inventory/", an_item())
+    assert (nobody.status_code, nobody.json()["type"]) == (400, "/problems/pharmacy-required")
+    for wrong, status in ((str(uuid4()), 404), ("x", 400), ("0" * 32, 400)):
+        refused = await ask(house, operator, "POST", "/api/inventory/", an_item(), X_Pharmacy_Id=wrong)
+        assert refused.status_code == status
+    made = await ask(house, operator, "POST", "/api/inventory/", an_item(), X_Pharmacy_Id=str(key.pharmacy_id), **WAIT)
+    assert made.status_code == 201
+    assert made.json()["pharmacy_id"] == str(key.pharmacy_id)
+    operation = f"/api/operations/{made.headers['operation-id']}"
+    assert (await ask(house, operator, "GET", operation)).status_code == 200
+    assert (await ask(house, key, "GET", operation)).status_code == 200
+    stranger = await house.add_key()
+    hidden = await ask(house, stranger, "GET", operation)
+    unknown = await ask(house, stranger, "GET", f"/api/operations/{uuid4()}")
+    assert hidden.status_code == unknown.status_code == 404
+    assert hidden.headers["retry-after"] == unknown.headers["retry-after"] == "1"
+    assert hidden.json()["detail"] == unknown.json()["detail"]
+
+
+async def test_a_new_pharmacys_key_works_at_once_and_again(house: GatewayStage) -> None:
+    """The key is in the 201 and in the 202, the same in a repeat; the secret of a webhook_url too."""
+    operator = await house.add_operator_key()
+    body = {"name": "Corner", "webhook_url": "https://example.org/in"}
+    made = await ask(house, operator, "POST", "/api/pharmacies/", body, Idempotency_Key="p1", **WAIT)
+    assert made.status_code == 201, made.text
+    pharmacy = made.json()
+    assert pharmacy["api_key"].startswith("phk_")
+    assert pharmacy["webhook_secret"].startswith("whsec_")
+    works = await ask(house, pharmacy["api_key"], "GET", f"/api/pharmacies/{pharmacy['id']}/")
+    assert works.status_code == 200
+    assert "api_key" not in works.json()
+    repeated = await ask(house, operator, "POST", "/api/pharmacies/", body, Idempotency_Key="p1")
+    assert repeated.status_code == 202
+    assert repeated.json()["api_key"] == pharmacy["api_key"]
+    assert repeated.json()["webhook_secret"] == pharmacy["webhook_secret"]
+    assert repeated.json()["resource"]["id"] == pharmacy["id"]
+
+
+async def test_keys_are_minted_within_ones_own_scopes_and_end_within_seconds(house: GatewayStage) -> None:
+    """Keys: list, mint, revoke; nobody gives what they lack."""
+    key = await house.add_key()
+    place = f"/api/pharmacies/{key.pharmacy_id}/keys/"
+    made = await ask(house, key, "POST", place, {"name": "till", "scopes": ["read", "write"]}, **WAIT)
+    assert made.status_code == 201, made.text
+    assert {"id", "name", "scopes", "expires_at", "api_key"} <= set(made.json())
+    assert made.headers["location"] == f"{place}{made.json()['id']}/"
+    till = made.json()["api_key"]
+    assert (await ask(house, till, "GET", place)).status_code == 200
+    wider = await ask(house, till, "POST", place, {"name": "x"})
+    assert (wider.status_code, wider.json()["type"]) == (403, "/problems/forbidden")
+    assert (await ask(house, till, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": None})).status_code == 403
+    assert (await ask(house, key, "DELETE", f"{place}{made.json()['id']}/", **WAIT)).status_code == 204
+
+    async def status() -> int:
+        return (await ask(house, till, "GET", place)).status_code
+
+    assert await eventually(status, lambda seen: seen == 401, within=5) == 401
+
+
+async def test_what_a_pharmacys_key_may_do_with_pharmacies(house: GatewayStage) -> None:
+    """Its own only, without is_active; operators' routes are closed to it."""
+    key, other = await house.add_key(), await house.add_key()
+    own = f"/api/pharmacies/{key.pharmacy_id}"
+    expected = [
+        ("GET", "/api/pharmacies/", None, 403), ("POST", "/api/pharmacies/", {"name": "x"}, 403), ("DELETE", own, None, 403),
+        ("PATCH", own, {"is_active": False}, 403), ("PATCH", own, {"name": "New"}, 200), ("GET", own, None, 200),
+        ("GET", f"/api/pharmacies/{other.pharmacy_id}", None, 404), ("PATCH", f"/api/pharmacies/{other.pharmacy_id}", {"name": "x"}, 404),
+        ("POST", f"/api/pharmacies/{other.pharmacy_id}/keys", {"name": "x"}, 404), ("GET", f"/api/pharmacies/{uuid4()}", None, 404),
+        ("PATCH", own, {"webhook_url": "http://localhost/x"}, 422), ("PATCH", own, {"webhook_url": "https://10.0.0.1/"}, 422),
+    ]
+    for method, path, body, status in expected:
+        answer = await ask(house, key, method, path, body, **WAIT)
+        assert answer.status_code == status, f"{method} {path} {body}: {answer.text}"
+        if status == 422:
+            assert {error["pointer"] for error in answer.json()["errors"]} == {"#/webhook_url"}
+
+
+async def test_deactivating_a_pharmacy_ends_its_keys(house: GatewayStage) -> None:
+    """And activating it brings them back."""
+    key, operator = await house.add_key(), await house.add_operator_key()
+    own = f"/api/pharmacies/{key.pharmacy_id}/"
+    assert (await ask(house, operator, "DELETE", own, **WAIT)).status_code == 204
+
+    async def status() -> int:
+        return (await ask(house, key, "GET", "/api/inventory/")).status_code
+
+    await eventually(status, lambda seen: seen == 401, within=5)
+    assert (await ask(house, operator, "GET", own)).json()["is_active"] is False
+    assert (await ask(house, operator, "DELETE", own, **WAIT)).status_code == 204
+    assert (await ask(house, operator, "PATCH", own, {"is_active": True}, **WAIT)).status_code == 200
+    await eventually(status, lambda seen: seen == 200, within=5)
+
+
+async def test_the_secret_is_encrypted_for_the_endpoint(house: GatewayStage, settings: Settings) -> None:
+    """Neither the table nor the command holds it as text."""
+    from hub.domain.ids import default_endpoint_id
+    from hub.security.vault import Vault, endpoint_aad
+
+    key = await house.add_key()
+    answer = await ask(house, key, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": "https://example.org/a"}, **WAIT)
+    secret = answer.json()["webhook_secret"]
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        stored = await connection.fetchval("SELECT secret FROM webhook_endpoints WHERE pharmacy_id = $1", key.pharmacy_id)
+    finally:
+        await connection.close()
+    assert secret not in stored
+    place = endpoint_aad(default_endpoint_id(key.pharmacy_id))
+    assert Vault(settings.secret_key.get_secret_value()).decrypt_text(stored, place) == secret
+
+
+async def test_without_a_writer_a_waited_write_ends_as_accepted(live: GatewayStage) -> None:
+    """202 when the time is up, pending with the token, and not known without it."""
+    key = await live.add_key()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    answer = await ask(live, key, "POST", "/api/inventory/", an_item(), Prefer="wait=1")
+    assert answer.status_code == 202
+    assert 0.9 < loop.time() - began < 3
+    pending = await ask(live, key, "GET", answer.headers["location"])
+    assert (pending.status_code, pending.json()["status"]) == (200, "pending")
+    assert (await ask(live, key, "GET", f"/api/operations/{answer.json()['operation_id']}")).status_code == 404
+    forged = await ask(live, key, "GET", f"/api/operations/{uuid4()}?{answer.headers['location'].split('?')[1]}")
+    assert forged.status_code == 400
