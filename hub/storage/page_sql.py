@@ -49,6 +49,8 @@ def _column(model: type[Model], name: str) -> tuple[str, str, str]:
         text, quote = as_time(place), ""
     elif kind == "text" or kind.startswith("varchar"):
         text, quote = f"to_json({place})", ""
+    elif kind == "bool":
+        text, quote = f"{place}::text", ""  # `concat` would write `t` and `f`
     else:
         text, quote = place, '"' if kind == "uuid" or kind.startswith("decimal") else ""
     if not column.null:

@@ -22,6 +22,7 @@ WAIT = {"Prefer": "wait=15"}
 async def house(live: GatewayStage, settings: Settings) -> Any:
     """A gateway and a writer."""
     async with running_consumers(settings.model_copy(update={"roles": ("writer",)})):
+        await asyncio.sleep(1)
         yield live
 
 

@@ -22,7 +22,7 @@ async def listening(stage: GatewayStage, key: TestKey, query: str = "", **header
 class Stream:
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
-        self._lines = response.aiter_lines()
+        self._lines = _lines_of(response)
 
     async def message(self, seconds: float = 5) -> dict[str, str]:
         """Read the next message or comment."""
@@ -34,6 +34,15 @@ class Stream:
                 name, _, value = line.partition(":")
                 found[name] = value.removeprefix(" ")
         raise EOFError
+
+
+async def _lines_of(response: httpx.Response) -> AsyncIterator[str]:
+    # httpx's own reading of lines also breaks them at U+2028, which Server-Sent Events do not.
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.decode()
 
 
 async def test_messages_carry_the_sequence_and_the_bytes_of_the_log(live: GatewayStage, live_key: TestKey) -> None:

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import socket as sockets
-from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from litestar import Litestar
+from litestar.exceptions import WebSocketDisconnect
+from litestar.testing import TestClient
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from gateway.routes.events import follow_events
 from hub.domain.ids import HUB_ID
 from hub.settings import Settings
 from tests.kit.gateway import GatewayStage, TestKey, running_gateway
@@ -239,11 +242,6 @@ async def test_a_client_that_vanishes_is_forgotten(live: GatewayStage, live_key:
 
 def test_without_the_extension_the_refusal_is_a_plain_403(settings: Settings) -> None:
     """An ASGI server that cannot send a body in the handshake still refuses."""
-    from litestar import Litestar
-    from litestar.testing import TestClient
-
-    from gateway.routes.events import follow_events
-
     class Refusing:
         async def authenticate(self, *_: object) -> None:
             raise AssertionError
@@ -253,9 +251,7 @@ def test_without_the_extension_the_refusal_is_a_plain_403(settings: Settings) ->
 
     app = Litestar([follow_events], openapi_config=None)
     app.state["hub"] = Hub()
-    with TestClient(app) as client, closing(client):
-        from litestar.exceptions import WebSocketDisconnect
-
+    with TestClient(app) as client:
         with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws/events"):
             pass
 

@@ -1,6 +1,6 @@
 """Bodies and commands that are valid unless told, and `History`: the writer's loop over a dict instead of a database."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -98,8 +98,8 @@ def a_command(
 class History:
     """A hub without servers: what was claimed, the rows, the ledger and the log.
 
-    Windows are settled as the writer settles them: claim, touch, settle until nothing is missing, save, number. Rows
-    come back as they would from PostgreSQL: JSON columns as JSON, constraints checked.
+    Windows are settled as the writer settles them: claim, touch, settle until nothing is missing, save, number. Rows come
+    back as they would from PostgreSQL: JSON columns as JSON, constraints checked.
     """
 
     now: datetime = NOON + timedelta(seconds=1)
@@ -108,7 +108,7 @@ class History:
     movements: list[StockMovement] = field(default_factory=list)
     outcomes: dict[UUID, Outcome] = field(default_factory=dict)
     events: dict[UUID, list[Json]] = field(default_factory=dict)
-    watch: Callable[["History", Command, Outcome], None] | None = None
+    checks_inputs: bool = False
     passes: int = 0
 
     def settle(self, commands: Sequence[Command]) -> list[Outcome]:
@@ -126,7 +126,7 @@ class History:
     def _decide(self, commands: Sequence[Command]) -> list[Outcome]:
         rows = self._load(touched(commands, self.rules))
         while True:
-            before = deepcopy((rows, commands)) if self.watch is not None else None
+            before = deepcopy((rows, commands)) if self.checks_inputs else None
             outcomes, missing = settle(commands, self.rules, rows, self.now)
             assert before is None or before == (rows, commands), "a decision changed what it was given"
             self.passes += 1

@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from hub.domain.event import NumberedEvent, routing_key_of
-from hub.domain.outcome import Event
+from hub.domain.event import routing_key_of
+from hub.domain.fields import format_time
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.connection import open_connection
 from hub.messaging.control import Notice, notice_message
@@ -133,11 +133,14 @@ class GatewayStage:
 
 
 def _event(pharmacy_id: UUID, sequence: int, event_type: str, size: int) -> StoredEvent:
-    operation_id, time = uuid4(), datetime.now(UTC)
-    data = {"sale": {"id": str(uuid4()), "note": "é\u2028" + "x" * size}, "changed": {}}
-    event = NumberedEvent(Event(event_type, f"sales/{uuid4()}", data), pharmacy_id, operation_id, 0, sequence, time)
-    body = json.dumps(event.dump(), ensure_ascii=False, separators=(",", ":"))
-    return StoredEvent(event.id, pharmacy_id, sequence, event_type, operation_id, time, body)
+    event_id, operation_id, time = uuid4(), uuid4(), datetime.now(UTC)
+    event = {
+        "specversion": "1.0", "id": str(event_id), "type": event_type, "source": f"/pharmacies/{pharmacy_id}",
+        "subject": f"sales/{uuid4()}", "time": format_time(time), "sequence": sequence, "pharmacyid": str(pharmacy_id),
+        "causationid": str(operation_id), "data": {"sale": {"note": "é\u2028" + "x" * size}, "changed": {}},
+    }  # fmt: skip
+    body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return StoredEvent(event_id, pharmacy_id, sequence, event_type, operation_id, time, body)
 
 
 @asynccontextmanager

@@ -1,0 +1,67 @@
+"""The hub's processes as an operator runs them, to be killed by pid."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hub.settings import Settings
+
+_CHECKOUT = Path(__file__).parents[2]
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Write settings as a process's environment."""
+    told = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        told[f"HUB_{name.upper()}"] = ",".join(map(str, text)) if isinstance(text, tuple) else str(text)
+    return told
+
+
+class Consumers:
+    """A consumers process that can be killed and started again."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        """Start it; its output goes to a file."""
+        self._settings = settings
+        self._log = log
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "faststream", "run", "consumers.app:create_app", "--factory"],
+                cwd=_CHECKOUT, env=environment_of(self._settings), stdout=log, stderr=log,
+            )
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory runs out."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Start it again."""
+        self._process = self._start()
+
+    def stop(self, within: float = 15.0) -> int:
+        """Ask it to end and wait for that."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        return self._process.wait(within)
+
+
+@contextmanager
+def consumers_process(settings: Settings) -> Iterator[Consumers]:
+    """Run the consumers beside the test."""
+    consumers = Consumers(settings, settings.data_dir / "consumers.log")
+    try:
+        yield consumers
+    finally:
+        consumers.stop()
