@@ -19,7 +19,12 @@ def create_app(settings: Settings | None = None) -> FastStream:
     chosen = settings or load_settings()
     configure_logs(chosen.log_format)
     broker = RabbitBroker(
-        chosen.amqp_urls[0], logger=None, apply_types=False, reconnect_interval=0.5, fail_fast=False, graceful_timeout=10
+        chosen.amqp_urls[0],
+        logger=None,
+        apply_types=False,
+        reconnect_interval=0.5,
+        fail_fast=False,
+        graceful_timeout=10,
     )
     roles: list[Role] = []
 
@@ -29,7 +34,8 @@ def create_app(settings: Settings | None = None) -> FastStream:
             connection = await stack.enter_async_context(open_connection(chosen.amqp_urls, name="consumers publishing"))
             await declare_topology(connection, chosen.partitions)
             for name in chosen.roles:
-                roles.append(await stack.enter_async_context(ROLES[name](chosen, broker, connection)))
+                role = await stack.enter_async_context(ROLES[name](chosen, broker, connection))
+                roles.append(role)
             await stack.enter_async_context(_watched(roles, app))
             yield
 

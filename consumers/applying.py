@@ -94,17 +94,24 @@ class Applier:
 
     def envelope_of(self, command: Command) -> bytes:
         """Write a command as it travels, for the parked messages."""
-        return orjson.dumps({
-            "operation_id": str(command.operation_id), "pharmacy_id": str(command.pharmacy_id),
-            "resource_id": str(command.resource_id), "type": command.type,
-            "body": command.body.model_dump(mode="json", exclude_unset=True), "accepted_at": command.accepted_at.isoformat(),
-            "fingerprint": command.fingerprint, "minted": dict(command.minted), "actor": command.actor, "door": command.door,
-        } | ({} if command.if_match is None else {"if_match": command.if_match}))
+        return orjson.dumps(
+            {
+                "operation_id": str(command.operation_id),
+                "pharmacy_id": str(command.pharmacy_id),
+                "resource_id": str(command.resource_id),
+                "type": command.type,
+                "body": command.body.model_dump(mode="json", exclude_unset=True),
+                "accepted_at": command.accepted_at.isoformat(),
+                "fingerprint": command.fingerprint,
+                "minted": dict(command.minted),
+                "actor": command.actor,
+                "door": command.door,
+            }
+            | ({} if command.if_match is None else {"if_match": command.if_match})
+        )
 
     async def _fence(self, connection: Connection, partitions: list[int]) -> None:
-        await connection.execute(
-            "SELECT pg_advisory_xact_lock($1, p) FROM unnest($2::int[]) AS p", _FENCE, partitions
-        )
+        await connection.execute("SELECT pg_advisory_xact_lock($1, p) FROM unnest($2::int[]) AS p", _FENCE, partitions)
 
     async def _claim(
         self, connection: Connection, arrived: Sequence[Arrived], work: _Work
@@ -154,9 +161,7 @@ class Applier:
             await append(connection, work.events)
         await finish_operations(connection, work.operations)
 
-    async def _repeat(
-        self, connection: Connection, said_before: Sequence[Operation], work: _Work
-    ) -> list[StoredEvent]:
+    async def _repeat(self, connection: Connection, said_before: Sequence[Operation], work: _Work) -> list[StoredEvent]:
         """Load the events to publish again, and answer those who ask again."""
         ranges = {
             (operation.pharmacy_id, operation.first_sequence, operation.event_count)
@@ -209,7 +214,11 @@ def _finish(work: _Work, command: Command, outcome: Outcome, numbers: dict[UUID,
     first = numbers.get(command.pharmacy_id, 0) if outcome.events else None
     links = [_append(work, command, index, event, numbers) for index, event in enumerate(outcome.events)]
     operation = _operation(
-        command, "applied", work.now, first_sequence=first, event_count=len(links),
+        command,
+        "applied",
+        work.now,
+        first_sequence=first,
+        event_count=len(links),
         result=None if links else outcome.resource,
     )
     work.operations.append(operation)
@@ -229,26 +238,56 @@ def _append(work: _Work, command: Command, index: int, event: Event, numbers: di
 
 
 def _operation(
-    command: Command, status: str, now: datetime, *, problem: Mapping[str, Any] | None = None,
-    first_sequence: int | None = None, event_count: int = 0, result: Mapping[str, Any] | None = None,
+    command: Command,
+    status: str,
+    now: datetime,
+    *,
+    problem: Mapping[str, Any] | None = None,
+    first_sequence: int | None = None,
+    event_count: int = 0,
+    result: Mapping[str, Any] | None = None,
 ) -> Operation:
     return Operation(
-        command.operation_id, command.pharmacy_id, command.type, status, command.fingerprint,
-        COMMANDS[command.type].resource, command.resource_id, command.accepted_at, now, first_sequence, event_count, problem,
-        result, command.actor, command.door,
+        command.operation_id,
+        command.pharmacy_id,
+        command.type,
+        status,
+        command.fingerprint,
+        COMMANDS[command.type].resource,
+        command.resource_id,
+        command.accepted_at,
+        now,
+        first_sequence,
+        event_count,
+        problem,
+        result,
+        command.actor,
+        command.door,
     )
 
 
 def _reply(
-    work: _Work, command: Command, operation: Operation, links: Sequence[Mapping[str, Any]],
-    resource: Mapping[str, Any] | None, problem: Mapping[str, Any] | None, *, mismatch: bool = False,
+    work: _Work,
+    command: Command,
+    operation: Operation,
+    links: Sequence[Mapping[str, Any]],
+    resource: Mapping[str, Any] | None,
+    problem: Mapping[str, Any] | None,
+    *,
+    mismatch: bool = False,
 ) -> None:
     if command.reply_to:
-        work.replies.setdefault(command.reply_to, []).append({
-            "operation_id": str(operation.id), "status": operation.status, "operation": dump_operation(operation, links),
-            "resource": resource, "version": None if resource is None else resource.get("version"), "problem": problem,
-            "mismatch": mismatch,
-        })
+        work.replies.setdefault(command.reply_to, []).append(
+            {
+                "operation_id": str(operation.id),
+                "status": operation.status,
+                "operation": dump_operation(operation, links),
+                "resource": resource,
+                "version": None if resource is None else resource.get("version"),
+                "problem": problem,
+                "mismatch": mismatch,
+            }
+        )
 
 
 def _answer_again(work: _Work, command: Command, operation: Operation, events: Sequence[StoredEvent]) -> None:
@@ -267,10 +306,14 @@ def _answer_again(work: _Work, command: Command, operation: Operation, events: S
 
 def _event_message(event: StoredEvent) -> Outgoing:
     return Outgoing(
-        EVENTS, routing_key_of(event.pharmacy_id, event.type), event.body.encode(),
-        content_type="application/cloudevents+json", message_id=str(event.id),
+        EVENTS,
+        routing_key_of(event.pharmacy_id, event.type),
+        event.body.encode(),
+        content_type="application/cloudevents+json",
+        message_id=str(event.id),
         headers={
-            "sequence": event.sequence, "pharmacy_id": str(event.pharmacy_id),
+            "sequence": event.sequence,
+            "pharmacy_id": str(event.pharmacy_id),
         },
         # An event that nobody listens to is in the log; the fan-out and the sockets read it there.
         mandatory=False,

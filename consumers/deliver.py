@@ -46,7 +46,12 @@ class Deliverer:
     """Attempts deliveries, many at a time; no endpoint holds more than its share."""
 
     def __init__(
-        self, window: Window, database: Database, client: httpx.AsyncClient, settings: Settings, tasks: asyncio.TaskGroup
+        self,
+        window: Window,
+        database: Database,
+        client: httpx.AsyncClient,
+        settings: Settings,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         """Put the parts together; `tasks` owns the attempts."""
         self._window = window
@@ -140,7 +145,8 @@ class Deliverer:
         try:
             secret = self._vault.decrypt_text(due.secret, endpoint_aad(due.endpoint_id))
             headers = sign(str(due.event_id), at, body, [secret]) | {
-                "content-type": "application/cloudevents+json", "user-agent": "pharmacy-connector-hub",
+                "content-type": "application/cloudevents+json",
+                "user-agent": "pharmacy-connector-hub",
             }
             seen = await attempt(self._client, due.url, body, headers, self._settings.webhooks_timeout_seconds)
         except HubFault as fault:
@@ -149,21 +155,38 @@ class Deliverer:
             self._running[due.endpoint_id] -= 1
         number = due.attempts + 1
         step = next_step(
-            number, Outcome(seen.status_code, seen.error, seen.retry_after_seconds), self._settings.webhooks_ladder_seconds,
+            number,
+            Outcome(seen.status_code, seen.error, seen.retry_after_seconds),
+            self._settings.webhooks_ladder_seconds,
             random.uniform(-1, 1),  # noqa: S311 -- spreads retries, guards nothing
         )
         status, next_attempt_at = _after(step)
         log.info(
-            "delivery.attempted", delivery_id=str(due.id), endpoint_id=str(due.endpoint_id), attempt=number,
-            status=seen.status_code, error=seen.error, ms=seen.duration_ms, next_step=type(step).__name__,
+            "delivery.attempted",
+            delivery_id=str(due.id),
+            endpoint_id=str(due.endpoint_id),
+            attempt=number,
+            status=seen.status_code,
+            error=seen.error,
+            ms=seen.duration_ms,
+            next_step=type(step).__name__,
         )
-        await self._finished.put((
-            Attempted(
-                clock.new_id(), due, at, seen.status_code, seen.error, seen.duration_ms,
-                seen.response_body.replace("\x00", "\ufffd"), status, next_attempt_at,
-            ),
-            message,
-        ))
+        await self._finished.put(
+            (
+                Attempted(
+                    clock.new_id(),
+                    due,
+                    at,
+                    seen.status_code,
+                    seen.error,
+                    seen.duration_ms,
+                    seen.response_body.replace("\x00", "\ufffd"),
+                    status,
+                    next_attempt_at,
+                ),
+                message,
+            )
+        )
 
     async def _write_back(self) -> None:
         """Write finished attempts in batches, then ack their messages."""
@@ -209,7 +232,9 @@ class Dispatcher:
                 async with self._database.transaction() as connection:
                     due = await claim_due(connection, clock.now(), _DISPATCH_ROWS)
                 # A crash or a lost confirm here costs one lease, no delivery.
-                await self._publisher.publish([deliver_message(delivery_id, endpoint_id) for delivery_id, endpoint_id in due])
+                await self._publisher.publish(
+                    [deliver_message(delivery_id, endpoint_id) for delivery_id, endpoint_id in due]
+                )
             except Unavailable as fault:
                 log.warning("dispatcher.held", what=fault.what, detail=fault.detail)
                 due = []

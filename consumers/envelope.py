@@ -76,5 +76,7 @@ def operation_of(envelope: bytes) -> Mapping[str, str]:
 def _first_line(error: Exception) -> str:
     # pydantic's text quotes the input; a reason goes into logs and headers, so it names places and rules only.
     if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors(include_input=False)[:5])
+        return "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors(include_input=False)[:5]
+        )
     return str(error).splitlines()[0][:200] if str(error) else ""

@@ -46,7 +46,12 @@ class Fanout:
     """Spreads the logs of pharmacies to their endpoints."""
 
     def __init__(
-        self, window: Window, database: Database, publisher: BulkPublisher, connection: HubConnection, processing: Processing
+        self,
+        window: Window,
+        database: Database,
+        publisher: BulkPublisher,
+        connection: HubConnection,
+        processing: Processing,
     ) -> None:
         """Put the parts together."""
         self._window = window
@@ -147,7 +152,14 @@ class Fanout:
                 last[pharmacy_id] = max(sequence, last.get(pharmacy_id, 0))
                 counts[pharmacy_id] = counts.get(pharmacy_id, 0) + 1
             deliveries = [
-                NewDelivery(derived_id(endpoint.id, "delivery", event_id), pharmacy_id, endpoint.id, event_id, sequence, event_type)
+                NewDelivery(
+                    derived_id(endpoint.id, "delivery", event_id),
+                    pharmacy_id,
+                    endpoint.id,
+                    event_id,
+                    sequence,
+                    event_type,
+                )
                 for endpoint in endpoints
                 for pharmacy_id, sequence, event_id, event_type in events
                 if _is_wanted(endpoint, pharmacy_id, sequence, event_type)

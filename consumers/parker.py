@@ -17,7 +17,9 @@ from hub.storage.parked import ParkedMessage, save_parked
 log = structlog.get_logger("parker")
 
 
-async def keep(database: Database, body: bytes, headers: Mapping[str, Any], message_id: str | None, content_type: str | None) -> None:
+async def keep(
+    database: Database, body: bytes, headers: Mapping[str, Any], message_id: str | None, content_type: str | None
+) -> None:
     """Make a parked message a row, however long the database takes."""
     try:
         parked = read_parked(body, headers, message_id=message_id, content_type=content_type)
@@ -27,8 +29,12 @@ async def keep(database: Database, body: bytes, headers: Mapping[str, Any], mess
     extra = parked.extra or {}
     row = ParkedMessage(
         derived_id(parked.origin, parked.first_failed_at.isoformat(), extra.get("operation_id", ""), body.hex()[:4000]),
-        _uuid(extra.get("pharmacy_id")), _uuid(extra.get("operation_id")), parked.origin, parked.reason.replace("\x00", ""),
-        parked.body, parked.first_failed_at,
+        _uuid(extra.get("pharmacy_id")),
+        _uuid(extra.get("operation_id")),
+        parked.origin,
+        parked.reason.replace("\x00", ""),
+        parked.body,
+        parked.first_failed_at,
     )
     pause = Pause()
     while True:

@@ -44,13 +44,29 @@ class CommandSender:
             Unavailable: not confirmed; sending them again is safe, their operations are the same.
         """
         now = clock.now().isoformat()
-        await self._publisher.publish([
-            Outgoing(COMMANDS, str(partition_of(pharmacy_id, self._partitions)), orjson.dumps([{
-                "operation_id": str(operation_id), "pharmacy_id": str(pharmacy_id), "resource_id": str(resource_id),
-                "type": command, "accepted_at": now, "body": body, "actor": "system", "door": "system",
-            }]))
-            for pharmacy_id, command, resource_id, operation_id, body in commands
-        ])
+        await self._publisher.publish(
+            [
+                Outgoing(
+                    COMMANDS,
+                    str(partition_of(pharmacy_id, self._partitions)),
+                    orjson.dumps(
+                        [
+                            {
+                                "operation_id": str(operation_id),
+                                "pharmacy_id": str(pharmacy_id),
+                                "resource_id": str(resource_id),
+                                "type": command,
+                                "accepted_at": now,
+                                "body": body,
+                                "actor": "system",
+                                "door": "system",
+                            }
+                        ]
+                    ),
+                )
+                for pharmacy_id, command, resource_id, operation_id, body in commands
+            ]
+        )
 
 
 class Processing:
@@ -62,8 +78,16 @@ class Processing:
 
     async def process(self, events: Sequence[RoutedEvent]) -> None:
         """Mark received webhooks as processed; a repeat of an event is the same command."""
-        await self._sender.send([
-            (event.pharmacy_id, "webhook_event.update", event.resource_id, derived_id(event.id, "processed"), {"processed": True})
-            for event in events
-            if event.type == "webhook_event.received" and event.resource_id is not None
-        ])
+        await self._sender.send(
+            [
+                (
+                    event.pharmacy_id,
+                    "webhook_event.update",
+                    event.resource_id,
+                    derived_id(event.id, "processed"),
+                    {"processed": True},
+                )
+                for event in events
+                if event.type == "webhook_event.received" and event.resource_id is not None
+            ]
+        )

@@ -54,8 +54,11 @@ async def raw(message: Any) -> bytes:  # noqa: ANN401 -- FastStream's message
 def subscribe(broker: RabbitBroker, queue: str, prefetch: int, take: Callable[[Any], Awaitable[None]]) -> Any:  # noqa: ANN401
     """Subscribe to a declared queue on a channel of its own, acks by hand; `take` gets aio-pika's message."""
     subscriber = broker.subscriber(
-        RabbitQueue(queue, declare=False), channel=Channel(prefetch_count=prefetch), ack_policy=AckPolicy.MANUAL,
-        no_reply=True, decoder=raw,
+        RabbitQueue(queue, declare=False),
+        channel=Channel(prefetch_count=prefetch),
+        ack_policy=AckPolicy.MANUAL,
+        no_reply=True,
+        decoder=raw,
     )
 
     async def handle(_body: bytes) -> None:
@@ -87,7 +90,10 @@ async def open_fanout(settings: Settings, broker: RabbitBroker, connection: HubC
     window = Window()
     async with _open_writing(settings, pool=2) as database:
         fanout = Fanout(
-            window, database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds), connection,
+            window,
+            database,
+            BulkPublisher(connection, confirm_seconds=settings.confirm_seconds),
+            connection,
             Processing(CommandSender(connection, settings)),
         )
 
@@ -105,7 +111,8 @@ async def open_deliver(settings: Settings, broker: RabbitBroker, connection: Hub
     """Deliveries to attempts, and the dispatcher of what is due."""
     window = Window()
     subscribers = [
-        subscribe(broker, f"{DELIVER}.{number}", _DELIVER_PREFETCH, _into(window.add, number)) for number in range(DELIVER_QUEUES)
+        subscribe(broker, f"{DELIVER}.{number}", _DELIVER_PREFETCH, _into(window.add, number))
+        for number in range(DELIVER_QUEUES)
     ]
     async with _open_writing(settings, pool=4) as database, open_delivery_client(settings) as client:
         dispatcher = Dispatcher(database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds))
@@ -143,7 +150,10 @@ async def open_parker(settings: Settings, broker: RabbitBroker, _connection: Hub
 
 
 ROLES: Mapping[str, Callable[[Settings, RabbitBroker, HubConnection], AbstractAsyncContextManager[Role]]] = {
-    "writer": open_writer, "fanout": open_fanout, "deliver": open_deliver, "parker": open_parker,
+    "writer": open_writer,
+    "fanout": open_fanout,
+    "deliver": open_deliver,
+    "parker": open_parker,
 }
 """Every role by its name in `HUB_ROLES`."""
 

@@ -1,7 +1,7 @@
 """The writer: a window of commands becomes rows, an outcome for each, and events, in one transaction.
 
-    window -> claim -> load -> settle -> save -> number and append events -> finish operations -> commit
-           -> replies and events, confirmed -> ack
+window -> claim -> load -> settle -> save -> number and append events -> finish operations -> commit
+       -> replies and events, confirmed -> ack
 """
 
 import asyncio
@@ -63,7 +63,10 @@ class Writer:
             commands += self._read(delivery, settled)
         applied = await self._apply_all(commands, settled, uncertain=False)
         log.debug(
-            "window.applied", messages=len(deliveries), commands=len(commands), events=applied,
+            "window.applied",
+            messages=len(deliveries),
+            commands=len(commands),
+            events=applied,
             ms=round((clock.monotonic() - started) * 1000, 2),
         )
         return settled

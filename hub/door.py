@@ -31,8 +31,15 @@ class Door:
     replies: Replies
 
     async def send(
-        self, command: str, body: Mapping[str, Any], *, pharmacy_id: UUID, operation_id: UUID, resource_id: UUID,
-        minted: Mapping[str, str] | None = None, fingerprint: str = "",
+        self,
+        command: str,
+        body: Mapping[str, Any],
+        *,
+        pharmacy_id: UUID,
+        operation_id: UUID,
+        resource_id: UUID,
+        minted: Mapping[str, str] | None = None,
+        fingerprint: str = "",
     ) -> dict[str, Any]:
         """Publish a command and wait for its outcome.
 
@@ -40,9 +47,17 @@ class Door:
             Unavailable: no confirm, or no outcome within 15 s: the consumers are down or far behind.
         """
         envelope = {
-            "operation_id": str(operation_id), "pharmacy_id": str(pharmacy_id), "resource_id": str(resource_id),
-            "type": command, "accepted_at": clock.now().isoformat(), "body": dict(body), "minted": dict(minted or {}),
-            "actor": "system", "door": "cli", "reply_to": self.replies.queue_name, "fingerprint": fingerprint,
+            "operation_id": str(operation_id),
+            "pharmacy_id": str(pharmacy_id),
+            "resource_id": str(resource_id),
+            "type": command,
+            "accepted_at": clock.now().isoformat(),
+            "body": dict(body),
+            "minted": dict(minted or {}),
+            "actor": "system",
+            "door": "cli",
+            "reply_to": self.replies.queue_name,
+            "fingerprint": fingerprint,
         }
         partition = partition_of(pharmacy_id, self.settings.partitions)
         with self.replies.wait_for(operation_id) as outcome:
@@ -60,7 +75,11 @@ class Door:
         pharmacy_id = resource_id_for(operation_id)
         key, minted = self._mint(operation_id, "pharmacy")
         outcome = await self.send(
-            "pharmacy.create", {"name": name}, pharmacy_id=pharmacy_id, operation_id=operation_id, resource_id=pharmacy_id,
+            "pharmacy.create",
+            {"name": name},
+            pharmacy_id=pharmacy_id,
+            operation_id=operation_id,
+            resource_id=pharmacy_id,
             minted=minted,
         )
         _refuse(outcome)
@@ -71,8 +90,12 @@ class Door:
         operation_id = clock.new_id() if once is None else operation_id_for(HUB_ID, once)
         key, minted = self._mint(operation_id, "operator")
         outcome = await self.send(
-            "operator_key.create", {"name": name}, pharmacy_id=HUB_ID, operation_id=operation_id,
-            resource_id=resource_id_for(operation_id), minted=minted,
+            "operator_key.create",
+            {"name": name},
+            pharmacy_id=HUB_ID,
+            operation_id=operation_id,
+            resource_id=resource_id_for(operation_id),
+            minted=minted,
         )
         _refuse(outcome)
         return key

@@ -23,12 +23,15 @@ class Settings(BaseSettings):
         None, description="Another PostgreSQL address for the gateway's reads; default: `HUB_DATABASE_URL`."
     )
     database_read_pool: int = Field(8, ge=1, le=100, description="Connections of one gateway process for reads.")
-    amqp_url: SecretStr = Field(description="RabbitMQ 3.10 or newer, `amqp://user:password@host:port/`; several hosts: comma-separated.")
+    amqp_url: SecretStr = Field(
+        description="RabbitMQ 3.10 or newer, `amqp://user:password@host:port/`; several hosts: comma-separated."
+    )
     amqp_management_url: SecretStr | None = Field(
         None, description="RabbitMQ's management API; without it the AMQP door stays shut."
     )
     secret_key: SecretStr = Field(
-        min_length=32, description="The installation's secret, 32 characters or more; keys and webhook secrets derive from it."
+        min_length=32,
+        description="The installation's secret, 32 characters or more; keys and webhook secrets derive from it.",
     )
     environment: Literal["development", "production"] = Field(
         "development", description="`production` refuses to start with unsafe settings."
@@ -39,17 +42,25 @@ class Settings(BaseSettings):
     metrics_port: int = Field(9464, ge=0, le=65535, description="Loopback TCP port of the gateway's metrics; 0 = off.")
     data_dir: Path = Field(Path(".hub"), description="Where `hub up` keeps its servers' data, logs and `hub.env`.")
     partitions: int = Field(8, ge=1, le=256, description="Command queues; fixed when the hub is installed.")
-    confirm_seconds: float = Field(5.0, ge=0.1, le=30, description="Wait for the broker's confirm, in seconds; then 503.")
+    confirm_seconds: float = Field(
+        5.0, ge=0.1, le=30, description="Wait for the broker's confirm, in seconds; then 503."
+    )
     window_commands: int = Field(500, ge=1, le=5000, description="Commands that the writer applies in one transaction.")
-    partition_prefetch: int = Field(200, ge=1, le=5000, description="Unacked messages of a partition; never lower it on an installation that runs.")
+    partition_prefetch: int = Field(
+        200, ge=1, le=5000, description="Unacked messages of a partition; never lower it on an installation that runs."
+    )
     webhooks_allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         (), description="Networks a webhook may reach besides public addresses, comma-separated; permits http there."
     )
     webhooks_ladder_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
         DEFAULT_LADDER_SECONDS, description="Waits between the attempts of a delivery, in seconds, comma-separated."
     )
-    webhooks_timeout_seconds: float = Field(20.0, ge=1, le=30, description="Limit of one attempt as a whole, in seconds.")
-    rate_limit_per_second: float = Field(200.0, ge=0, description="Requests a second of one key and gateway process; 0 = no limit.")
+    webhooks_timeout_seconds: float = Field(
+        20.0, ge=1, le=30, description="Limit of one attempt as a whole, in seconds."
+    )
+    rate_limit_per_second: float = Field(
+        200.0, ge=0, description="Requests a second of one key and gateway process; 0 = no limit."
+    )
     rate_limit_burst: int = Field(400, ge=0, description="Requests that one key may send at once; 0 = no limit.")
     admin_enabled: bool = Field(True, description="Serve the operator's console at `/admin/`.")
     roles: Annotated[tuple[str, ...], NoDecode] = Field(

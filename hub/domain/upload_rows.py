@@ -5,7 +5,7 @@ A row's fault spoils the row, a file's fault the file. Nothing here keeps more t
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -111,6 +111,19 @@ def _read_ndjson(lines: Iterator[bytes], kind: UploadKind) -> Iterator[FileRow]:
             yield check_row(number, raw, kind)
 
 
+def ndjson_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
+    r"""Cut a file after each `\n`, and a line that is longer than a row may be at that length: it is a bad row.
+
+    Args:
+        readline: reads a line of at most so many bytes, as files do.
+    """
+    most = MAX_ROW_BYTES + 2
+    while line := readline(most):
+        yield line
+        while len(line) == most and not line.endswith(b"\n"):
+            line = readline(most)
+
+
 def csv_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     r"""Cut a file where CSV may end a line: after `\n`, `\r\n` and a lone `\r`.
 
@@ -122,6 +135,9 @@ def csv_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         parts = (rest + chunk).splitlines(keepends=True)
         # The last one may go on; so may a `\r` at the end of a chunk.
         rest = parts.pop() if parts else b""
+        if len(rest) > MAX_ROW_BYTES:
+            message = f"a line has more than {MAX_ROW_BYTES} bytes"
+            raise BrokenFile(message, is_too_large=True)
         yield from parts
     if rest:
         yield rest

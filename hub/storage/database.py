@@ -53,8 +53,10 @@ def credentials_of(url: str) -> dict[str, Any]:
         raise SettingsError(sentence)
     query = dict(parse_qsl(parts.query))
     return {
-        "host": query.get("host") or parts.hostname or "127.0.0.1", "port": parts.port or 5432,
-        "user": unquote(parts.username or "hub"), "password": unquote(parts.password) if parts.password else None,
+        "host": query.get("host") or parts.hostname or "127.0.0.1",
+        "port": parts.port or 5432,
+        "user": unquote(parts.username or "hub"),
+        "password": unquote(parts.password) if parts.password else None,
         "database": unquote(database),
     }
 
@@ -139,12 +141,20 @@ async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Dat
     seconds = _WRITE_SECONDS if role == "hub_write" else _READ_SECONDS
     credentials = credentials_of(url)
     server_settings = {
-        "role": role, "application_name": f"pharmacy-hub {role}", "timezone": "UTC", "jit": "off",
+        "role": role,
+        "application_name": f"pharmacy-hub {role}",
+        "timezone": "UTC",
+        "jit": "off",
         "statement_timeout": str(int(seconds * 1000)),
         "idle_in_transaction_session_timeout": "15000",
     }
     client = AsyncpgDBClient(
-        **credentials, minsize=1, maxsize=pool, connection_name=role, timeout=3.0, command_timeout=seconds,
+        **credentials,
+        minsize=1,
+        maxsize=pool,
+        connection_name=role,
+        timeout=3.0,
+        command_timeout=seconds,
         server_settings=server_settings,
     )
     client.connection_name = role
@@ -152,7 +162,9 @@ async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Dat
     if role != "hub_write":
         # A plan made anew for each call costs as much as the page it reads.
         server_settings |= {"plan_cache_mode": "force_generic_plan"}
-        readers = ReadPool(pool, {**credentials, "timeout": 3.0, "command_timeout": seconds, "server_settings": server_settings})
+        readers = ReadPool(
+            pool, {**credentials, "timeout": 3.0, "command_timeout": seconds, "server_settings": server_settings}
+        )
     try:
         yield Database(client, role, seconds, readers)
     finally:

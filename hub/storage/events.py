@@ -35,7 +35,8 @@ async def take_numbers(connection: Connection, counts: Mapping[UUID, int]) -> di
         "INSERT INTO event_sequences AS s (pharmacy_id, last_sequence) SELECT * FROM unnest($1::uuid[], $2::int8[]) "
         "ON CONFLICT (pharmacy_id) DO UPDATE SET last_sequence = s.last_sequence + EXCLUDED.last_sequence "
         "RETURNING pharmacy_id, last_sequence",
-        ids, [counts[pharmacy_id] for pharmacy_id in ids],
+        ids,
+        [counts[pharmacy_id] for pharmacy_id in ids],
     )
     return {pharmacy_id: last - counts[pharmacy_id] + 1 for pharmacy_id, last in records}
 
@@ -45,8 +46,12 @@ async def append(connection: Connection, events: Sequence[StoredEvent]) -> None:
     await connection.execute(
         f"INSERT INTO events ({_COLUMNS}) SELECT * FROM "  # noqa: S608 -- names of our own
         "unnest($1::uuid[], $2::uuid[], $3::int8[], $4::text[], $5::uuid[], $6::timestamptz[], $7::text[])",
-        [event.id for event in events], [event.pharmacy_id for event in events], [event.sequence for event in events],
-        [event.type for event in events], [event.operation_id for event in events], [event.time for event in events],
+        [event.id for event in events],
+        [event.pharmacy_id for event in events],
+        [event.sequence for event in events],
+        [event.type for event in events],
+        [event.operation_id for event in events],
+        [event.time for event in events],
         [event.body for event in events],
     )
 
@@ -58,7 +63,9 @@ async def find_ranges(connection: Connection, ranges: Sequence[tuple[UUID, int, 
         "FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS r(pharmacy_id, first, count) "
         "JOIN events e ON e.pharmacy_id = r.pharmacy_id AND e.sequence >= r.first AND e.sequence < r.first + r.count "
         "ORDER BY e.pharmacy_id, e.sequence",
-        [pharmacy_id for pharmacy_id, _, _ in ranges], [first for _, first, _ in ranges], [count for _, _, count in ranges],
+        [pharmacy_id for pharmacy_id, _, _ in ranges],
+        [first for _, first, _ in ranges],
+        [count for _, _, count in ranges],
     )
     return [StoredEvent(*record) for record in records]
 
@@ -70,7 +77,10 @@ async def read_log(
     records = await connection.fetch(
         f"SELECT {_COLUMNS} FROM events WHERE pharmacy_id = $1 AND sequence > $2 "  # noqa: S608 -- names of our own
         "AND ($4::text IS NULL OR type = $4) ORDER BY sequence LIMIT $3",
-        pharmacy_id, after, limit, event_type,
+        pharmacy_id,
+        after,
+        limit,
+        event_type,
     )
     return [StoredEvent(*record) for record in records]
 

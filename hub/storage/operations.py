@@ -11,11 +11,37 @@ from hub.storage.database import Connection
 from hub.storage.models import dump_json, load_json
 
 _COLUMNS = (
-    "id", "pharmacy_id", "type", "status", "fingerprint", "resource_type", "resource_id", "accepted_at", "finished_at",
-    "first_sequence", "event_count", "problem", "result", "actor", "door",
+    "id",
+    "pharmacy_id",
+    "type",
+    "status",
+    "fingerprint",
+    "resource_type",
+    "resource_id",
+    "accepted_at",
+    "finished_at",
+    "first_sequence",
+    "event_count",
+    "problem",
+    "result",
+    "actor",
+    "door",
 )
 _TYPES = (
-    "uuid", "uuid", "text", "text", "text", "text", "uuid", "timestamptz", "timestamptz", "int8", "int4", "jsonb", "jsonb", "text",
+    "uuid",
+    "uuid",
+    "text",
+    "text",
+    "text",
+    "text",
+    "uuid",
+    "timestamptz",
+    "timestamptz",
+    "int8",
+    "int4",
+    "jsonb",
+    "jsonb",
+    "text",
     "text",
 )
 _ARRAYS = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(_TYPES, 1))
@@ -52,12 +78,16 @@ class Operation:
 def dump_operation(operation: Operation, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Represent an operation as clients see it; `events` are `{"id", "type", "sequence"}`."""
     return {
-        "id": str(operation.id), "type": operation.type, "status": operation.status,
-        "accepted_at": format_time(operation.accepted_at), "finished_at": format_time(operation.finished_at),
-        "resource": None if operation.resource_id is None else resource_link(
-            operation.resource_type, operation.pharmacy_id, operation.resource_id
-        ),
-        "events": list(events), "problem": operation.problem,
+        "id": str(operation.id),
+        "type": operation.type,
+        "status": operation.status,
+        "accepted_at": format_time(operation.accepted_at),
+        "finished_at": format_time(operation.finished_at),
+        "resource": None
+        if operation.resource_id is None
+        else resource_link(operation.resource_type, operation.pharmacy_id, operation.resource_id),
+        "events": list(events),
+        "problem": operation.problem,
     }
 
 

@@ -60,7 +60,7 @@ def _column(model: type[Model], name: str) -> tuple[str, str, str]:
 
 def as_time(expression: str) -> str:
     """Make the SQL that shows a time as `hub.domain.fields.format_time` does, in quotes; the session's time zone is UTC."""
-    return f"to_char({expression}, '\\\"YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"\\\"')"
+    return f'to_char({expression}, \'\\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\\"\')'
 
 
 # What a statement's own pharmacy is: parameter 1, as text.
@@ -69,7 +69,14 @@ _OWN = "(SELECT set_config('app.pharmacy_id', $1, true)::uuid AS id OFFSET 0) AS
 
 @lru_cache(1024)
 def page_statement(
-    listing: Listing, names: tuple[str, ...], sort: str, limit: int, *, is_scoped: bool, is_continued: bool, parent: Listing | None
+    listing: Listing,
+    names: tuple[str, ...],
+    sort: str,
+    limit: int,
+    *,
+    is_scoped: bool,
+    is_continued: bool,
+    parent: Listing | None,
 ) -> str:
     """Write the statement of a page.
 
@@ -82,7 +89,9 @@ def page_statement(
     conditions, number = _conditions(listing, names, is_scoped=is_scoped, parent=parent)
     tie = f't."{listing.tie}"'
     if is_continued:
-        conditions.append(f"({order.expression}, {tie}) {beyond} (${number}::{order.kind}, ${number + 1}::{listing.tie_kind})")
+        conditions.append(
+            f"({order.expression}, {tie}) {beyond} (${number}::{order.kind}, ${number + 1}::{listing.tie_kind})"
+        )
         number += 2
     hidden = "" if order.read else f", {order.expression} AS key, {tie} AS tie"
     amount = str(limit + 1) if limit in _LITERAL_LIMITS else f"${number}::int8"
@@ -108,7 +117,10 @@ def count_statement(listing: Listing, names: tuple[str, ...], *, is_scoped: bool
 def one_statement(listing: Listing, *, is_scoped: bool) -> str:
     """Write the statement of one row by its id; parameters: the pharmacy as text (when scoped), the id."""
     version = "t.version" if listing.versioned else "NULL::int4"
-    return _scoped(f"SELECT {listing.item} AS item, {version} AS version {_by_id(listing, is_scoped=is_scoped)}", is_scoped=is_scoped)
+    return _scoped(
+        f"SELECT {listing.item} AS item, {version} AS version {_by_id(listing, is_scoped=is_scoped)}",
+        is_scoped=is_scoped,
+    )
 
 
 @lru_cache(64)
@@ -131,7 +143,9 @@ def _by_id(listing: Listing, *, is_scoped: bool) -> str:
     return f'FROM "{listing.table}" t WHERE t.id = ${2 if is_scoped else 1}::uuid AND {listing.alive}{scope} LIMIT 1'
 
 
-def _conditions(listing: Listing, names: Iterable[str], *, is_scoped: bool, parent: Listing | None) -> tuple[list[str], int]:
+def _conditions(
+    listing: Listing, names: Iterable[str], *, is_scoped: bool, parent: Listing | None
+) -> tuple[list[str], int]:
     """Write the conditions of a list, and the number of the next parameter."""
     # Row-level security says whose rows these are as well: two walls, each enough.
     conditions = [listing.alive, *([f't."{listing.scope}" = own.id'] if is_scoped else [])]
@@ -159,5 +173,5 @@ def contains_text(*columns: str) -> str:
     may know ASCII only.
     """
     return " OR ".join(
-        f'''strpos(lower({column} COLLATE "und-x-icu"), lower({{}} COLLATE "und-x-icu")) > 0''' for column in columns
+        f"""strpos(lower({column} COLLATE "und-x-icu"), lower({{}} COLLATE "und-x-icu")) > 0""" for column in columns
     )

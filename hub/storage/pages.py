@@ -50,7 +50,12 @@ class Single(NamedTuple):
 
 
 async def list_page(
-    connection: Connection, pharmacy_id: UUID, listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None = None
+    connection: Connection,
+    pharmacy_id: UUID,
+    listing: Listing,
+    wanted: Wanted,
+    after: After | None,
+    parent_id: UUID | None = None,
 ) -> Page | None:
     """Read a page of a pharmacy's list; None: what the list hangs on is not there."""
     return await _page(connection, [str(pharmacy_id)], listing, wanted, after, parent_id)
@@ -74,7 +79,12 @@ async def find_one_of_any_pharmacy(connection: Connection, listing: Listing, row
 
 
 async def _page(
-    connection: Connection, scope: list[str], listing: Listing, wanted: Wanted, after: After | None, parent_id: UUID | None
+    connection: Connection,
+    scope: list[str],
+    listing: Listing,
+    wanted: Wanted,
+    after: After | None,
+    parent_id: UUID | None,
 ) -> Page | None:
     parent = None if listing.parent is None else LISTINGS[listing.parent.listing]
     assert (parent is None) == (parent_id is None), f"the list {listing.name} and its parent do not go together"

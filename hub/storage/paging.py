@@ -78,16 +78,25 @@ def _time(text: str) -> datetime | None:
 
 
 INTEGER = Kind(
-    "int8", _integer, {"type": "integer", "minimum": -_MAX_INTEGER, "maximum": _MAX_INTEGER}, f"a whole number within ±{_MAX_INTEGER}"
+    "int8",
+    _integer,
+    {"type": "integer", "minimum": -_MAX_INTEGER, "maximum": _MAX_INTEGER},
+    f"a whole number within ±{_MAX_INTEGER}",
 )
-IDENTIFIER = Kind("uuid", lambda text: UUID(text) if _UUID.fullmatch(text) else None, {"type": "string", "format": "uuid"}, "a UUID")
+IDENTIFIER = Kind(
+    "uuid", lambda text: UUID(text) if _UUID.fullmatch(text) else None, {"type": "string", "format": "uuid"}, "a UUID"
+)
 BOOLEAN = Kind("bool", {"true": True, "false": False}.get, {"type": "boolean"}, "`true` or `false`")
 MONEY = Kind(
-    "numeric", lambda text: Decimal(text) if _MONEY.fullmatch(text) else None,
-    {"type": "string", "pattern": f"^{_MONEY.pattern}$"}, "an amount such as 9.99",
+    "numeric",
+    lambda text: Decimal(text) if _MONEY.fullmatch(text) else None,
+    {"type": "string", "pattern": f"^{_MONEY.pattern}$"},
+    "an amount such as 9.99",
 )
 TIME = Kind(
-    "timestamptz", _time, {"type": "string", "format": "date-time", "pattern": f"^{TIME_PATTERN}$"},
+    "timestamptz",
+    _time,
+    {"type": "string", "format": "date-time", "pattern": f"^{TIME_PATTERN}$"},
     "an RFC 3339 time with its zone (write + as %2B)",
 )
 
@@ -95,8 +104,10 @@ TIME = Kind(
 def text_of(length: int) -> Kind:
     """Make the kind of a text of 1 to `length` characters; it is compared as NFC, as it is stored."""
     return Kind(
-        "text", lambda text: unicodedata.normalize("NFC", text) if len(text) <= length else None,
-        {"type": "string", "minLength": 1, "maxLength": length, "pattern": "^[^\\u0000]*$"}, f"a text of 1 to {length} characters",
+        "text",
+        lambda text: unicodedata.normalize("NFC", text) if len(text) <= length else None,
+        {"type": "string", "minLength": 1, "maxLength": length, "pattern": "^[^\\u0000]*$"},
+        f"a text of 1 to {length} characters",
     )
 
 
@@ -104,7 +115,12 @@ def one_of(choices: Iterable[str]) -> Kind:
     """Make the kind of one word of several."""
     words = tuple(choices)
     known = frozenset(words)
-    return Kind("text", lambda text: text if text in known else None, {"type": "string", "enum": list(words)}, "one of " + ", ".join(words))
+    return Kind(
+        "text",
+        lambda text: text if text in known else None,
+        {"type": "string", "enum": list(words)},
+        "one of " + ", ".join(words),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +234,11 @@ def parse_wanted(listing: Listing, pairs: Sequence[tuple[str, str]]) -> Wanted:
     for name in sorted(seen):
         text = seen[name]
         if text == "" or "\x00" in text:
-            faults.append(_unknown(listing, name) if not is_known(listing, name) else Fault(name, "malformed", "it is empty or holds NUL"))
+            faults.append(
+                _unknown(listing, name)
+                if not is_known(listing, name)
+                else Fault(name, "malformed", "it is empty or holds NUL")
+            )
         elif name == "limit":
             limit = int(text) if re.fullmatch("[1-9][0-9]{0,2}", text) else 0
             if not 1 <= limit <= MAX_LIMIT:

@@ -33,7 +33,7 @@ class Table(Generic[R]):
 
     def __init__(self, row: type[R], model: type[Model], *, append_only: bool = False) -> None:
         self.row = row
-        self.name = model._meta.db_table
+        self.name = model._meta.db_table  # noqa: SLF001 -- how Tortoise tells of its models
         self.columns = tuple(field.name for field in fields(row))  # type: ignore[arg-type]
         types = [_sql_type(model, column) for column in self.columns]
         self._json = tuple(kind == "jsonb" for kind in types)
@@ -42,7 +42,9 @@ class Table(Generic[R]):
         names = ", ".join(f'"{column}"' for column in self.columns)
         arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(types, 1))
         changes = ", ".join(
-            f'"{column}" = EXCLUDED."{column}"' for column in self.columns if column not in {"id", "pharmacy_id", "created_at"}
+            f'"{column}" = EXCLUDED."{column}"'
+            for column in self.columns
+            if column not in {"id", "pharmacy_id", "created_at"}
         )
         conflict = "" if append_only else f" ON CONFLICT (id) DO UPDATE SET {changes}"
         self._insert = f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}){conflict}'  # noqa: S608 -- names of our own
@@ -66,13 +68,17 @@ class Table(Generic[R]):
                 columns[index] = [models.dump_json(value) for value in columns[index]]
         await connection.execute(self._insert, *columns)
 
-    async def load(self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]]) -> dict[tuple[UUID, Ref], R | None]:
+    async def load(
+        self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]]
+    ) -> dict[tuple[UUID, Ref], R | None]:
         """Find all rows asked for, each in its own pharmacy, with one query for each way of naming them."""
         found: dict[tuple[UUID, Ref], R | None] = dict.fromkeys(wanted)
         for field in {ref.field for _, ref in wanted}:
             asked = [(pharmacy_id, ref) for pharmacy_id, ref in wanted if ref.field == field]
             query = self._query_by(field)
-            records = await connection.fetch(query, [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked])
+            records = await connection.fetch(
+                query, [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked]
+            )
             for record in records:
                 row = self.read(record[1:])
                 found[record[0], Ref(self.row, field, getattr(row, field))] = row
@@ -84,13 +90,13 @@ class Table(Generic[R]):
         # A deleted item's sku is free again.
         alive = "AND t.deleted_at IS NULL" if self._deletable and field != "id" else ""
         return (
-            f'SELECT k.pharmacy_id, {self.select} FROM unnest($1::uuid[], $2::{kind}[]) AS k(pharmacy_id, value) '  # noqa: S608 -- names of our own
+            f"SELECT k.pharmacy_id, {self.select} FROM unnest($1::uuid[], $2::{kind}[]) AS k(pharmacy_id, value) "  # noqa: S608 -- names of our own
             f'JOIN "{self.name}" AS t ON {owner} t."{field}" = k.value {alive}'
         )
 
 
 def _sql_type(model: type[Model], column: str) -> str:
-    kind: str = model._meta.fields_map[column].get_for_dialect("postgres", "SQL_TYPE").lower()
+    kind: str = model._meta.fields_map[column].get_for_dialect("postgres", "SQL_TYPE").lower()  # noqa: SLF001 -- as above
     if kind.startswith("varchar"):
         return "text"
     return "numeric" if kind.startswith("decimal") else kind

@@ -105,7 +105,9 @@ async def read_behind(
         "SELECT k.pharmacy_id, e.sequence, e.id, e.type FROM unnest($1::uuid[], $2::int8[]) AS k(pharmacy_id, after) "
         "CROSS JOIN LATERAL (SELECT sequence, id, type FROM events WHERE pharmacy_id = k.pharmacy_id AND sequence > k.after "
         "ORDER BY sequence LIMIT $3) e",
-        list(after), list(after.values()), limit,
+        list(after),
+        list(after.values()),
+        limit,
     )
     return [tuple(record) for record in records]
 
@@ -116,7 +118,9 @@ async def move_cursors(connection: Connection, endpoints: Sequence[OpenEndpoint]
         "INSERT INTO webhook_cursors AS c (endpoint_id, pharmacy_id, sequence) SELECT * FROM "
         "unnest($1::uuid[], $2::uuid[], $3::int8[]) ON CONFLICT (endpoint_id) DO UPDATE "
         "SET sequence = greatest(c.sequence, EXCLUDED.sequence)",
-        [one.id for one in endpoints], [one.pharmacy_id for one in endpoints], [one.sequence for one in endpoints],
+        [one.id for one in endpoints],
+        [one.pharmacy_id for one in endpoints],
+        [one.sequence for one in endpoints],
     )
 
 
@@ -128,9 +132,14 @@ async def add_deliveries(connection: Connection, deliveries: Sequence[NewDeliver
         "SELECT id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type, 'pending', 0, $8, NULL, $7, $7 "
         "FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int8[], $6::text[]) "
         "AS d(id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type) ON CONFLICT (endpoint_id, event_id) DO NOTHING",
-        [one.id for one in deliveries], [one.pharmacy_id for one in deliveries], [one.endpoint_id for one in deliveries],
-        [one.event_id for one in deliveries], [one.event_sequence for one in deliveries],
-        [one.event_type for one in deliveries], now, now + LEASE,
+        [one.id for one in deliveries],
+        [one.pharmacy_id for one in deliveries],
+        [one.endpoint_id for one in deliveries],
+        [one.event_id for one in deliveries],
+        [one.event_sequence for one in deliveries],
+        [one.event_type for one in deliveries],
+        now,
+        now + LEASE,
     )
 
 
@@ -152,9 +161,14 @@ async def save_attempts(connection: Connection, attempted: Sequence[Attempted]) 
         "INSERT INTO webhook_attempts (id, pharmacy_id, delivery_id, number, at, status_code, error, duration_ms, response_body) "
         "SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::timestamptz[], $6::int[], $7::text[], $8::int[], "
         "$9::text[]) ON CONFLICT (delivery_id, number) DO NOTHING",
-        [one.attempt_id for one in attempted], [one.delivery.pharmacy_id for one in attempted],
-        [one.delivery.id for one in attempted], [one.delivery.attempts + 1 for one in attempted], [one.at for one in attempted],
-        [one.status_code for one in attempted], [one.error for one in attempted], [one.duration_ms for one in attempted],
+        [one.attempt_id for one in attempted],
+        [one.delivery.pharmacy_id for one in attempted],
+        [one.delivery.id for one in attempted],
+        [one.delivery.attempts + 1 for one in attempted],
+        [one.at for one in attempted],
+        [one.status_code for one in attempted],
+        [one.error for one in attempted],
+        [one.duration_ms for one in attempted],
         [one.response_body for one in attempted],
     )
     await connection.execute(
@@ -162,16 +176,21 @@ async def save_attempts(connection: Connection, attempted: Sequence[Attempted]) 
         "last_status_code = r.status_code, updated_at = r.at "
         "FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::int[], $6::timestamptz[]) "
         "AS r(id, status, attempts, next_attempt_at, status_code, at) WHERE d.id = r.id AND d.attempts = r.attempts - 1",
-        [one.delivery.id for one in attempted], [one.delivery_status for one in attempted],
-        [one.delivery.attempts + 1 for one in attempted], [one.next_attempt_at for one in attempted],
-        [one.status_code for one in attempted], [one.at for one in attempted],
+        [one.delivery.id for one in attempted],
+        [one.delivery_status for one in attempted],
+        [one.delivery.attempts + 1 for one in attempted],
+        [one.next_attempt_at for one in attempted],
+        [one.status_code for one in attempted],
+        [one.at for one in attempted],
     )
 
 
 async def postpone(connection: Connection, delivery_ids: Sequence[UUID], until: datetime) -> None:
     """Put deliveries off without an attempt."""
     await connection.execute(
-        "UPDATE webhook_deliveries SET next_attempt_at = $2 WHERE id = ANY($1::uuid[]) AND status = 'pending'", delivery_ids, until
+        "UPDATE webhook_deliveries SET next_attempt_at = $2 WHERE id = ANY($1::uuid[]) AND status = 'pending'",
+        delivery_ids,
+        until,
     )
 
 
@@ -180,7 +199,8 @@ async def skip(connection: Connection, delivery_ids: Sequence[UUID], now: dateti
     await connection.execute(
         "UPDATE webhook_deliveries SET status = 'skipped', next_attempt_at = NULL, updated_at = $2 "
         "WHERE id = ANY($1::uuid[]) AND status = 'pending'",
-        delivery_ids, now,
+        delivery_ids,
+        now,
     )
 
 
@@ -190,6 +210,8 @@ async def claim_due(connection: Connection, now: datetime, limit: int) -> list[t
         "UPDATE webhook_deliveries d SET next_attempt_at = $3 FROM ("
         "SELECT id FROM webhook_deliveries WHERE status = 'pending' AND next_attempt_at <= $1 "
         "ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED) due WHERE d.id = due.id RETURNING d.id, d.endpoint_id",
-        now, limit, now + LEASE,
+        now,
+        limit,
+        now + LEASE,
     )
     return [(record[0], record[1]) for record in records]

@@ -30,17 +30,25 @@ async def test_every_event_reaches_the_pharmacys_webhook_signed_and_retried(sett
         secret = derive_webhook_secret(key, operation)
         sealed = Vault(key).encrypt_text(secret, endpoint_aad(default_endpoint_id(pharmacy)))
         await door.send(
-            pharmacy, "pharmacy.update", {"webhook_url": receiver.url}, operation_id=operation, resource_id=pharmacy,
+            pharmacy,
+            "pharmacy.update",
+            {"webhook_url": receiver.url},
+            operation_id=operation,
+            resource_id=pharmacy,
             minted={"webhook_secret": sealed},
         )
         await door.send(pharmacy, "webhook_event.receive", {"event_type": "x", "payload": {"a": 1}})
         calls = await receiver.wait_for(4)
         # pharmacy.updated twice (the first answer was a 500), webhook_event.received, webhook_event.processed
         assert sorted({orjson.loads(call.body)["type"] for call in calls}) == [
-            "pharmacy.updated", "webhook_event.processed", "webhook_event.received",
+            "pharmacy.updated",
+            "webhook_event.processed",
+            "webhook_event.received",
         ]
         for call in calls:
-            standardwebhooks.Webhook(secret).verify(call.body, {name.lower(): value for name, value in call.headers.items()})
+            standardwebhooks.Webhook(secret).verify(
+                call.body, {name.lower(): value for name, value in call.headers.items()}
+            )
         connection = await asyncpg.connect(settings.database_url.get_secret_value())
         try:
             rows = await eventually(

@@ -16,24 +16,38 @@ async def test_a_sale_moves_stock_and_is_told_in_order(settings: Settings) -> No
     settings = settings.model_copy(update={"roles": ("writer",)})
     async with running_consumers(settings), open_door(settings) as door:
         pharmacy = await door.open_pharmacy()
-        created = await door.send(pharmacy, "inventory.create", {"sku": "A", "name": "Aspirin", "price": "1.50", "quantity": 5})
+        created = await door.send(
+            pharmacy, "inventory.create", {"sku": "A", "name": "Aspirin", "price": "1.50", "quantity": 5}
+        )
         assert created["status"] == "applied"
         assert created["resource"]["quantity"] == 5
         sold = await door.send(
-            pharmacy, "sale.record", {"lines": [{"sku": "A", "quantity": 2, "total_price": "3.00"}] * 2, "reference": "R1"}
+            pharmacy,
+            "sale.record",
+            {"lines": [{"sku": "A", "quantity": 2, "total_price": "3.00"}] * 2, "reference": "R1"},
         )
         assert [line["quantity_after"] for line in sold["resource"]["lines"]] == [1, 1]
         voided = await door.send(pharmacy, "sale.void", {}, resource_id=sold["resource"]["id"])
         assert voided["status"] == "applied"
         connection = await asyncpg.connect(settings.database_url.get_secret_value())
         try:
-            rows = await connection.fetch("SELECT sequence, type, body FROM events WHERE pharmacy_id = $1 ORDER BY 1", pharmacy)
+            rows = await connection.fetch(
+                "SELECT sequence, type, body FROM events WHERE pharmacy_id = $1 ORDER BY 1", pharmacy
+            )
             assert [(row["sequence"], row["type"]) for row in rows] == [
-                (1, "pharmacy.created"), (2, "inventory.created"), (3, "sale.recorded"), (4, "sale.voided"),
+                (1, "pharmacy.created"),
+                (2, "inventory.created"),
+                (3, "sale.recorded"),
+                (4, "sale.voided"),
             ]
             assert orjson.loads(rows[3]["body"])["data"]["sale"]["status"] == "voided"
-            assert await connection.fetchval("SELECT quantity FROM inventory_items WHERE pharmacy_id = $1", pharmacy) == 5
-            assert await connection.fetchval("SELECT sum(delta) FROM stock_movements WHERE pharmacy_id = $1", pharmacy) == 5
+            assert (
+                await connection.fetchval("SELECT quantity FROM inventory_items WHERE pharmacy_id = $1", pharmacy) == 5
+            )
+            assert (
+                await connection.fetchval("SELECT sum(delta) FROM stock_movements WHERE pharmacy_id = $1", pharmacy)
+                == 5
+            )
         finally:
             await connection.close()
 

@@ -1,6 +1,5 @@
 """Sales: facts of the till, recorded whole, voided instead of erased."""
 
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,7 +7,7 @@ from pydantic import ValidationError
 
 from hub.domain.sales import Sale
 from hub.resources import COMMANDS
-from tests.kit.builders import CORNER, HARBOUR, History, Json, a_line, a_sale, an_adjustment, an_item, id_of
+from tests.kit.builders import CORNER, HARBOUR, History, Json, a_command, a_line, a_sale, an_adjustment, an_item, id_of
 
 NOBODY = "00000000-0000-7000-8000-000000000001"
 MAX = 2_147_483_647
@@ -221,7 +220,8 @@ def test_a_void_returns_nothing_to_an_item_that_was_deleted() -> None:
 def test_a_void_that_would_overflow_is_refused() -> None:
     history, items = a_shop(A=0)
     sale = history.accept("sale.record", a_sale([a_line("A", 5)]))
-    history.accept("inventory.adjust", an_adjustment(None, "count", quantity=MAX), of=id_of(items["A"]))
+    for quantity in (0, MAX):
+        history.accept("inventory.adjust", an_adjustment(None, "count", quantity=quantity), of=id_of(items["A"]))
     assert history.refuse("sale.void", of=id_of(sale)).errors[0].code == "quantity_range"
 
 
@@ -234,9 +234,12 @@ def test_a_renamed_item_does_not_rewrite_its_sales() -> None:
     assert history.item(items["A"]["id"])["quantity"] == 10
 
 
-def test_a_sale_and_its_item_may_come_in_one_window() -> None:
+def test_a_sale_may_come_in_one_window_with_its_item_and_its_void() -> None:
     history = History()
-    commands: list[Any] = [("inventory.create", an_item("A")), ("sale.record", a_sale([a_line("A", 4)]))]
-    for name, body in commands:
-        history.accept(name, body)
-    assert history.types() == ["inventory.created", "sale.recorded"]
+    sale = a_command("sale.record", a_sale([a_line("A", 4)]))
+    history.settle([
+        a_command("inventory.create", an_item("A")), sale, a_command("sale.void", of=sale.resource_id),
+        a_command("inventory.create", an_item("A")),
+    ])
+    assert history.types() == ["inventory.created", "sale.recorded", "sale.voided"]
+    assert [movement.delta for movement in history.movements] == [10, -4, 4]

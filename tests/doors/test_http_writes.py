@@ -8,11 +8,12 @@ import asyncpg
 import httpx
 import pytest
 
-from hub.domain.ids import operation_id_for, resource_id_for
+from hub.domain.ids import default_endpoint_id, operation_id_for, resource_id_for
+from hub.security.vault import Vault, endpoint_aad
 from hub.settings import Settings
-from tests.kit.builders import an_item, an_order, a_sale, a_line, a_webhook
-from tests.kit.consumers import running_consumers
-from tests.kit.gateway import GatewayStage, TestKey
+from tests.kit.builders import a_line, a_sale, a_webhook, an_item, an_order
+from tests.kit.gateway import GatewayStage, TestKey, running_gateway
+from tests.kit.processes import consumers_process
 from tests.kit.wait import eventually
 
 WAIT = {"Prefer": "wait=15"}
@@ -21,8 +22,7 @@ WAIT = {"Prefer": "wait=15"}
 @pytest.fixture
 async def house(live: GatewayStage, settings: Settings) -> Any:
     """A gateway and a writer."""
-    async with running_consumers(settings.model_copy(update={"roles": ("writer",)})):
-        await asyncio.sleep(1)
+    with consumers_process(settings.model_copy(update={"roles": ("writer",)})):
         yield live
 
 
@@ -159,8 +159,6 @@ async def test_an_idempotency_key_names_one_operation(house: GatewayStage) -> No
 
 async def test_a_mismatch_that_only_the_writer_knows_is_the_same_problem(house: GatewayStage, settings: Settings) -> None:
     """Another gateway took the first request."""
-    from tests.kit.gateway import running_gateway
-
     key = await house.add_key()
     assert (await ask(house, key, "POST", "/api/inventory/", an_item("A"), Idempotency_Key="k", **WAIT)).status_code == 201
     async with running_gateway(settings) as second:
@@ -266,9 +264,6 @@ async def test_deactivating_a_pharmacy_ends_its_keys(house: GatewayStage) -> Non
 
 async def test_the_secret_is_encrypted_for_the_endpoint(house: GatewayStage, settings: Settings) -> None:
     """Neither the table nor the command holds it as text."""
-    from hub.domain.ids import default_endpoint_id
-    from hub.security.vault import Vault, endpoint_aad
-
     key = await house.add_key()
     answer = await ask(house, key, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": "https://example.org/a"}, **WAIT)
     secret = answer.json()["webhook_secret"]

@@ -75,7 +75,12 @@ MINTED: Mapping[str, str] = {"key_digest": "d" * 64, "key_hint": "abcd", "webhoo
 
 
 def a_command(
-    type_: str, body: object = None, *, pharmacy: UUID = CORNER, of: UUID | None = None, number: int | None = None,
+    type_: str,
+    body: object = None,
+    *,
+    pharmacy: UUID = CORNER,
+    of: UUID | None = None,
+    number: int | None = None,
     **envelope: Any,
 ) -> Command:
     """A command as the writer gets it.
@@ -88,9 +93,12 @@ def a_command(
     operation_id = derived_id("operation", next(_numbers) if number is None else f"n{number}")
     members: dict[str, Any] = {"accepted_at": NOON, "minted": MINTED} | envelope
     return Command(
-        operation_id=operation_id, pharmacy_id=pharmacy, type=type_,
+        operation_id=operation_id,
+        pharmacy_id=pharmacy,
+        type=type_,
         resource_id=derived_id(operation_id, "resource") if of is None else of,
-        body=COMMANDS[type_].body.model_validate_json(orjson.dumps({} if body is None else body), strict=True), **members,
+        body=COMMANDS[type_].body.model_validate_json(orjson.dumps({} if body is None else body), strict=True),
+        **members,
     )
 
 
@@ -144,7 +152,11 @@ class History:
         if ref.field == "id":
             row = self.rows.get((ref.kind, ref.value))  # type: ignore[arg-type]
             return row if row is not None and _owner(row) in {None, pharmacy_id} else None
-        found = [row for row in self.of_kind(ref.kind, pharmacy_id) if getattr(row, ref.field) == ref.value and _is_alive(row)]
+        found = [
+            row
+            for row in self.of_kind(ref.kind, pharmacy_id)
+            if getattr(row, ref.field) == ref.value and _is_alive(row)
+        ]
         assert len(found) <= 1, f"{ref} is not unique"
         return found[0] if found else None
 
@@ -164,7 +176,7 @@ class History:
         log = self.events.setdefault(command.pharmacy_id, [])
         for index, event in enumerate(outcome.events):
             numbered = NumberedEvent(event, command.pharmacy_id, command.operation_id, index, len(log) + 1, self.now)
-            log.append(orjson.loads(orjson.dumps(numbered.dump())))
+            log.append(orjson.loads(orjson.dumps(numbered.dump(numbered.id))))
 
     def do(self, type_: str, body: object = None, **envelope: Any) -> Outcome:
         """Settle one command, made as by `a_command`."""
@@ -187,7 +199,8 @@ class History:
     def of_kind(self, kind: type[Any], pharmacy_id: UUID | None = None) -> list[Any]:
         """List the rows of one kind, deleted ones too."""
         return [
-            row for (its_kind, _), row in self.rows.items()
+            row
+            for (its_kind, _), row in self.rows.items()
             if its_kind is kind and (pharmacy_id is None or _owner(row) == pharmacy_id)
         ]
 

@@ -77,7 +77,11 @@ class GatewayStage:
             await connection.execute(
                 "INSERT INTO api_keys (id, pharmacy_id, created_at, updated_at, version, name, digest, hint, scopes) "
                 "VALUES ($1, $2, now(), now(), 1, 'k', $3, $4, $5)",
-                key.id, key.pharmacy_id, hash_key(key.text).hex(), key.text[-4:], json.dumps(list(scopes)),
+                key.id,
+                key.pharmacy_id,
+                hash_key(key.text).hex(),
+                key.text[-4:],
+                json.dumps(list(scopes)),
             )
         self.keys.append(key)
         return key
@@ -89,7 +93,9 @@ class GatewayStage:
             await connection.execute(
                 "INSERT INTO operator_keys (id, created_at, updated_at, version, name, digest, hint) "
                 "VALUES ($1, now(), now(), 1, 'op', $2, $3)",
-                uuid4(), hash_key(text).hex(), text[-4:],
+                uuid4(),
+                hash_key(text).hex(),
+                text[-4:],
             )
         return text
 
@@ -101,7 +107,9 @@ class GatewayStage:
             )
         await self.publisher.publish([notice_message(Notice("key.changed", {"id": str(key.id)}))])
 
-    async def log(self, pharmacy_id: UUID, count: int = 1, event_type: str = "sale.recorded", size: int = 0) -> list[StoredEvent]:
+    async def log(
+        self, pharmacy_id: UUID, count: int = 1, event_type: str = "sale.recorded", size: int = 0
+    ) -> list[StoredEvent]:
         """Commit some events; nobody is told."""
         async with self.writes.transaction() as connection:
             first = (await take_numbers(connection, {pharmacy_id: count}))[pharmacy_id]
@@ -119,7 +127,9 @@ class GatewayStage:
             for event in events
         ])  # fmt: skip
 
-    async def happen(self, pharmacy_id: UUID, count: int = 1, event_type: str = "sale.recorded", size: int = 0) -> list[StoredEvent]:
+    async def happen(
+        self, pharmacy_id: UUID, count: int = 1, event_type: str = "sale.recorded", size: int = 0
+    ) -> list[StoredEvent]:
         """Commit, then publish."""
         events = await self.log(pharmacy_id, count, event_type, size)
         await self.publish(events)
@@ -155,9 +165,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[GatewayStage]:
         await declare_topology(publishing, settings.partitions)
         process = await _start(settings, port)
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30, trust_env=False))
-        stage = GatewayStage(
-            url, process, client, writes, BulkPublisher(publishing, confirm_seconds=5), settings
-        )
+        stage = GatewayStage(url, process, client, writes, BulkPublisher(publishing, confirm_seconds=5), settings)
         try:
             await _until_it_answers(stage)
             yield stage

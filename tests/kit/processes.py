@@ -38,7 +38,10 @@ class Consumers:
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "faststream", "run", "consumers.app:create_app", "--factory"],
-                cwd=_CHECKOUT, env=environment_of(self._settings), stdout=log, stderr=log,
+                cwd=_CHECKOUT,
+                env=environment_of(self._settings),
+                stdout=log,
+                stderr=log,
             )
 
     def kill(self) -> None:

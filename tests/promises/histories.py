@@ -26,10 +26,18 @@ class Wish:
 
     def envelope(self) -> bytes:
         """Write it as it travels."""
-        return orjson.dumps({
-            "operation_id": str(self.operation_id), "pharmacy_id": str(self.pharmacy_id), "resource_id": str(self.resource_id),
-            "type": self.type, "body": self.body, "accepted_at": clock.now().isoformat(), "actor": "system", "door": "system",
-        })
+        return orjson.dumps(
+            {
+                "operation_id": str(self.operation_id),
+                "pharmacy_id": str(self.pharmacy_id),
+                "resource_id": str(self.resource_id),
+                "type": self.type,
+                "body": self.body,
+                "accepted_at": clock.now().isoformat(),
+                "actor": "system",
+                "door": "system",
+            }
+        )
 
 
 @dataclass(slots=True)
@@ -73,11 +81,17 @@ class Teller:
         return self._wish("inventory.adjust", body, self.items[self._sku()])
 
     def _count(self) -> Wish:
-        return self._wish("inventory.adjust", {"reason": "count", "quantity": self.chance.randrange(60)}, self.items[self._sku()])
+        return self._wish(
+            "inventory.adjust", {"reason": "count", "quantity": self.chance.randrange(60)}, self.items[self._sku()]
+        )
 
     def _sell(self) -> Wish:
         lines = [
-            {"sku": self._sku() if self.chance.random() > 0.02 else "NONE", "quantity": self.chance.randint(1, 4), "total_price": "2.50"}
+            {
+                "sku": self._sku() if self.chance.random() > 0.02 else "NONE",
+                "quantity": self.chance.randint(1, 4),
+                "total_price": "2.50",
+            }
             for _ in range(self.chance.randint(1, 3))
         ]
         wish = self._wish("sale.record", {"lines": lines, "reference": f"R{self.made}"})
@@ -88,7 +102,10 @@ class Teller:
         return self._wish("sale.void", {}, self.chance.choice(self.sales)) if self.sales else self._sell()
 
     def _place(self) -> Wish:
-        items = [{"sku": self._sku(), "quantity": self.chance.randint(1, 3), "unit_price": "1.00"} for _ in range(self.chance.randint(1, 2))]
+        items = [
+            {"sku": self._sku(), "quantity": self.chance.randint(1, 3), "unit_price": "1.00"}
+            for _ in range(self.chance.randint(1, 2))
+        ]
         wish = self._wish("order.place", {"order_reference": f"O{self.chance.randrange(400)}", "items": items})
         self.orders.append(wish.resource_id)
         return wish
@@ -96,7 +113,9 @@ class Teller:
     def _move(self) -> Wish:
         if not self.orders:
             return self._place()
-        return self._wish("order.transition", {"status": self.chance.choice(_STATES[:6])}, self.chance.choice(self.orders[-6:]))
+        return self._wish(
+            "order.transition", {"status": self.chance.choice(_STATES[:6])}, self.chance.choice(self.orders[-6:])
+        )
 
     def _rename(self) -> Wish:
         return self._wish("inventory.update", {"name": f"Renamed {self.made}"}, self.items[self._sku()])
@@ -108,7 +127,7 @@ class Teller:
         return self._wish("webhook_event.receive", {"event_type": "x.y", "payload": {"n": self.made}})
 
 
-def quantities_said(applied: Sequence[Wish]) -> dict[UUID, int]:
+def quantities_said(applied: Sequence[Wish]) -> dict[UUID, int]:  # noqa: C901, PLR0912 -- one arm per command
     """Sum what the applied commands of one pharmacy said, in their order, without any code of the hub."""
     quantity: dict[UUID, int] = {}
     by_sku: dict[str, UUID] = {}

@@ -21,7 +21,8 @@ PHARMACIES = 16
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("commands", "kills"), [pytest.param(6_000, 3, id="short"), pytest.param(50_000, 10, id="long", marks=pytest.mark.long)]
+    ("commands", "kills"),
+    [pytest.param(6_000, 3, id="short"), pytest.param(50_000, 10, id="long", marks=pytest.mark.long)],
 )
 async def test_random_commands_survive_kills_of_the_consumers(settings: Settings, commands: int, kills: int) -> None:
     chance = random.Random(20261124)
@@ -32,7 +33,9 @@ async def test_random_commands_survive_kills_of_the_consumers(settings: Settings
             connection = await asyncpg.connect(settings.database_url.get_secret_value())
 
             async def finished() -> int:
-                return await connection.fetchval("SELECT count(*) FROM operations WHERE door = 'system' AND actor = 'system'")
+                return await connection.fetchval(
+                    "SELECT count(*) FROM operations WHERE door = 'system' AND actor = 'system'"
+                )
 
             async def publish() -> None:
                 left = commands
@@ -85,10 +88,14 @@ async def _check(connection: asyncpg.Connection, pharmacy_id: UUID, wishes: list
     numbered = [first for first in ranges if first is not None]
     assert numbered == sorted(numbered)
 
-    items = await connection.fetch("SELECT id, quantity, reserved FROM inventory_items WHERE pharmacy_id = $1", pharmacy_id)
-    ledger = dict(await connection.fetch(
-        "SELECT item_id, sum(delta)::int FROM stock_movements WHERE pharmacy_id = $1 GROUP BY item_id", pharmacy_id
-    ))
+    items = await connection.fetch(
+        "SELECT id, quantity, reserved FROM inventory_items WHERE pharmacy_id = $1", pharmacy_id
+    )
+    ledger = dict(
+        await connection.fetch(
+            "SELECT item_id, sum(delta)::int FROM stock_movements WHERE pharmacy_id = $1 GROUP BY item_id", pharmacy_id
+        )
+    )
     applied = [wish for wish in wishes if operations[wish.operation_id]["status"] == "applied"]
     said = quantities_said(applied)
     held: dict[UUID, int] = defaultdict(int)

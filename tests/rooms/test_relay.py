@@ -115,19 +115,18 @@ async def test_the_backlog_comes_first_then_what_is_live_without_gap_or_double(s
 
 async def test_nothing_of_another_pharmacy_nor_of_the_hub_is_relayed(settings: Settings) -> None:
     mine, other = uuid4(), uuid4()
-    async with open_stage(settings) as stage:
-        async with (
-            stage.relay.join(mine, after=0, types=ALL) as subscription,
-            stage.relay.join(other, after=0, types=ALL) as others,
-            stage.relay.join(HUB_ID, after=0, types=ALL) as hubs,
-        ):
-            await stage.happen(other, 2)
-            await stage.happen(HUB_ID, 1, "pharmacy.created")
-            await stage.happen(mine, 1)
-            assert await take(subscription, 1) == [1]
-            assert await take(others, 2) == [1, 2]
-            (event,) = await hubs.take()
-            assert event.type == "pharmacy.created"
+    async with (
+        open_stage(settings) as stage, stage.relay.join(mine, after=0, types=ALL) as subscription,
+        stage.relay.join(other, after=0, types=ALL) as others,
+        stage.relay.join(HUB_ID, after=0, types=ALL) as hubs,
+    ):
+        await stage.happen(other, 2)
+        await stage.happen(HUB_ID, 1, "pharmacy.created")
+        await stage.happen(mine, 1)
+        assert await take(subscription, 1) == [1]
+        assert await take(others, 2) == [1, 2]
+        (event,) = await hubs.take()
+        assert event.type == "pharmacy.created"
 
 
 async def test_an_event_the_broker_lost_is_read_from_the_log(settings: Settings) -> None:

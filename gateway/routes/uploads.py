@@ -1,0 +1,148 @@
+"""Bulk uploads: a file in, an upload's progress and its bad rows out."""
+
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from gateway.accept import Wish, send
+from gateway.answers import Answer
+from gateway.auth import caller_of
+from gateway.bulk import MEMORY_BYTES, Envelope, Prepared, form_of, prepare, receive_file
+from gateway.context import Gateway, gateway_of
+from gateway.describe import OneRoute, OtherRoute, PageRoute
+from gateway.headers import parse_write_headers
+from gateway.problems import Refused, refused, unavailable
+from gateway.reads import read_one, read_page
+from hub import clock
+from hub.domain.fingerprint import fingerprint_of
+from hub.domain.ids import operation_id_for, resource_id_for
+from hub.domain.uploads import UploadKind
+from hub.faults import Unavailable
+from hub.messaging.topology import partition_of
+from hub.storage.operations import resource_link
+
+VERDICT_SECONDS: Final = 2.0  # a keyed upload asks the writer first whether its key was used for another file
+
+Asked = Request[Any, Any, Any]
+
+_BULK: Final = OtherRoute(
+    answers={202: ("upload_accepted", "application/json")},
+    body={
+        "application/x-ndjson": {"schema": {"type": "string", "format": "binary"}},
+        "text/csv": {"schema": {"type": "string", "format": "binary"}},
+    },
+    problems=("malformed", "too-large", "unsupported-media-type", "idempotency-mismatch", "too-many-requests", "unavailable"),
+)
+
+
+@post("/api/inventory/bulk", opt={"describes": _BULK})
+async def upload_inventory(request: Asked) -> Response[Any]:
+    """Create and change items by a file of rows, each found by its `sku`; a row changes only the fields it names.
+
+    NDJSON or CSV, gzip allowed, 64 MiB and 100,000 rows at most. A `quantity` is a count. In CSV the header names the
+    fields, `identifiers` and `extra_data` hold JSON, `gtin`, `ndc` and `pzn` are identifiers, an empty cell names
+    nothing; the delimiter is `,` `;` or a tab, a byte order mark is allowed. A wrong row spoils only itself; a broken
+    file is refused whole.
+    """
+    return await _take_in(request, "inventory")
+
+
+@post("/api/sales/bulk", opt={"describes": _BULK})
+async def upload_sales(request: Asked) -> Response[Any]:
+    """Record sales by a file, one sale a row; form and limits as for the inventory.
+
+    In CSV a row is the flat form (`sku` or `inventory_item`, `quantity`, `total_price`), or has `lines` as JSON.
+    """
+    return await _take_in(request, "sales")
+
+
+@get("/api/uploads", opt={"describes": PageRoute("uploads")})
+async def list_uploads(request: Asked) -> Response[Any]:
+    """List the pharmacy's bulk uploads."""
+    return await read_page(request, "uploads")
+
+
+@get("/api/uploads/{upload_id:uuid}", opt={"describes": OneRoute("upload")})
+async def show_upload(request: Asked, upload_id: FromPath[UUID]) -> Response[Any]:
+    """Show how far an upload is: `rows` = `applied` + `rejected` + `pending`."""
+    return await read_one(request, "uploads", upload_id)
+
+
+@get("/api/uploads/{upload_id:uuid}/errors", opt={"describes": PageRoute("upload_errors")})
+async def list_upload_errors(request: Asked, upload_id: FromPath[UUID]) -> Response[Any]:
+    """List what is wrong with an upload's rows; `line` is where the row begins in the file."""
+    return await read_page(request, "upload_errors", upload_id=upload_id)
+
+
+async def _take_in(request: Asked, kind: UploadKind) -> Answer:
+    gateway, caller = gateway_of(request), caller_of(request)
+    pharmacy_id = caller.pharmacy()
+    headers = parse_write_headers(request.scope["headers"])  # type: ignore[arg-type]
+    form = form_of(headers.content_type)
+    key = headers.idempotency_key
+    operation_id = clock.new_id() if key is None else operation_id_for(pharmacy_id, key)
+    upload_id = clock.new_id() if key is None else resource_id_for(operation_id)
+    with (
+        gateway.limits.bulk_slot(caller.key_id),
+        SpooledTemporaryFile(MEMORY_BYTES) as file,
+        SpooledTemporaryFile(MEMORY_BYTES) as commands,
+    ):
+        digest = await receive_file(request, headers, file)
+        envelope = Envelope(upload_id, pharmacy_id, kind, digest, clock.now(), caller.actor)
+        prepared = Prepared(commands)
+        await prepare(file, form, envelope, prepared)
+        opening = {"kind": kind, "rows": prepared.rows, "digest": digest}
+        wish = Wish(
+            "upload.open", operation_id, pharmacy_id, upload_id, orjson.dumps(opening), envelope.accepted_at, caller.actor,
+            "bulk", "" if key is None else fingerprint_of("upload.open", None, opening),
+        )
+        await _publish(gateway, wish, prepared)
+    return _accepted(gateway, wish, prepared.rows)
+
+
+async def _publish(gateway: Gateway, opening: Wish, prepared: Prepared) -> None:
+    """Publish the opening and the rows, one message after the other: what comes later in the file is applied later."""
+    first: list[bytes] = []
+    if opening.fingerprint:
+        if gateway.remembered.differs(opening.operation_id, opening.fingerprint):
+            raise _mismatch(opening)
+        reply = await send(gateway, opening, VERDICT_SECONDS)
+        if reply is not None and reply.get("mismatch"):
+            raise _mismatch(opening)
+        gateway.remembered.add(opening.operation_id, opening.fingerprint)
+    else:
+        first.append(opening.dump())
+    partition = partition_of(opening.pharmacy_id, gateway.partitions)
+    try:
+        for commands in prepared.messages():
+            await gateway.publisher.publish_batch(partition, [*first, *commands])
+            first.clear()
+    except Unavailable as fault:
+        gateway.troubles.note(fault.what)
+        raise unavailable(fault, opening.operation_id) from fault
+
+
+def _mismatch(opening: Wish) -> Refused:
+    detail = "this Idempotency-Key was used for another request; choose a new one"
+    return refused("idempotency-mismatch", detail, operation_id=str(opening.operation_id))
+
+
+def _accepted(gateway: Gateway, opening: Wish, rows: int) -> Answer:
+    operation = str(opening.operation_id)
+    url = f"/api/operations/{operation}?accepted={gateway.tokens.accepted_token(opening.operation_id, clock.now())}"
+    link = resource_link("uploads", opening.pharmacy_id, opening.resource_id)
+    body = {
+        "upload_id": link["id"], "rows": rows, "upload_url": link["url"], "operation_id": operation, "status": "accepted",
+        "operation_url": url, "resource": link,
+    }
+    return Answer(202, orjson.dumps(body), ((b"location", url.encode()), (b"operation-id", operation.encode())))
+
+
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+    upload_inventory, upload_sales, list_uploads, show_upload, list_upload_errors,
+)
