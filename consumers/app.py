@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from faststream import FastStream
-from faststream.rabbit import RabbitBroker
 
+from consumers.broker import open_broker
 from consumers.roles import ROLES, Role
 from hub.messaging.connection import open_connection
 from hub.messaging.topology import declare_topology
@@ -18,14 +18,7 @@ def create_app(settings: Settings | None = None) -> FastStream:
     """Build the application that `faststream run consumers.app:create_app --factory` runs; nothing is opened yet."""
     chosen = settings or load_settings()
     configure_logs(chosen.log_format)
-    broker = RabbitBroker(
-        chosen.amqp_urls[0],
-        logger=None,
-        apply_types=False,
-        reconnect_interval=0.5,
-        fail_fast=False,
-        graceful_timeout=10,
-    )
+    broker = open_broker(chosen)
     roles: list[Role] = []
 
     @asynccontextmanager

@@ -7,6 +7,7 @@ wrong travel too, with their faults: the upload counts them and shows why.
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -39,6 +40,7 @@ MESSAGE_BYTES: Final = 524_288
 MEMORY_BYTES: Final = 1_048_576  # what is longer goes to a temporary file
 CHUNK_BYTES: Final = 65_536
 STEP_SECONDS: Final = 0.005  # so long may one upload keep the process from its other requests
+DRAIN_SECONDS: Final = 3.0
 SILENCE_SECONDS: Final = 30.0  # between two parts of a body
 
 IMPORTS: Final[dict[UploadKind, str]] = {"inventory": "inventory.import", "sales": "sale.import"}
@@ -119,7 +121,7 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
             headers={"accept-encoding": "gzip, identity", "connection": "close"},
         )
     if headers.content_length is not None and headers.content_length > MAX_FILE_BYTES:
-        raise _too_large()
+        raise await _too_large(request)
     inflater = Inflater() if "gzip" in encoding else None
     digest = sha256()
     size = 0
@@ -127,7 +129,7 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
         for piece in (part,) if inflater is None else inflater.feed(part):
             size += len(piece)
             if size > MAX_FILE_BYTES:
-                raise _too_large()
+                raise await _too_large(request)
             digest.update(piece)
             spool.write(piece)
             if inflater is not None:
@@ -236,7 +238,12 @@ def _broken(error: BrokenFile) -> Refused:
     return refused("too-large" if error.is_too_large else "malformed", error.detail, *error.errors)
 
 
-def _too_large() -> Refused:
+async def _too_large(request: Request[Any, Any, Any]) -> Refused:
+    """Make the 413; what is still on its way is let pass for a while, or a client in the middle of it would not read why."""
+    if b"expect" not in dict(request.scope["headers"]):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while (await request.receive()).get("more_body"):
+                    pass
     detail = f"a file has at most {MAX_FILE_BYTES // 1_048_576} MiB, inflated; send it in parts"
     return refused("too-large", detail, headers={"connection": "close"})
-

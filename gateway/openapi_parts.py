@@ -178,7 +178,8 @@ class Schemas:
         if model.__name__ not in self.found:
             schema = model.model_json_schema(mode=mode, ref_template=REFERENCE, schema_generator=Tidy)
             for name, inner in schema.pop("$defs", {}).items():
-                self.found.setdefault(name, _exact(inner))
+                exact = _exact(inner)
+                assert name == "JsonValue" or self.found.setdefault(name, exact) == exact, f"two schemas are called {name}"
             self.found[model.__name__] = _exact(schema)
         return {"$ref": REFERENCE.format(model=model.__name__)}
 

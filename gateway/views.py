@@ -78,7 +78,7 @@ class OperatorKey(Versioned):
     hint: str
 
 
-class Identifier(View):
+class KnownIdentifier(View):
     """A code of a product."""
 
     scheme: str
@@ -97,7 +97,7 @@ class Inventory(Versioned):
     available: int
     price: Money
     extra_data: FreeObject
-    identifiers: list[Identifier]
+    identifiers: list[KnownIdentifier]
     low_stock_threshold: Count | None
 
 
@@ -115,7 +115,7 @@ class Movement(View):
     operation_id: UUID
 
 
-class SaleLine(View):
+class SoldLine(View):
     """So many of one item; `quantity_after` is what was left of it, null where the item is gone."""
 
     sku: str
@@ -130,7 +130,7 @@ class Sale(Versioned):
 
     id: UUID
     pharmacy_id: UUID
-    lines: list[SaleLine]
+    lines: list[SoldLine]
     sku: str | None
     inventory_item: UUID | None
     quantity: Count

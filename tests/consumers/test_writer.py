@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 
 from hub.messaging.topology import partition_of
 from hub.settings import Settings
@@ -78,3 +79,11 @@ async def test_what_cannot_be_read_is_parked_and_its_neighbours_go_on(settings: 
         await door.publish(partition, b"\xff")
         created = await door.send(pharmacy, "inventory.create", {"sku": "A", "name": "Aspirin", "price": "1.50"})
         assert created["status"] == "applied"
+
+
+async def test_the_consumers_go_to_the_next_host_when_one_is_down(settings: Settings) -> None:
+    dead = "amqp://hub:x@127.0.0.1:9/"
+    several = SecretStr(f"{dead},{settings.amqp_url.get_secret_value()}")
+    settings = settings.model_copy(update={"roles": ("writer",), "amqp_url": several})
+    async with running_consumers(settings), open_door(settings) as door:
+        await door.open_pharmacy()

@@ -5,11 +5,12 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.json_input import InvalidText, MalformedJson, parse_json
 
+LAWS = settings.get_profile("laws")
 DEEP = 32
 
 
@@ -97,11 +98,13 @@ VALUES = st.recursive(
 )
 
 
+@LAWS
 @given(VALUES, st.booleans())
 def test_every_good_document_comes_back_whole(value: Any, ascii_only: bool) -> None:  # noqa: FBT001 -- a strategy
     assert parse_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
+@LAWS
 @given(st.binary(max_size=40))
 def test_bytes_are_read_or_refused_and_never_break_the_reader(raw: bytes) -> None:
     try:

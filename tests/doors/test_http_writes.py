@@ -1,6 +1,7 @@
 """Writes over HTTP, with the real writer behind them."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +11,6 @@ import pytest
 
 from hub.domain.ids import default_endpoint_id, operation_id_for, resource_id_for
 from hub.security.vault import Vault, endpoint_aad
-from hub.settings import Settings
 from tests.kit.builders import a_line, a_sale, a_webhook, an_item, an_order
 from tests.kit.gateway import GatewayStage, TestKey, running_gateway
 from tests.kit.processes import consumers_process
@@ -19,10 +19,10 @@ from tests.kit.wait import eventually
 WAIT = {"Prefer": "wait=15"}
 
 
-@pytest.fixture
-async def house(live: GatewayStage, settings: Settings) -> Any:
+@pytest.fixture(scope="module")
+def house(live: GatewayStage) -> Iterator[GatewayStage]:
     """A gateway and a writer."""
-    with consumers_process(settings.model_copy(update={"roles": ("writer",)})):
+    with consumers_process(live.settings.model_copy(update={"roles": ("writer",)})):
         yield live
 
 
@@ -157,11 +157,11 @@ async def test_an_idempotency_key_names_one_operation(house: GatewayStage) -> No
     assert len(events.json()["items"]) == 1
 
 
-async def test_a_mismatch_that_only_the_writer_knows_is_the_same_problem(house: GatewayStage, settings: Settings) -> None:
+async def test_a_mismatch_that_only_the_writer_knows_is_the_same_problem(house: GatewayStage) -> None:
     """Another gateway took the first request."""
     key = await house.add_key()
     assert (await ask(house, key, "POST", "/api/inventory/", an_item("A"), Idempotency_Key="k", **WAIT)).status_code == 201
-    async with running_gateway(settings) as second:
+    async with running_gateway(house.settings) as second:
         wrong = await ask(second, key, "POST", "/api/inventory/", an_item("B"), Idempotency_Key="k", **WAIT)
         assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/idempotency-mismatch")
 
@@ -262,31 +262,16 @@ async def test_deactivating_a_pharmacy_ends_its_keys(house: GatewayStage) -> Non
     await eventually(status, lambda seen: seen == 200, within=5)
 
 
-async def test_the_secret_is_encrypted_for_the_endpoint(house: GatewayStage, settings: Settings) -> None:
+async def test_the_secret_is_encrypted_for_the_endpoint(house: GatewayStage) -> None:
     """Neither the table nor the command holds it as text."""
     key = await house.add_key()
     answer = await ask(house, key, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": "https://example.org/a"}, **WAIT)
     secret = answer.json()["webhook_secret"]
-    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    connection = await asyncpg.connect(house.settings.database_url.get_secret_value())
     try:
         stored = await connection.fetchval("SELECT secret FROM webhook_endpoints WHERE pharmacy_id = $1", key.pharmacy_id)
     finally:
         await connection.close()
     assert secret not in stored
     place = endpoint_aad(default_endpoint_id(key.pharmacy_id))
-    assert Vault(settings.secret_key.get_secret_value()).decrypt_text(stored, place) == secret
-
-
-async def test_without_a_writer_a_waited_write_ends_as_accepted(live: GatewayStage) -> None:
-    """202 when the time is up, pending with the token, and not known without it."""
-    key = await live.add_key()
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    answer = await ask(live, key, "POST", "/api/inventory/", an_item(), Prefer="wait=1")
-    assert answer.status_code == 202
-    assert 0.9 < loop.time() - began < 3
-    pending = await ask(live, key, "GET", answer.headers["location"])
-    assert (pending.status_code, pending.json()["status"]) == (200, "pending")
-    assert (await ask(live, key, "GET", f"/api/operations/{answer.json()['operation_id']}")).status_code == 404
-    forged = await ask(live, key, "GET", f"/api/operations/{uuid4()}?{answer.headers['location'].split('?')[1]}")
-    assert forged.status_code == 400
+    assert Vault(house.settings.secret_key.get_secret_value()).decrypt_text(stored, place) == secret

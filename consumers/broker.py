@@ -1,0 +1,48 @@
+"""FastStream's broker, connected to one of several hosts."""
+
+import itertools
+from collections.abc import Sequence
+
+from aio_pika import RobustConnection
+from faststream.rabbit import RabbitBroker
+from yarl import URL
+
+from hub.settings import Settings
+
+_HEARTBEAT_SECONDS = 10
+_CONNECT_SECONDS = 3
+_RECONNECT_SECONDS = 0.5
+_GRACE_SECONDS = 10.0
+
+
+def open_broker(settings: Settings) -> RabbitBroker:
+    """Make the broker that the roles subscribe to; nothing is connected yet.
+
+    FastStream knows one address. The class of its connection is replaced by one that goes to the next host whenever it
+    connects; both packages are pinned and this is under test.
+    """
+    broker = RabbitBroker(
+        settings.amqp_urls[0],
+        logger=None,
+        # FastDepends would halve the rate, and the bodies are parsed by our own code.
+        apply_types=False,
+        reconnect_interval=_RECONNECT_SECONDS,
+        fail_fast=False,
+        timeout=_CONNECT_SECONDS,
+        graceful_timeout=_GRACE_SECONDS,
+    )
+    kwargs = broker._connection_kwargs  # noqa: SLF001 -- see above
+    kwargs["connection_class"] = _rotating(settings.amqp_urls)
+    return broker
+
+
+def _rotating(urls: Sequence[str]) -> type[RobustConnection]:
+    hosts = [URL(url).update_query(heartbeat=_HEARTBEAT_SECONDS, name="consumers consuming") for url in urls]
+    attempts = itertools.count()
+
+    class Rotating(RobustConnection):
+        async def _RobustConnection__connect_transport(self) -> None:  # noqa: N802 -- the mangled name of aio-pika's method
+            self.url = hosts[next(attempts) % len(hosts)]
+            await super()._RobustConnection__connect_transport()  # type: ignore[misc]
+
+    return Rotating

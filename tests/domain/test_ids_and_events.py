@@ -1,0 +1,90 @@
+"""Derived ids, fingerprints, and the event as every receiver gets it."""
+
+from datetime import UTC, datetime
+from itertools import permutations
+from uuid import UUID, uuid4
+
+import pytest
+
+from hub.domain.event import NumberedEvent, routing_key_of, source_of
+from hub.domain.fingerprint import fingerprint_of
+from hub.domain.ids import (
+    HUB_ID,
+    default_endpoint_id,
+    derived_id,
+    event_id_for,
+    operation_id_for,
+    resource_id_for,
+)
+from hub.domain.outcome import Event
+from tests.kit.builders import CORNER, HARBOUR, NOON
+
+OPERATION = UUID("0198f000-0000-7000-8000-000000000001")
+
+
+def test_derived_ids_are_version_8_and_stay_what_they_are() -> None:
+    found = [derived_id("a"), operation_id_for(CORNER, "k"), resource_id_for(OPERATION), event_id_for(OPERATION, 0)]
+    assert {(value.version, value.variant) for value in found} == {(8, "specified in RFC 4122")}
+    # An upgrade that changed these would apply repeated requests twice.
+    assert str(operation_id_for(HUB_ID, "key-1")) == "72c27b8f-1609-875d-8d26-52724b6d9e14"
+    assert str(resource_id_for(OPERATION)) == "ef53d2ef-0a8a-884c-b1ab-1dfeda1655e0"
+
+
+def test_ids_differ_with_everything_they_are_made_of() -> None:
+    scopes, keys = (CORNER, HARBOUR, HUB_ID), ("a", "b", "a b")
+    found = {operation_id_for(scope, key) for scope in scopes for key in keys}
+    found |= {resource_id_for(OPERATION), default_endpoint_id(CORNER), default_endpoint_id(HARBOUR)}
+    found |= {event_id_for(OPERATION, index) for index in range(12)} | {event_id_for(CORNER, 1)}
+    assert len(found) == 9 + 3 + 13
+    assert derived_id("a", "b") != derived_id("ab")
+    assert derived_id("a", 1) == derived_id("a", "1")
+
+
+def test_a_fingerprint_is_blind_to_the_order_of_members_only() -> None:
+    body = {"a": 1, "b": {"c": [1, 2], "d": None}, "e": "\u00e9"}
+    for members in permutations(body.items()):
+        assert fingerprint_of("sale.record", None, dict(members)) == fingerprint_of("sale.record", None, body)
+    others = [
+        fingerprint_of("sale.record", None, body | {"a": True}), fingerprint_of("sale.record", None, body | {"b": {"c": [2, 1], "d": None}}),
+        fingerprint_of("sale.record", OPERATION, body), fingerprint_of("sale.update", None, body),
+        fingerprint_of("sale.record", None, body | {"a": "1"}), fingerprint_of("sale.record", None, []),
+    ]
+    assert len({*others, fingerprint_of("sale.record", None, body)}) == 7
+    assert len(others[0]) == 64
+
+
+def an_event(pharmacy_id: UUID = CORNER, index: int = 0) -> NumberedEvent:
+    event = Event("sale.recorded", "sales/1", {"sale": {"id": "1"}, "changed": {}})
+    return NumberedEvent(event, pharmacy_id, OPERATION, index, 42, NOON)
+
+
+def test_an_event_is_a_cloudevent_with_its_number() -> None:
+    event = an_event()
+    assert event.dump(event.id) == {
+        "specversion": "1.0", "id": str(event_id_for(OPERATION, 0)), "type": "sale.recorded", "source": f"/pharmacies/{CORNER}",
+        "subject": "sales/1", "time": "2026-11-24T12:00:00.000000Z", "timestamp": "2026-11-24T12:00:00.000000Z",
+        "datacontenttype": "application/json", "dataschema": "/schemas/sale.recorded.json", "sequence": 42,
+        "pharmacyid": str(CORNER), "causationid": str(OPERATION), "data": {"sale": {"id": "1"}, "changed": {}},
+    }
+
+
+def test_attribute_names_are_lower_case_letters_and_digits_only() -> None:
+    # CloudEvents 1.0, "Naming conventions".
+    assert all(name.isalnum() and name.islower() for name in an_event().dump(OPERATION))
+
+
+def test_an_events_id_follows_from_its_operation_and_place() -> None:
+    assert an_event().id == an_event(HARBOUR).id != an_event(index=1).id
+
+
+@pytest.mark.parametrize(
+    ("pharmacy_id", "source", "key"),
+    [(CORNER, f"/pharmacies/{CORNER}", f"{CORNER}.sale.recorded"), (HUB_ID, "/hub", "hub.sale.recorded")],
+)
+def test_events_of_the_hub_are_no_pharmacys(pharmacy_id: UUID, source: str, key: str) -> None:
+    assert (source_of(pharmacy_id), routing_key_of(pharmacy_id, "sale.recorded")) == (source, key)
+
+
+def test_times_have_six_digits() -> None:
+    event = NumberedEvent(an_event().event, uuid4(), OPERATION, 0, 1, datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC))
+    assert event.dump(event.id)["time"] == "2026-01-02T03:04:05.000006Z"
