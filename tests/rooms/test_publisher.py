@@ -334,7 +334,7 @@ async def test_an_error_in_the_body_keeps_its_type(amqp_url: str) -> None:
 async def test_a_refusal_that_a_new_channel_cures_is_not_seen_by_the_caller(
     amqp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # After a failover an old channel gets Nack for every publish, a new one does not (pitfalls, cluster 1.1).
+    # After a failover an old channel gets Nack for every publish, a new one does not.
     channels: list[Channel] = []
     write = Lane._write
 
