@@ -21,7 +21,8 @@ from hub.messaging.parking import Parked, park
 from hub.messaging.topology import command_queue
 from hub.storage.database import is_outage
 
-_WINDOW_BYTES = 4 * 1_048_576
+# A message is a list of commands, and how many is not known before it is read: a window is bounded by what they weigh.
+_COMMAND_BYTES = 400
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 
@@ -51,7 +52,7 @@ class Writer:
         """Work until the window is closed and everything taken is applied, published and acked."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._say(), name="writer: events, replies, acks")
-            while deliveries := await self._window.take(self._window_commands, _WINDOW_BYTES):
+            while deliveries := await self._window.take(self._window_commands, self._window_commands * _COMMAND_BYTES):
                 await self._settled.put(await self._apply(deliveries))
             await self._settled.put(None)
 

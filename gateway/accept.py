@@ -151,7 +151,7 @@ async def accept(
     """
     gateway = gateway_of(request)
     caller = caller_of(request)
-    headers = parse_write_headers(request.scope["headers"])  # type: ignore[arg-type]
+    headers = parse_write_headers(request.scope["headers"])
     rule = COMMANDS[route.command]
     if route.takes_body:
         received = await receive_json(request, headers, rule.body)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -267,7 +267,7 @@ async def open_key_cache(database: Database) -> AsyncIterator[KeyCache]:
             keeper.cancel()
 
 
-def header_of(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+def header_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """Find a header by its lower-case name; the first one counts."""
     for key, value in headers:
         if key == name:

@@ -1,6 +1,7 @@
 """A request's body: read under a limit, parsed strictly, checked against the command's model, all faults at once."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from litestar import Request
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.auth import header_of
 from gateway.headers import WriteHeaders, media_of
 from gateway.problems import Refused, refused
 from hub.domain.fields import Body
@@ -17,6 +19,8 @@ from hub.domain.problem import FieldError
 
 MAX_BODY_BYTES = 1_048_576
 BODY_SECONDS = 30.0
+DRAIN_SECONDS = 3.0
+DRAINED_BYTES = 16 * 1_048_576
 MAX_ERRORS = 100
 MAX_STEP = 200
 
@@ -56,13 +60,13 @@ def check_media(request: Request[Any, Any, Any], headers: WriteHeaders) -> None:
 
 
 async def read_body(request: Request[Any, Any, Any], announced: int | None, limit: int = MAX_BODY_BYTES) -> bytes:
-    """Read a whole body; one that announces too much is refused unread, so nobody is told to go on.
+    """Read a whole body of at most `limit` bytes.
 
     Raises:
-        Refused: more than `limit` bytes (413); it did not come in 30 s, or the client went away (400).
+        Refused: it is larger (413); it did not come in 30 s, or the client went away (400).
     """
     if announced is not None and announced > limit:
-        raise _too_large(limit)
+        raise await _too_large(request, limit)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -74,7 +78,7 @@ async def read_body(request: Request[Any, Any, Any], announced: int | None, limi
                 chunk: bytes = message.get("body", b"")
                 size += len(chunk)
                 if size > limit:
-                    raise _too_large(limit)
+                    raise await _too_large(request, limit)
                 if not message.get("more_body"):
                     # Most bodies come in one piece, which is then not copied.
                     return b"".join((*chunks, chunk)) if chunks else chunk
@@ -84,8 +88,19 @@ async def read_body(request: Request[Any, Any, Any], announced: int | None, limi
         raise refused("malformed", detail, headers={"connection": "close"}) from error
 
 
-def _too_large(limit: int) -> Refused:
-    # What is left of the body is not read: the connection ends with this answer.
+async def _too_large(request: Request[Any, Any, Any], limit: int) -> Refused:
+    """Refuse a body, after reading away what the client is sending anyway: closed too early, it would lose the answer.
+
+    Who sent `Expect: 100-continue` is waiting for leave and is told at once; nobody is listened to for long.
+    """
+    left = 0 if header_of(request.scope["headers"], b"expect") else DRAINED_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            more = left > 0
+            while more and left > 0:
+                message: Any = await request.receive()
+                left -= len(message.get("body", b""))
+                more = bool(message.get("more_body"))
     return refused("too-large", f"a body has at most {limit} bytes here", headers={"connection": "close"})
 
 

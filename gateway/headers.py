@@ -1,6 +1,7 @@
 """Request headers that steer a write: `Idempotency-Key`, `Prefer`, `If-Match`, `Content-Type`."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -40,7 +41,7 @@ class WriteHeaders:
     content_encoding: bytes = b""
 
 
-def parse_write_headers(headers: list[tuple[bytes, bytes]]) -> WriteHeaders:
+def parse_write_headers(headers: Iterable[tuple[bytes, bytes]]) -> WriteHeaders:
     """Read the headers of a write in one pass.
 
     Raises:

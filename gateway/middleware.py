@@ -49,15 +49,16 @@ class FramedApp(Litestar):
                 extra = gateway.limits.take(caller.key_id)
                 state["caller"] = caller
         except Exception as error:  # noqa: BLE001 -- the outer edge: every fault becomes an answer
-            await answer_refusal(refusal_of(error), scope)(scope, receive, _protected(send, extra, is_head=False))
+            await answer_refusal(refusal_of(error), scope)(scope, receive, _protected(send, extra))
             return
         if scope["method"] == "OPTIONS":
-            await _answer_options(self, scope, path)(scope, receive, _protected(send, extra, is_head=False))
+            await _answer_options(self, scope, path)(scope, receive, _protected(send, extra))
             return
         is_head = scope["method"] == "HEAD" and path.rstrip("/") != _STREAM
         if is_head:
-            scope["method"] = "GET"
-        await super().__call__(scope, receive, _protected(send, extra, is_head=is_head))
+            # A copy: the server goes on to see a HEAD, and leaves the body out.
+            scope = {**scope, "method": "GET"}
+        await super().__call__(scope, receive, _protected(send, extra))
 
 
 def _answer_options(app: Litestar, scope: Any, path: str) -> Answer:  # noqa: ANN401 -- an ASGI scope
@@ -88,8 +89,8 @@ def _normalise(scope: Any) -> str:  # noqa: ANN401 -- an ASGI scope
     return path
 
 
-def _protected(send: Send, extra: RateHeaders, *, is_head: bool) -> Send:
-    """Add the protecting headers that an answer does not have; leave the body of a HEAD out."""
+def _protected(send: Send, extra: RateHeaders) -> Send:
+    """Add the protecting headers that an answer does not have."""
 
     async def send_protected(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -98,8 +99,6 @@ def _protected(send: Send, extra: RateHeaders, *, is_head: bool) -> Send:
             headers += [pair for pair in _PROTECTING if pair[0] not in names]
             headers += extra
             message["headers"] = headers
-        elif is_head and message["type"] == "http.response.body":
-            message["body"] = b""
         await send(message)
 
     return send_protected

@@ -6,7 +6,7 @@ route without a description makes the document fail, so the document is never le
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -272,4 +272,4 @@ async def show_openapi(request: Request[Any, Any, Any]) -> Answer:
     return Answer(200, _rendered(request.app), ((b"cache-control", b"no-cache"),))
 
 
-HANDLERS: Final[Iterable[BaseRouteHandler]] = (show_openapi,)
+HANDLERS: Final[tuple[BaseRouteHandler, ...]] = (show_openapi,)

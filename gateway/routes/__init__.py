@@ -4,10 +4,10 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from gateway import docs_pages, health
-from gateway.routes import events, inventory, operations, orders, pharmacies, sales, uploads, webhook_events
+from gateway import docs_pages, health, openapi
+from gateway.routes import events, inventory, operations, orders, pharmacies, sales, schemas, uploads, webhook_events
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
-    *webhook_events.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS,
+    *webhook_events.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS,
 )

@@ -54,7 +54,7 @@ _TYPES: Mapping[str, object] = {
             answers={200: ("event_page", "application/json")},
             query={
                 "after": {**_AFTER, "default": 0},
-                "type": {"type": "string", "description": "Only events of exactly this type."},
+                "type": {"type": "string", "pattern": f"^{_TYPE.pattern}$", "description": "Only events of exactly this type."},
                 "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT_DEFAULT},
             },
             problems=("unknown-parameter", "gone"),

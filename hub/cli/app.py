@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from hub.cli import broker, container, database, run, tenants
+from hub.cli import broker, container, database, events, importing, run, tenants
 from hub.faults import HubFault
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ database.register(app)
 container.register(app)
 app.add_typer(broker.group, name="topology")
 tenants.register(app)
+importing.register(app)
+app.add_typer(events.group, name="events")
 
 
 def main() -> None:

@@ -272,8 +272,9 @@ def _amend(state: State, order: Order, body: ReplaceOrder | UpdateOrder) -> Orde
                           FieldError("#/source", "immutable", "it stays as it was placed"))
         after = replace(after, source=body.source)
     after = _amend_items(after, body)
-    if after.items != order.items and order.status != OrderStatus.PENDING:
-        return refuse("immutable", f"items change only while an order is pending; this one is {order.status}",
+    # An external order may come back to `pending` after its goods were handed over: they must not be forgotten.
+    if after.items != order.items and (order.status != OrderStatus.PENDING or any(line["supplied"] for line in order.items)):
+        return refuse("immutable", f"items change only while an order is pending and nothing of it was handed over; this one is {order.status}",
                       FieldError("#/items", "immutable", "items change only in `pending`"))
     total = sum((line["quantity"] * Decimal(line["unit_price"]) for line in after.items), Decimal(0))
     if total > MAX_TOTAL or (after.source != EXTERNAL and after.total_amount != total):

@@ -63,11 +63,12 @@ class FileRow:
     faults: tuple[FieldError, ...] = ()
 
 
-def read_rows(lines: Iterator[bytes], form: Format, kind: UploadKind) -> Iterator[FileRow]:
+def read_rows(lines: Iterator[bytes], form: Format, kind: UploadKind, *, most: int = MAX_ROWS) -> Iterator[FileRow]:
     r"""Read the rows of a file, in order; blank lines count as lines, not as rows.
 
     Args:
-        lines: the file, cut after each `\n`; for CSV also after a lone `\r` is fine (`csv_lines`).
+        lines: the file, cut after each `\n`; for CSV also after a lone `\r` (`ndjson_lines`, `csv_lines`).
+        most: rows of one file.
     Raises:
         BrokenFile: no UTF-8, no header, an unknown or missing column, an open quotation mark, no row, too many.
     """
@@ -75,8 +76,8 @@ def read_rows(lines: Iterator[bytes], form: Format, kind: UploadKind) -> Iterato
     count = 0
     for row in rows:
         count += 1
-        if count > MAX_ROWS:
-            message = f"the file has more than {MAX_ROWS:,} rows; send it in parts"
+        if count > most:
+            message = f"the file has more than {most:,} rows; send it in parts"
             raise BrokenFile(message, is_too_large=True)
         yield row
     if not count:

@@ -53,7 +53,7 @@ def up(wish: Wish, environment: Mapping[str, str]) -> None:
     place = prepare(wish.data_dir)
     with open_lock(place):
         for name in end_leftovers(place):
-            console.print(f"ended {name}, which an instance that was killed had left in {place}")
+            console.print(f"ended {name}, which an instance that was killed had left in {place}", soft_wrap=True)
         plan = make_plan(place, environment, port=wish.port)
         ensure_installed(postgres=plan.postgres is not None, broker=plan.broker is not None, assume_yes=wish.assume_yes)
         try:

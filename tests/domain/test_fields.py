@@ -46,9 +46,9 @@ def read(kind: TypeAdapter[Any], raw: str) -> Any:
 
 def refuses(kind: TypeAdapter[Any], raw: str) -> bool:
     results = []
-    for attempt in (lambda: kind.validate_json(raw, strict=True), lambda: kind.validate_python(json.loads(raw))):
+    for at_the_door in (True, False):
         try:
-            attempt()
+            kind.validate_json(raw, strict=True) if at_the_door else kind.validate_python(json.loads(raw))
         except ValidationError:
             results.append(True)
         else:

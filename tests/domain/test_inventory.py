@@ -299,7 +299,7 @@ def test_stock_negative_is_said_once_for_each_crossing() -> None:
     for delta in (-1, -1, -1, 3, -2):
         reason = "sold" if delta < 0 else "received"
         history.accept("inventory.adjust", an_adjustment(delta, reason), of=id_of(item))
-    # 1, 0, -1 (crosses), -2, 1, -1 (crosses)
+    # From 1 to 0, -1 (crossed), -2, 1 and -1 (crossed again).
     negative = [index for index, name in enumerate(history.types()) if name == "inventory.stock_negative"]
     assert negative == [3, 7]
     event = history.events[CORNER][3]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -82,10 +83,8 @@ def test_a_pointer_into_a_huge_key_stays_short() -> None:
 )
 def test_a_hostile_megabyte_is_answered_soon(raw: bytes) -> None:
     started = time.perf_counter()
-    try:
+    with suppress(MalformedJson, InvalidText):
         parse_json(raw)
-    except (MalformedJson, InvalidText):
-        pass
     assert time.perf_counter() - started < 2  # a tenth of it on a quiet machine
 
 

@@ -121,7 +121,7 @@ def test_a_sale_that_does_not_fit_is_refused(body: Json) -> None:
 def test_what_is_not_there_is_not_found(verb: str) -> None:
     history, _ = a_shop()
     sale = history.accept("sale.record", a_sale())
-    body = {"update": {}, "replace": a_sale(), "void": {}}[verb]
+    body: Json = {"update": {}, "replace": a_sale(), "void": {}}[verb]
     assert history.refuse(f"sale.{verb}", body, of=UUID(NOBODY)).slug == "not-found"
     assert history.refuse(f"sale.{verb}", body, of=id_of(sale), pharmacy=HARBOUR).slug == "not-found"
     assert history.refuse(f"sale.{verb}", body, of=id_of(sale), if_match=(2,)).slug == "precondition-failed"

@@ -105,7 +105,7 @@ async def test_only_json_in_utf8_is_taken(live: GatewayStage, key: TestKey) -> N
 
 async def test_headers_that_steer_a_write_are_checked(live: GatewayStage, key: TestKey) -> None:
     """Idempotency-Key, Prefer, If-Match."""
-    for name in ("", " ", "x" * 256, "a b"):
+    for name in ("", "x" * 256, "a b"):
         assert_problem(await post(live, key, ITEM % "", Idempotency_Key=name), 400, name)
     twice = [*key.headers.items(), *JSON.items(), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     assert_problem(await live.client.post("/api/inventory/", content=ITEM % "", headers=twice), 400)
@@ -138,9 +138,10 @@ async def test_unknown_query_parameters_are_named(live: GatewayStage, key: TestK
 
 async def test_paths_and_methods(live: GatewayStage, key: TestKey) -> None:
     """Both slash forms; 404 and 405 with Allow; HEAD and OPTIONS; nothing of the Host comes back."""
-    for path in ("/api/inventory", "/api/inventory/", "//api//inventory/"):
-        assert (await live.client.get(path, headers=key.headers)).status_code == 200, path
-        assert_problem(await live.client.get(path), 401, path)
+    nobody = TestKey(key.id, key.pharmacy_id, "")
+    for path in ("/api/inventory", "/api/inventory/", "//api//inventory/", "http://evil.example/api/inventory"):
+        assert (await raw(live, path, key)).status_code == 200, path
+        assert_problem(await raw(live, path, nobody), 401, path)
     for path in ("/api/nothing", "/api/inventory/not-an-id", "/api/inventory/x/y", "/api/%2e%2e/admin", "/api/./inventory", "/nothing"):
         assert_problem(await raw(live, path, key), 404, path)
     for method, path, allow in (
@@ -204,7 +205,7 @@ async def raw(stage: GatewayStage, target: str, key: TestKey) -> httpx.Response:
     return httpx.Response(status, headers=headers, content=body)
 
 
-async def wire(stage: GatewayStage, sent: bytes, then: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+async def wire(stage: GatewayStage, sent: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send bytes, read the head of the answer and what comes with it."""
     host, port = stage.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -218,7 +219,6 @@ async def wire(stage: GatewayStage, sent: bytes, then: bytes = b"") -> tuple[int
             body = await reader.readexactly(int(headers.get("content-length", 0)))
     finally:
         writer.close()
-    del then
     return int(lines[0].split()[1]), headers, body
 
 

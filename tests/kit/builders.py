@@ -222,6 +222,22 @@ def id_of(resource: Mapping[str, Any]) -> UUID:
     return UUID(resource["id"])
 
 
+def a_shop_with_an_order(quantity: int = 10, **members: Any) -> tuple[History, UUID, UUID]:
+    """Make a history with one item `PZN1` and one order of two units of it; the item's id and the order's."""
+    history = History()
+    item = history.accept("inventory.create", an_item(quantity=quantity))
+    order = history.accept("order.place", an_order(**members))
+    return history, id_of(item), id_of(order)
+
+
+def move_order(history: History, order_id: UUID, *states: str) -> Json:
+    """Move an order through states, with the reason "r"; the order after the last."""
+    after: Json = {}
+    for state in states:
+        after = history.accept("order.transition", {"status": state, "reason": "r"}, of=order_id)
+    return after
+
+
 def _owner(row: Any) -> UUID | None:
     if isinstance(row, Pharmacy | OperatorKey):
         return None
