@@ -8,6 +8,7 @@ from faststream import FastStream
 
 from consumers.broker import open_broker
 from consumers.roles import ROLES, Role
+from hub.memory import collect_rarely
 from hub.messaging.connection import open_connection
 from hub.messaging.topology import declare_topology
 from hub.observe import configure_logs
@@ -23,6 +24,7 @@ def create_app(settings: Settings | None = None) -> FastStream:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
+        collect_rarely()
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(open_connection(chosen.amqp_urls, name="consumers publishing"))
             await declare_topology(connection, chosen.partitions)

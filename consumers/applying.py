@@ -11,6 +11,7 @@ import orjson
 from hub import clock
 from hub.domain.command import Command
 from hub.domain.event import NumberedEvent, routing_key_of
+from hub.domain.fields import format_id
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
 from hub.domain.problem import Problem
@@ -234,7 +235,7 @@ def _append(work: _Work, command: Command, index: int, event: Event, numbers: di
     work.events.append(
         StoredEvent(event_id, command.pharmacy_id, sequence, event.type, command.operation_id, work.now, body)
     )
-    return {"id": str(event_id), "type": event.type, "sequence": sequence}
+    return {"id": format_id(event_id), "type": event.type, "sequence": sequence}
 
 
 def _operation(
@@ -300,7 +301,7 @@ def _answer_again(work: _Work, command: Command, operation: Operation, events: S
     if events:
         data = orjson.loads(events[0].body)["data"]
         resource = data[next(name for name in data if name not in {"changed", "movement"})]
-    links = [{"id": str(event.id), "type": event.type, "sequence": event.sequence} for event in events]
+    links = [{"id": format_id(event.id), "type": event.type, "sequence": event.sequence} for event in events]
     _reply(work, command, operation, links, resource, operation.problem)
 
 
@@ -310,10 +311,10 @@ def _event_message(event: StoredEvent) -> Outgoing:
         routing_key_of(event.pharmacy_id, event.type),
         event.body.encode(),
         content_type="application/cloudevents+json",
-        message_id=str(event.id),
+        message_id=format_id(event.id),
         headers={
             "sequence": event.sequence,
-            "pharmacy_id": str(event.pharmacy_id),
+            "pharmacy_id": format_id(event.pharmacy_id),
         },
         # An event that nobody listens to is in the log; the fan-out and the sockets read it there.
         mandatory=False,

@@ -54,7 +54,7 @@ class AttemptResult:
     detail: str = ""
 
 
-class RefusedAddress(OSError):  # noqa: N818 - aiohttp lets only an OSError of a connector through unharmed
+class RefusedAddress(OSError):
     """A connection was not opened, because its address is none that a webhook may reach."""
 
 

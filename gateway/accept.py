@@ -21,7 +21,7 @@ from hub import clock
 from hub.domain.command import Door
 from hub.domain.fields import Body, format_time
 from hub.domain.fingerprint import fingerprint_of
-from hub.domain.ids import HUB_ID, operation_id_for, resource_id_for
+from hub.domain.ids import HUB_ID, derived_id, operation_id_for, resource_id_for
 from hub.domain.inventory import needs_condition
 from hub.faults import Unavailable
 from hub.messaging.replies import Reply
@@ -84,7 +84,7 @@ class Secrets:
 NO_SECRETS = Secrets()
 
 Mint = Callable[[Gateway, UUID, UUID, Body], Secrets]
-"""Makes a command's secrets of the operation's id, the pharmacy's id and the body."""
+"""Makes a command's secrets of a seed, the pharmacy's id and the body."""
 
 Check = Callable[[Gateway, Caller, Body], None]
 """Refuses a body for a reason that its model does not know: `Refused`."""
@@ -139,7 +139,12 @@ PLAIN = Terms()
 
 
 async def accept(
-    request: Request[Any, Any, Any], route: WriteRoute, *, pharmacy_id: UUID | None, target: UUID | None = None, terms: Terms = PLAIN
+    request: Request[Any, Any, Any],
+    route: WriteRoute,
+    *,
+    pharmacy_id: UUID | None,
+    target: UUID | None = None,
+    terms: Terms = PLAIN,
 ) -> Answer:
     """Take in a write: 202, or with `Prefer: wait` its outcome.
 
@@ -157,7 +162,9 @@ async def accept(
         received = await receive_json(request, headers, rule.body)
         raw, value, body = received.raw, received.value, received.body
         if needs_condition(body, headers.if_match):
-            raise refused("precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta")
+            raise refused(
+                "precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta"
+            )
         if terms.check is not None:
             terms.check(gateway, caller, body)
     else:
@@ -172,10 +179,24 @@ async def accept(
             raise refused("idempotency-mismatch", _MISMATCH, operation_id=str(operation_id))
         resource_id = target or resource_id_for(operation_id)
     owner = pharmacy_id or resource_id
-    secrets = NO_SECRETS if terms.mint is None else terms.mint(gateway, operation_id, owner, body)
+    # Where the client chose the operation's id, the body seeds too: the secret of a request is shown only to its repeat,
+    # never to another request under the same Idempotency-Key.
+    secrets = NO_SECRETS
+    if terms.mint is not None:
+        seed = derived_id(operation_id, fingerprint) if fingerprint else operation_id
+        secrets = terms.mint(gateway, seed, owner, body)
     wish = Wish(
-        route.command, operation_id, owner, resource_id, raw, clock.now(), caller.actor, "http", fingerprint,
-        headers.if_match if route.conditional else None, secrets.minted,
+        route.command,
+        operation_id,
+        owner,
+        resource_id,
+        raw,
+        clock.now(),
+        caller.actor,
+        "http",
+        fingerprint,
+        headers.if_match if route.conditional else None,
+        secrets.minted,
     )
     reply = await send(gateway, wish, headers.wait_seconds)
     if fingerprint:
@@ -205,7 +226,9 @@ def _outcome(route: WriteRoute, wish: Wish, secrets: Secrets, reply: Reply, wait
     applied = f"wait={wait_seconds}"
     if reply.get("mismatch"):
         raise refused(
-            "idempotency-mismatch", _MISMATCH, operation_id=operation,
+            "idempotency-mismatch",
+            _MISMATCH,
+            operation_id=operation,
             headers={"operation-id": operation, "preference-applied": applied},
         )
     if reply["status"] != "applied":

@@ -27,7 +27,9 @@ class Answer(Response[bytes]):
     background = None
     response_headers: ClassVar[Any] = None
 
-    def __init__(self, status: int, body: bytes = b"", headers: Iterable[tuple[bytes, bytes]] = (), media_type: bytes = JSON) -> None:
+    def __init__(
+        self, status: int, body: bytes = b"", headers: Iterable[tuple[bytes, bytes]] = (), media_type: bytes = JSON
+    ) -> None:
         self.status_code = status
         self.content = body
         self.headers = {}
@@ -35,7 +37,9 @@ class Answer(Response[bytes]):
         self.media_type = media_type.decode("ascii")
         if body:
             self.raw_headers: list[tuple[bytes, bytes]] = [
-                (b"content-type", media_type), (b"content-length", b"%d" % len(body)), *headers,
+                (b"content-type", media_type),
+                (b"content-length", b"%d" % len(body)),
+                *headers,
             ]
         elif status in {204, 304}:
             self.raw_headers = list(headers)

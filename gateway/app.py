@@ -7,9 +7,11 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from gateway.context import open_gateway
+from gateway.metrics import Meter, serving_metrics
 from gateway.middleware import FramedApp, gate
 from gateway.problems import EXCEPTION_HANDLERS
 from gateway.routes import ROUTES
+from hub.memory import collect_rarely
 from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
 
@@ -27,16 +29,18 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        collect_rarely()
         async with open_gateway(chosen) as gateway:
             app.state["hub"] = gateway
-            yield
+            with serving_metrics(gateway, app.state["meter"], chosen.metrics_port):
+                yield
 
     return FramedApp(
         route_handlers=ROUTES,
         lifespan=[lifespan],
         middleware=[gate],
         exception_handlers=EXCEPTION_HANDLERS,
-        state=State({"settings": chosen}),
+        state=State({"settings": chosen, "meter": Meter()}),
         openapi_config=None,
         request_max_body_size=None,
         debug=False,

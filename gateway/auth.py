@@ -67,7 +67,9 @@ class Caller:
             Refused: an operator named none (400).
         """
         if self.pharmacy_id is None:
-            raise refused("pharmacy-required", "an operator's key acts for one pharmacy: name it in the header X-Pharmacy-Id")
+            raise refused(
+                "pharmacy-required", "an operator's key acts for one pharmacy: name it in the header X-Pharmacy-Id"
+            )
         return self.pharmacy_id
 
 

@@ -4,15 +4,14 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from litestar import Request
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from gateway.auth import header_of
 from gateway.headers import WriteHeaders, media_of
 from gateway.problems import Refused, refused
+from hub.domain.checking import field_errors
 from hub.domain.fields import Body
 from hub.domain.json_input import InvalidText, MalformedJson, parse_json
 from hub.domain.problem import FieldError
@@ -21,8 +20,6 @@ MAX_BODY_BYTES = 1_048_576
 BODY_SECONDS = 30.0
 DRAIN_SECONDS = 3.0
 DRAINED_BYTES = 16 * 1_048_576
-MAX_ERRORS = 100
-MAX_STEP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,34 +126,3 @@ def check_body(model: type[Body], raw: bytes, value: object) -> Body:
         return model.model_validate_json(raw, strict=True)
     except ValidationError as error:
         raise refused("validation", "the body does not fit; see `errors`", *field_errors(error, value)) from error
-
-
-def field_errors(error: ValidationError, value: object) -> list[FieldError]:
-    """Translate pydantic's faults, at most 100, each with the pointer to its place in the body."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return [
-        FieldError(pointer_of(fault, value), fault["type"], fault["msg"]) for fault in faults[:MAX_ERRORS]
-    ]
-
-
-def pointer_of(fault: ErrorDetails, value: object) -> str:
-    """Write a fault's place as a JSON pointer in a URI fragment (RFC 6901, 6); `#` is the whole body."""
-    parts: list[str] = []
-    here = value
-    location = fault["loc"]
-    for index, step in enumerate(location):
-        # pydantic also names branches of unions; what the body does not have is no part of the way, unless it is missing.
-        is_last = index == len(location) - 1
-        if isinstance(here, dict) and isinstance(step, str):
-            if step in here or is_last:
-                parts.append(_escape(step))
-            here = here.get(step)
-        elif isinstance(here, list) and isinstance(step, int):
-            parts.append(str(step))
-            here = here[step] if step < len(here) else None
-    return "#" + "".join(f"/{part}" for part in parts)
-
-
-def _escape(key: str) -> str:
-    # A fragment holds URI characters only; a name that the client made up may be anything, and as long.
-    return quote(key[:MAX_STEP].replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@?~-._")

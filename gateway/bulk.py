@@ -64,7 +64,14 @@ class Envelope:
         raw = b'{"digest":"%b","rows":[%b]}' % (self.digest.encode(), b",".join(rows))
         operation_id = derived_id(self.upload_id, "import", number, self.digest)
         return Wish(
-            IMPORTS[self.kind], operation_id, self.pharmacy_id, self.upload_id, raw, self.accepted_at, self.actor, "bulk"
+            IMPORTS[self.kind],
+            operation_id,
+            self.pharmacy_id,
+            self.upload_id,
+            raw,
+            self.accepted_at,
+            self.actor,
+            "bulk",
         ).dump()
 
 
@@ -98,12 +105,18 @@ def form_of(content_type: bytes) -> Format:
         Refused: neither NDJSON nor CSV, or not UTF-8 (415).
     """
     media, *parameters = content_type.decode("latin-1").lower().split(";")
-    charsets = [value.strip().strip('"') for name, _, value in (each.partition("=") for each in parameters) if name.strip() == "charset"]
+    charsets = [
+        value.strip().strip('"')
+        for name, _, value in (each.partition("=") for each in parameters)
+        if name.strip() == "charset"
+    ]
     form: Format | None = {"application/x-ndjson": "ndjson", "text/csv": "csv"}.get(media.strip())  # type: ignore[assignment]
     if form is None or any(charset not in {"utf-8", "utf8"} for charset in charsets):
         detail = "send application/x-ndjson or text/csv, in UTF-8"
         raise refused(
-            "unsupported-media-type", detail, headers={"accept": "application/x-ndjson, text/csv", "connection": "close"}
+            "unsupported-media-type",
+            detail,
+            headers={"accept": "application/x-ndjson, text/csv", "connection": "close"},
         )
     return form
 
@@ -117,7 +130,8 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
     encoding = headers.content_encoding.decode("latin-1").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
         raise refused(
-            "unsupported-media-type", "send the file as it is or with Content-Encoding: gzip",
+            "unsupported-media-type",
+            "send the file as it is or with Content-Encoding: gzip",
             headers={"accept-encoding": "gzip, identity", "connection": "close"},
         )
     if headers.content_length is not None and headers.content_length > MAX_FILE_BYTES:

@@ -131,9 +131,21 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     ):
         tokens = Tokens(secret_key)
         gateway = Gateway(
-            settings, reads, reads_all, publishing, consuming, publisher, replies, keys,
-            Limits(settings.rate_limit_per_second, settings.rate_limit_burst), tokens, Vault(secret_key), secret_key,
-            settings.partitions, relay, Tickets(tokens, keys),
+            settings,
+            reads,
+            reads_all,
+            publishing,
+            consuming,
+            publisher,
+            replies,
+            keys,
+            Limits(settings.rate_limit_per_second, settings.rate_limit_burst),
+            tokens,
+            Vault(secret_key),
+            secret_key,
+            settings.partitions,
+            relay,
+            Tickets(tokens, keys),
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):

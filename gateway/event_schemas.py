@@ -35,34 +35,67 @@ def _kinds(member: str, view: str, **verbs: str) -> dict[str, EventKind]:
 
 
 EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
-    _kinds("pharmacy", "pharmacy", created="A pharmacy was made.", updated="A pharmacy changed.", deactivated="A pharmacy was stopped.")
+    _kinds(
+        "pharmacy",
+        "pharmacy",
+        created="A pharmacy was made.",
+        updated="A pharmacy changed.",
+        deactivated="A pharmacy was stopped.",
+    )
     | _kinds("api_key", "key", created="A key was minted.", revoked="A key was ended.")
     | _kinds("operator_key", "operator_key", created="An operator's key was minted; in the hub's own log.")
     | _kinds(
-        "source", "source", created="A source of webhooks was registered.", updated="A source changed.", deleted="A source was removed.",
+        "source",
+        "source",
+        created="A source of webhooks was registered.",
+        updated="A source changed.",
+        deleted="A source was removed.",
     )
     | _kinds(
-        "inventory", "inventory", created="An item was added.", updated="An item changed, its quantity not.",
+        "inventory",
+        "inventory",
+        created="An item was added.",
+        updated="An item changed, its quantity not.",
         deleted="An item was taken off the list; what was left of it was written off.",
-        stock_negative="A quantity went below zero.", stock_low="What is available fell to the item's threshold.",
+        stock_negative="A quantity went below zero.",
+        stock_low="What is available fell to the item's threshold.",
     )
-    | {"inventory.adjusted": EventKind("inventory", "inventory", "A quantity changed by a movement.", with_movement=True)}
+    | {
+        "inventory.adjusted": EventKind(
+            "inventory", "inventory", "A quantity changed by a movement.", with_movement=True
+        )
+    }
     | _kinds(
-        "sale", "sale", recorded="A sale was recorded; its lines say what was left.", updated="A sale's reference or extra data changed.",
+        "sale",
+        "sale",
+        recorded="A sale was recorded; its lines say what was left.",
+        updated="A sale's reference or extra data changed.",
         voided="A sale was taken back.",
     )
     | _kinds(
-        "order", "order", placed="An order was placed.", updated="An order changed, its status not.", status_changed="An order moved.",
+        "order",
+        "order",
+        placed="An order was placed.",
+        updated="An order changed, its status not.",
+        status_changed="An order moved.",
     )
     | _kinds(
-        "webhook_event", "webhook_event", received="A webhook came in.", processed="A webhook was processed, or is to be again.",
+        "webhook_event",
+        "webhook_event",
+        received="A webhook came in.",
+        processed="A webhook was processed, or is to be again.",
         deleted="A webhook was taken off the list.",
     )
     | _kinds("command", "operation", rejected="A command that came over AMQP was refused.")
     | _kinds(
-        "webhook_endpoint", "webhook_endpoint", created="An endpoint was registered.", updated="An endpoint changed.",
-        failing="An endpoint has not answered well for a while.", disabled="An endpoint is called no more.",
-        recovered="An endpoint answers again.", deleted="An endpoint was removed.",
+        "webhook_endpoint",
+        "webhook_endpoint",
+        created="An endpoint was registered.",
+        updated="An endpoint changed.",
+        failing="An endpoint has not answered well for a while.",
+        disabled="An endpoint is called no more.",
+        recovered="An endpoint answers again.",
+        deleted="An endpoint was removed.",
     )
     | _kinds("webhook_delivery", "webhook_delivery", exhausted="All attempts of a delivery have failed."),
 )
@@ -106,7 +139,9 @@ def _define(model: type[BaseModel], definitions: dict[str, Any]) -> dict[str, st
 
 def _changed(resource: Mapping[str, Any]) -> dict[str, Any]:
     """Describe the old values of what changed: any of the resource's members, without the bookkeeping of every change."""
-    properties = {name: schema for name, schema in resource["properties"].items() if name not in {"updated_at", "version"}}
+    properties = {
+        name: schema for name, schema in resource["properties"].items() if name not in {"updated_at", "version"}
+    }
     return {
         "type": "object", "description": "The old values of what changed.", "properties": properties, "additionalProperties": False,
     }  # fmt: skip

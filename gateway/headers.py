@@ -68,8 +68,12 @@ def parse_write_headers(headers: Iterable[tuple[bytes, bytes]]) -> WriteHeaders:
         elif name == b"content-encoding":
             content_encoding = value
     return WriteHeaders(
-        key, parse_wait(b",".join(prefer)) if prefer else 0, parse_if_match(b",".join(if_match)) if if_match else None,
-        content_type, length, content_encoding,
+        key,
+        parse_wait(b",".join(prefer)) if prefer else 0,
+        parse_if_match(b",".join(if_match)) if if_match else None,
+        content_type,
+        length,
+        content_encoding,
     )
 
 

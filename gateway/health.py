@@ -47,10 +47,14 @@ async def ready(request: Asked) -> Answer:
     reads = bool(keys and dependencies["postgres"]["ready"])
     writes = bool(keys and dependencies["rabbitmq"]["ready"])
     body = {
-        "status": "ready" if reads and writes else "not ready", "reads": {"ready": reads}, "writes": {"ready": writes},
+        "status": "ready" if reads and writes else "not ready",
+        "reads": {"ready": reads},
+        "writes": {"ready": writes},
         "dependencies": dependencies,
     }
-    return Answer(200 if reads and writes else 503, orjson.dumps(body), () if reads and writes else ((b"retry-after", b"2"),))
+    return Answer(
+        200 if reads and writes else 503, orjson.dumps(body), () if reads and writes else ((b"retry-after", b"2"),)
+    )
 
 
 async def _probe_postgres(gateway: Gateway) -> dict[str, Any]:

@@ -56,9 +56,12 @@ class Limits:
             bucket[0] = left
             wait = max(1, math.ceil((1.0 - left) / self._rate))
             raise refused(
-                "too-many-requests", f"this key may send {self._rate:g} requests a second; wait {wait} s",
+                "too-many-requests",
+                f"this key may send {self._rate:g} requests a second; wait {wait} s",
                 headers={
-                    "retry-after": str(wait), "ratelimit-policy": self._policy[1].decode(), "ratelimit": self._state(left).decode(),
+                    "retry-after": str(wait),
+                    "ratelimit-policy": self._policy[1].decode(),
+                    "ratelimit": self._state(left).decode(),
                 },
             )
         bucket[0] = left = left - 1.0

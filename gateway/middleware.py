@@ -15,9 +15,11 @@ from gateway.auth import header_of, scopes_of
 from gateway.describe import OneRoute, OtherRoute, PageRoute, WriteRoute
 from gateway.limits import RateHeaders
 from gateway.problems import Refused, answer_refusal, refusal_of, refused, unauthorized
+from hub import clock
 from hub.domain.problem import FieldError
 
 _SLASHES = re.compile("/{2,}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
 _STREAM = "/api/events/stream"
@@ -38,27 +40,60 @@ class FramedApp(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        began = clock.monotonic()
+        method = scope["method"]
+        protected = _Protected(send)
+        if method == "HEAD" and scope["path"].rstrip("/") != _STREAM:
+            # A copy: the server goes on to see a HEAD, and leaves the body out.
+            scope = {**scope, "method": "GET"}
+        try:
+            answer = await self._admit(scope, protected)
+            if answer is not None:
+                await answer(scope, receive, protected)
+            else:
+                await super().__call__(scope, receive, protected)
+        finally:
+            route = scope.get("path_template", "unmatched")
+            seconds = clock.monotonic() - began
+            self.state["meter"].note(method if method in _METHODS else "other", route, protected.status, seconds)
+
+    async def _admit(self, scope: Any, protected: "_Protected") -> Answer | None:  # noqa: ANN401 -- an ASGI scope
+        """Look at the key and its limit; an answer ends the request here."""
         state = scope.setdefault("state", {})
-        extra: RateHeaders = ()
         try:
             path = _normalise(scope)
-            if (path.startswith("/api/") or path == "/api") and scope["method"] != "OPTIONS":
+            if scope["method"] == "OPTIONS":
+                return _answer_options(self, scope, path)
+            if path.startswith("/api/") or path == "/api":
                 gateway = self.state["hub"]
                 raw = scope["headers"]
                 caller = await gateway.keys.authenticate(header_of(raw, b"x-api-key"), header_of(raw, b"x-pharmacy-id"))
-                extra = gateway.limits.take(caller.key_id)
+                protected.extra = gateway.limits.take(caller.key_id)
                 state["caller"] = caller
         except Exception as error:  # noqa: BLE001 -- the outer edge: every fault becomes an answer
-            await answer_refusal(refusal_of(error), scope)(scope, receive, _protected(send, extra))
-            return
-        if scope["method"] == "OPTIONS":
-            await _answer_options(self, scope, path)(scope, receive, _protected(send, extra))
-            return
-        is_head = scope["method"] == "HEAD" and path.rstrip("/") != _STREAM
-        if is_head:
-            # A copy: the server goes on to see a HEAD, and leaves the body out.
-            scope = {**scope, "method": "GET"}
-        await super().__call__(scope, receive, _protected(send, extra))
+            return answer_refusal(refusal_of(error), scope)
+        return None
+
+
+class _Protected:
+    """Sends, and adds the protecting headers that an answer does not have."""
+
+    __slots__ = ("_send", "extra", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.extra: RateHeaders = ()
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message["headers"])
+            names = {name for name, _ in headers}
+            headers += [pair for pair in _PROTECTING if pair[0] not in names]
+            headers += self.extra
+            message["headers"] = headers
+        await self._send(message)
 
 
 def _answer_options(app: Litestar, scope: Any, path: str) -> Answer:  # noqa: ANN401 -- an ASGI scope
@@ -87,21 +122,6 @@ def _normalise(scope: Any) -> str:  # noqa: ANN401 -- an ASGI scope
     if "/." in path and any(part in {".", ".."} for part in path.split("/")):
         raise refused("not-found", "a path has no dot segments here")
     return path
-
-
-def _protected(send: Send, extra: RateHeaders) -> Send:
-    """Add the protecting headers that an answer does not have."""
-
-    async def send_protected(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = list(message["headers"])
-            names = {name for name, _ in headers}
-            headers += [pair for pair in _PROTECTING if pair[0] not in names]
-            headers += extra
-            message["headers"] = headers
-        await send(message)
-
-    return send_protected
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 import orjson
@@ -48,8 +48,8 @@ _TEXTS: Final[Mapping[str, Json]] = {
     "openapi": {"type": "object", "description": "This document."},
 }  # fmt: skip
 _TAKEN_IN: Final = 202
-_COMMON: Final = (401, 403, 405, 429, 500, 503)
-_WRITE: Final = (400, 404, 409, 413, 415, 422, *_COMMON)
+_COMMON: Final = (400, 401, 403, 404, 405, 429, 500, 503)
+_WRITE: Final = (409, 413, 415, 422, *_COMMON)
 
 
 def openapi_document(app: Litestar) -> Json:
@@ -64,7 +64,7 @@ def openapi_document(app: Litestar) -> Json:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for method in _METHODS:
-                handler = route.route_handler_map.get(method, (None,))[0]  # type: ignore[call-overload]
+                handler = route.route_handler_map.get(method, (None,))[0]
                 if handler is not None and handler.resolve_include_in_schema():
                     path = _path_of(route.path_format)
                     operations.setdefault(path, {})[method.lower()] = _operation(schemas, route, method, handler)
@@ -109,7 +109,11 @@ def _operation(schemas: Schemas, route: HTTPRoute, method: str, handler: HTTPRou
     summary, _, rest = inspect.cleandoc(handler.fn.__doc__ or "").partition("\n")
     parameters = path_parameters(
         route.path_format,
-        {name: {"type": "string", "format": "uuid"} for name, parameter in route.path_parameters.items() if parameter.type is UUID},
+        {
+            name: {"type": "string", "format": "uuid"}
+            for name, parameter in route.path_parameters.items()
+            if parameter.type is UUID
+        },
     )
     if is_api:
         parameters.append(_parameter("PharmacyId"))
@@ -122,6 +126,8 @@ def _operation(schemas: Schemas, route: HTTPRoute, method: str, handler: HTTPRou
             operation = _one(schemas, described)
         case OtherRoute():
             operation = _other(schemas, described, is_api=is_api)
+        case _:
+            assert_never(described)
     operation["parameters"] = [*parameters, *operation.get("parameters", [])]
     scope = f" Needs the scope `{scopes_of(handler.opt, method)}`." if is_api else ""
     return {
@@ -171,21 +177,21 @@ def _page(schemas: Schemas, route: PageRoute) -> Json:
     return {
         "parameters": query_parameters(listing),
         "responses": {
-            "200": response("A page.", schemas.page_of(ITEMS[route.listing]), ("Link",)), **problems(400, 404, *_COMMON),
+            "200": response("A page.", schemas.page_of(ITEMS[route.listing]), ("Link",)), **problems(*_COMMON),
         },
     }  # fmt: skip
 
 
 def _one(schemas: Schemas, route: OneRoute) -> Json:
     headers = ("ETag",) if route.has_etag else ()
-    answers = {"200": response("It.", schemas.view(route.view), headers), **problems(400, 404, *_COMMON)}
+    answers = {"200": response("It.", schemas.view(route.view), headers), **problems(*_COMMON)}
     if route.has_etag:
         answers["304"] = response("It is what `If-None-Match` names.", None, headers)
     return {"parameters": [_parameter("IfNoneMatch")] if route.has_etag else [], "responses": answers}
 
 
 def _other(schemas: Schemas, route: OtherRoute, *, is_api: bool) -> Json:
-    statuses = {CATALOGUE[slug].status for slug in route.problems} | ({400, *_COMMON} if is_api else {405, 500})
+    statuses = {CATALOGUE[slug].status for slug in route.problems} | (set(_COMMON) if is_api else {405, 500})
     answers = problems(*(statuses - set(route.answers)))
     for status, (view, media) in route.answers.items():
         schema = _TEXTS.get(view) or schemas.view(view)
@@ -215,7 +221,9 @@ def _link(operations: Mapping[str, Json]) -> None:
         made = methods.get("post")
         if made is None:
             continue
-        inner = [other for other in operations if re.fullmatch(re.escape(path.rstrip("/")) + r"/{\w+}(/[a-z-]+)?/?", other)]
+        inner = [
+            other for other in operations if re.fullmatch(re.escape(path.rstrip("/")) + r"/{\w+}(/[a-z-]+)?/?", other)
+        ]
         for status, pointer in (("201", "/id"), ("202", "/resource/id")):
             answer = made["responses"].get(status)
             if answer is None or "content" not in answer:

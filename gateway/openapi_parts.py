@@ -42,7 +42,7 @@ PARAMETERS: Final[Mapping[str, Json]] = {
     },
     "PharmacyId": {
         "name": "X-Pharmacy-Id", "in": "header", "required": False,
-        "description": "The pharmacy that an operator's key acts for; a pharmacy's key always acts for its own.",
+        "description": "The pharmacy that an operator's key acts for; a pharmacy's key may name its own only.",
         "schema": {"type": "string", "format": "uuid"},
     },
     "Limit": {
@@ -98,7 +98,9 @@ def headers_of(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def response(description: str, schema: Json | None, headers: Iterable[str] = (), media: str = "application/json") -> Json:
+def response(
+    description: str, schema: Json | None, headers: Iterable[str] = (), media: str = "application/json"
+) -> Json:
     """Describe an answer."""
     answer: Json = {"description": description, "headers": headers_of(*headers, *_RATE)}
     if schema is not None:
@@ -179,7 +181,9 @@ class Schemas:
             schema = model.model_json_schema(mode=mode, ref_template=REFERENCE, schema_generator=Tidy)
             for name, inner in schema.pop("$defs", {}).items():
                 exact = _exact(inner)
-                assert name == "JsonValue" or self.found.setdefault(name, exact) == exact, f"two schemas are called {name}"
+                assert name == "JsonValue" or self.found.setdefault(name, exact) == exact, (
+                    f"two schemas are called {name}"
+                )
             self.found[model.__name__] = _exact(schema)
         return {"$ref": REFERENCE.format(model=model.__name__)}
 

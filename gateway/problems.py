@@ -19,8 +19,17 @@ from hub.faults import Unavailable
 log = structlog.get_logger("gateway")
 
 _SLUGS: Mapping[int, str] = {
-    400: "malformed", 401: "unauthorized", 403: "forbidden", 404: "not-found", 405: "method-not-allowed", 406: "not-acceptable",
-    413: "too-large", 415: "unsupported-media-type", 422: "validation", 429: "too-many-requests", 431: "headers-too-large",
+    400: "malformed",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+    422: "validation",
+    429: "too-many-requests",
+    431: "headers-too-large",
     503: "unavailable",
 }
 _DETAILS: Mapping[int, str] = {
@@ -31,7 +40,7 @@ _DETAILS: Mapping[int, str] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 -- a refusal of the door's own, not a breakage
+class Refused(Exception):
     """The door says no; the caller gets this problem.
 
     Args:
@@ -45,7 +54,9 @@ class Refused(Exception):  # noqa: N818 -- a refusal of the door's own, not a br
         self.headers = headers or {}
 
 
-def refused(slug: str, detail: str, *errors: FieldError, headers: Mapping[str, str] | None = None, **extra: object) -> Refused:
+def refused(
+    slug: str, detail: str, *errors: FieldError, headers: Mapping[str, str] | None = None, **extra: object
+) -> Refused:
     """Make the refusal of a type of the catalogue; raise what it returns."""
     return Refused(Problem(slug, detail, errors, extra), headers)
 
@@ -108,7 +119,9 @@ def refusal_of(error: Exception) -> Refused:
 
 def _refusal_of_http(error: HTTPException) -> Refused:
     status = error.status_code
-    headers = {name.lower(): value for name, value in (error.headers or {}).items() if name.lower() in {"allow", "retry-after"}}
+    headers = {
+        name.lower(): value for name, value in (error.headers or {}).items() if name.lower() in {"allow", "retry-after"}
+    }
     if "allow" in headers:
         methods = {method for method in headers["allow"].split(", ") if method.isupper()}
         headers["allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

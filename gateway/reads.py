@@ -5,7 +5,7 @@ A pharmacy's key reads under row-level security and names its pharmacy besides; 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -25,13 +25,12 @@ from hub.storage.paging import (
     COUNT_CAP,
     MAX_PARAMETERS,
     Fault,
-    Listing,
-    Wanted,
     WrongParameters,
     parse_wanted,
 )
 
 _MAX_QUERY_BYTES: Final = 16_384
+_TOO_MANY: Final = f"a query has at most {MAX_PARAMETERS} parameters in {_MAX_QUERY_BYTES} bytes"
 _HALF_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SLASHES: Final = re.compile("/{2,}")  # two at the beginning would name a host
 _PLAIN: Final = re.compile(rb"[0-9A-Za-z_.~=&:-]*")  # what needs no escape is passed on as it came
@@ -107,7 +106,7 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
     if not raw:
         return []
     if len(raw) > _MAX_QUERY_BYTES or raw.count(b"&") >= MAX_PARAMETERS:
-        raise _bad_query(f"a query has at most {MAX_PARAMETERS} parameters in {_MAX_QUERY_BYTES} bytes")
+        raise _bad_query(_TOO_MANY)
     if _HALF_ESCAPE.search(raw):
         raise _bad_query("a % in a query is followed by two hexadecimal digits")
     try:
@@ -121,7 +120,10 @@ def _bad_query(detail: str) -> Refused:
 
 
 def _wrong(faults: Sequence[Fault]) -> Refused:
-    errors = [FieldError(f"?{fault.name[:_SHOWN]}", fault.code, f"`{fault.name[:_SHOWN]}`: {fault.detail}") for fault in faults]
+    errors = [
+        FieldError(f"?{fault.name[:_SHOWN]}", fault.code, f"`{fault.name[:_SHOWN]}`: {fault.detail}")
+        for fault in faults
+    ]
     detail = "; ".join(error.detail for error in errors[:5])
     return Refused(Problem("unknown-parameter", detail, tuple(errors), {"parameter": faults[0].name[:_SHOWN]}))
 
@@ -139,7 +141,9 @@ def _address(request: Request[Any, Any, Any], pairs: Sequence[tuple[str, str]], 
     path = _SLASHES.sub("/", path_of(request.scope))
     sent = request.scope["query_string"]
     if _PLAIN.fullmatch(sent):
-        kept = "".join(part + "&" for part in sent.decode("ascii").split("&") if part and not part.startswith("cursor="))
+        kept = "".join(
+            part + "&" for part in sent.decode("ascii").split("&") if part and not part.startswith("cursor=")
+        )
     else:
         kept = "".join(urlencode([(name, text)]) + "&" for name, text in pairs if name != "cursor")
     return f"{path}?{kept}cursor={cursor}"
@@ -155,9 +159,11 @@ def _answer(page: Page, following: str | None) -> Answer:
     return Answer(200, body, ((b"link", f'<{following}>; rel="next"'.encode("ascii")),))
 
 
-def _names_tag(headers: Sequence[tuple[bytes, bytes]], tag: bytes) -> bool:
+def _names_tag(headers: Iterable[tuple[bytes, bytes]], tag: bytes) -> bool:
     """Tell whether `If-None-Match` names this tag, by the weak comparison (RFC 9110, 13.1.2)."""
     for name, value in headers:
-        if name == b"if-none-match" and (value.strip() == b"*" or tag in {part.strip().removeprefix(b"W/") for part in value.split(b",")}):
+        if name == b"if-none-match" and (
+            value.strip() == b"*" or tag in {part.strip().removeprefix(b"W/") for part in value.split(b",")}
+        ):
             return True
     return False

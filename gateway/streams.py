@@ -132,7 +132,9 @@ class EventStream(Answer):
         )
         # The stream has no length.
         self.raw_headers = [
-            (b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"),
+            (b"content-type", b"text/event-stream"),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
         ]
         self._relay = relay
         self._caller = caller
@@ -194,8 +196,10 @@ def _message(event: LiveEvent) -> str:
 def beyond_end(after: int | None, error: BeyondEnd) -> Refused:
     """Refuse a position that the log has not reached (400)."""
     return refused(
-        "unknown-parameter", f"`after` is {after}, but the last sequence is {error.last_sequence}",
-        parameter="after", last_sequence=error.last_sequence,
+        "unknown-parameter",
+        f"`after` is {after}, but the last sequence is {error.last_sequence}",
+        parameter="after",
+        last_sequence=error.last_sequence,
     )
 
 
@@ -203,6 +207,7 @@ def below_retention(error: BelowRetention) -> Refused:
     """Refuse a position that the log has left behind (410)."""
     first = error.first_sequence
     return refused(
-        "gone", f"the log begins at sequence {first}; read the state anew, then follow from after={first - 1}",
+        "gone",
+        f"the log begins at sequence {first}; read the state anew, then follow from after={first - 1}",
         first_sequence=first,
     )

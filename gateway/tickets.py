@@ -34,9 +34,13 @@ class Tickets:
             raise refused("malformed", f"the header Origin has at most {_ORIGIN_LENGTH} characters")
         expires_at = clock.now() + TICKET_LIFE
         value = {
-            "id": str(clock.new_id()), "kind": caller.kind, "key": str(caller.key_id),
-            "pharmacy": None if caller.pharmacy_id is None else str(caller.pharmacy_id), "scopes": sorted(caller.scopes),
-            "actor": caller.actor, "until": None if caller.expires_at is None else format_time(caller.expires_at),
+            "id": str(clock.new_id()),
+            "kind": caller.kind,
+            "key": str(caller.key_id),
+            "pharmacy": None if caller.pharmacy_id is None else str(caller.pharmacy_id),
+            "scopes": sorted(caller.scopes),
+            "actor": caller.actor,
+            "until": None if caller.expires_at is None else format_time(caller.expires_at),
             "origin": origin,
         }
         return self._tokens.seal(value, _PURPOSE, expires_at), expires_at
@@ -55,8 +59,12 @@ class Tickets:
         self._spent[value["id"]] = now + TICKET_LIFE
         until = value["until"]
         caller = Caller(
-            value["kind"], UUID(value["key"]), None if value["pharmacy"] is None else UUID(value["pharmacy"]),
-            frozenset(value["scopes"]), value["actor"], None if until is None else datetime.fromisoformat(until),
+            value["kind"],
+            UUID(value["key"]),
+            None if value["pharmacy"] is None else UUID(value["pharmacy"]),
+            frozenset(value["scopes"]),
+            value["actor"],
+            None if until is None else datetime.fromisoformat(until),
         )
         if not self._keys.is_active(caller.key_id):
             raise unauthorized()

@@ -39,10 +39,13 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _TYPE = re.compile(r"[a-z][a-z_]{0,31}\.[a-z][a-z_]{0,31}")
 _MOST_SEQUENCE = 2**63 - 2
 _AFTER: Mapping[str, object] = {
-    "type": "integer", "minimum": 0, "description": "The last sequence already known; what follows is sent.",
+    "type": "integer",
+    "minimum": 0,
+    "description": "The last sequence already known; what follows is sent.",
 }
 _TYPES: Mapping[str, object] = {
-    "type": "string", "description": "Event types, comma-separated; one may end with `*`, for example `sale.*`.",
+    "type": "string",
+    "description": "Event types, comma-separated; one may end with `*`, for example `sale.*`.",
 }
 
 
@@ -54,7 +57,11 @@ _TYPES: Mapping[str, object] = {
             answers={200: ("event_page", "application/json")},
             query={
                 "after": {**_AFTER, "default": 0},
-                "type": {"type": "string", "pattern": f"^{_TYPE.pattern}$", "description": "Only events of exactly this type."},
+                "type": {
+                    "type": "string",
+                    "pattern": f"^{_TYPE.pattern}$",
+                    "description": "Only events of exactly this type.",
+                },
                 "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT_DEFAULT},
             },
             problems=("unknown-parameter", "gone"),

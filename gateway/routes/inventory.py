@@ -70,5 +70,12 @@ async def list_movements(request: Asked, item_id: FromPath[UUID]) -> Response[An
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
-    list_items, create_item, show_item, replace_item, update_item, delete_item, adjust_item, list_movements,
+    list_items,
+    create_item,
+    show_item,
+    replace_item,
+    update_item,
+    delete_item,
+    adjust_item,
+    list_movements,
 )

@@ -25,14 +25,21 @@ from hub.storage.operations import Operation, dump_operation, find_operations
 Asked = Request[Any, Any, Any]
 
 _QUERY: Final = {
-    "accepted": {"type": "string", "description": "The token of the 202: with it an operation is `pending` until it has ended."}
+    "accepted": {
+        "type": "string",
+        "description": "The token of the 202: with it an operation is `pending` until it has ended.",
+    }
 }
 _AGAIN: Final = ((b"retry-after", b"1"),)
 
 
 @get(
     "/api/operations/{operation_id:uuid}",
-    opt={"describes": OtherRoute({200: ("operation", "application/json")}, query=_QUERY, problems=("not-found", "unavailable"))},
+    opt={
+        "describes": OtherRoute(
+            {200: ("operation", "application/json")}, query=_QUERY, problems=("not-found", "unavailable")
+        )
+    },
 )
 async def show_operation(request: Asked, operation_id: FromPath[UUID]) -> Response[Any]:
     """Show an operation: pending, applied, rejected or parked, and the events it caused."""
@@ -84,16 +91,26 @@ async def _dump(connection: Connection, operation: Operation | None) -> bytes | 
         return None
     links: Sequence[dict[str, Any]] = ()
     if operation.first_sequence is not None and operation.event_count:
-        stored = await find_ranges(connection, [(operation.pharmacy_id, operation.first_sequence, operation.event_count)])
+        stored = await find_ranges(
+            connection, [(operation.pharmacy_id, operation.first_sequence, operation.event_count)]
+        )
         links = [{"id": str(event.id), "type": event.type, "sequence": event.sequence} for event in stored]
     return orjson.dumps(dump_operation(operation, links))
 
 
 def _pending(operation_id: UUID, accepted_at: datetime) -> bytes:
-    return orjson.dumps({
-        "id": str(operation_id), "type": None, "status": "pending", "accepted_at": format_time(accepted_at), "finished_at": None,
-        "resource": None, "events": [], "problem": None,
-    })
+    return orjson.dumps(
+        {
+            "id": str(operation_id),
+            "type": None,
+            "status": "pending",
+            "accepted_at": format_time(accepted_at),
+            "finished_at": None,
+            "resource": None,
+            "events": [],
+            "problem": None,
+        }
+    )
 
 
 def _unknown() -> Refused:

@@ -64,5 +64,11 @@ async def cancel_order(request: Asked, order_id: FromPath[UUID]) -> Response[Any
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
-    list_orders, place_order, show_order, replace_order, update_order, move_order, cancel_order,
+    list_orders,
+    place_order,
+    show_order,
+    replace_order,
+    update_order,
+    move_order,
+    cancel_order,
 )

@@ -47,27 +47,27 @@ def act_for(request: Asked, pharmacy_id: UUID) -> UUID:
     return pharmacy_id
 
 
-def _key_secrets(gateway: Gateway, operation_id: UUID) -> Secrets:
-    key = derive_key(gateway.secret_key, operation_id)
+def _key_secrets(gateway: Gateway, seed: UUID) -> Secrets:
+    key = derive_key(gateway.secret_key, seed)
     return Secrets({"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}, {"api_key": key})
 
 
-def _mint_key(gateway: Gateway, operation_id: UUID, _pharmacy_id: UUID, _body: Body) -> Secrets:
-    return _key_secrets(gateway, operation_id)
+def _mint_key(gateway: Gateway, seed: UUID, _pharmacy_id: UUID, _body: Body) -> Secrets:
+    return _key_secrets(gateway, seed)
 
 
-def _mint_endpoint_secret(gateway: Gateway, operation_id: UUID, pharmacy_id: UUID, body: Body) -> Secrets:
+def _mint_endpoint_secret(gateway: Gateway, seed: UUID, pharmacy_id: UUID, body: Body) -> Secrets:
     assert isinstance(body, CreatePharmacy | ReplacePharmacy | UpdatePharmacy)
     if body.webhook_url is None:
         return Secrets()
-    secret = derive_webhook_secret(gateway.secret_key, operation_id)
+    secret = derive_webhook_secret(gateway.secret_key, seed)
     sealed = gateway.vault.encrypt_text(secret, endpoint_aad(default_endpoint_id(pharmacy_id)))
     return Secrets({"webhook_secret": sealed}, {"webhook_secret": secret})
 
 
-def _mint_pharmacy(gateway: Gateway, operation_id: UUID, pharmacy_id: UUID, body: Body) -> Secrets:
-    key = _key_secrets(gateway, operation_id)
-    endpoint = _mint_endpoint_secret(gateway, operation_id, pharmacy_id, body)
+def _mint_pharmacy(gateway: Gateway, seed: UUID, pharmacy_id: UUID, body: Body) -> Secrets:
+    key = _key_secrets(gateway, seed)
+    endpoint = _mint_endpoint_secret(gateway, seed, pharmacy_id, body)
     return Secrets({**key.minted, **endpoint.minted}, {**key.shown, **endpoint.shown})
 
 
@@ -78,7 +78,9 @@ def _check_pharmacy(gateway: Gateway, caller: Caller, body: Body) -> None:
         if "is_active" in body.model_fields_set:
             raise refused("forbidden", "a pharmacy's key cannot change `is_active`; ask your operator")
         # Replacing without a URL ends the endpoint, so it is a change of endpoints as well.
-        if (isinstance(body, ReplacePharmacy) or "webhook_url" in body.model_fields_set) and "webhooks" not in caller.scopes:
+        if (
+            isinstance(body, ReplacePharmacy) or "webhook_url" in body.model_fields_set
+        ) and "webhooks" not in caller.scopes:
             raise refused("forbidden", "setting `webhook_url` needs the scope 'webhooks', which this key lacks")
     if body.webhook_url is not None:
         reasons = check_url(body.webhook_url, gateway.settings.webhooks_allow_networks)
@@ -157,6 +159,13 @@ async def revoke_key(request: Asked, pharmacy_id: FromPath[UUID], key_id: FromPa
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
-    list_pharmacies, create_pharmacy, show_pharmacy, replace_pharmacy, update_pharmacy, deactivate_pharmacy, list_keys, create_key,
+    list_pharmacies,
+    create_pharmacy,
+    show_pharmacy,
+    replace_pharmacy,
+    update_pharmacy,
+    deactivate_pharmacy,
+    list_keys,
+    create_key,
     revoke_key,
 )

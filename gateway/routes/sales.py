@@ -56,4 +56,11 @@ async def void_sale(request: Asked, sale_id: FromPath[UUID]) -> Response[Any]:
     return await accept(request, _VOID, pharmacy_id=caller_of(request).pharmacy(), target=sale_id)
 
 
-HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (list_sales, record_sale, show_sale, replace_sale, update_sale, void_sale)
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+    list_sales,
+    record_sale,
+    show_sale,
+    replace_sale,
+    update_sale,
+    void_sale,
+)

@@ -36,7 +36,14 @@ _BULK: Final = OtherRoute(
         "application/x-ndjson": {"schema": {"type": "string", "format": "binary"}},
         "text/csv": {"schema": {"type": "string", "format": "binary"}},
     },
-    problems=("malformed", "too-large", "unsupported-media-type", "idempotency-mismatch", "too-many-requests", "unavailable"),
+    problems=(
+        "malformed",
+        "too-large",
+        "unsupported-media-type",
+        "idempotency-mismatch",
+        "too-many-requests",
+        "unavailable",
+    ),
 )
 
 
@@ -82,7 +89,7 @@ async def list_upload_errors(request: Asked, upload_id: FromPath[UUID]) -> Respo
 async def _take_in(request: Asked, kind: UploadKind) -> Answer:
     gateway, caller = gateway_of(request), caller_of(request)
     pharmacy_id = caller.pharmacy()
-    headers = parse_write_headers(request.scope["headers"])  # type: ignore[arg-type]
+    headers = parse_write_headers(request.scope["headers"])
     form = form_of(headers.content_type)
     key = headers.idempotency_key
     operation_id = clock.new_id() if key is None else operation_id_for(pharmacy_id, key)
@@ -98,8 +105,15 @@ async def _take_in(request: Asked, kind: UploadKind) -> Answer:
         await prepare(file, form, envelope, prepared)
         opening = {"kind": kind, "rows": prepared.rows, "digest": digest}
         wish = Wish(
-            "upload.open", operation_id, pharmacy_id, upload_id, orjson.dumps(opening), envelope.accepted_at, caller.actor,
-            "bulk", "" if key is None else fingerprint_of("upload.open", None, opening),
+            "upload.open",
+            operation_id,
+            pharmacy_id,
+            upload_id,
+            orjson.dumps(opening),
+            envelope.accepted_at,
+            caller.actor,
+            "bulk",
+            "" if key is None else fingerprint_of("upload.open", None, opening),
         )
         await _publish(gateway, wish, prepared)
     return _accepted(gateway, wish, prepared.rows)
@@ -137,12 +151,21 @@ def _accepted(gateway: Gateway, opening: Wish, rows: int) -> Answer:
     url = f"/api/operations/{operation}?accepted={gateway.tokens.accepted_token(opening.operation_id, clock.now())}"
     link = resource_link("uploads", opening.pharmacy_id, opening.resource_id)
     body = {
-        "upload_id": link["id"], "rows": rows, "upload_url": link["url"], "operation_id": operation, "status": "accepted",
-        "operation_url": url, "resource": link,
+        "upload_id": link["id"],
+        "rows": rows,
+        "upload_url": link["url"],
+        "operation_id": operation,
+        "status": "accepted",
+        "operation_url": url,
+        "resource": link,
     }
     return Answer(202, orjson.dumps(body), ((b"location", url.encode()), (b"operation-id", operation.encode())))
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
-    upload_inventory, upload_sales, list_uploads, show_upload, list_upload_errors,
+    upload_inventory,
+    upload_sales,
+    list_uploads,
+    show_upload,
+    list_upload_errors,
 )

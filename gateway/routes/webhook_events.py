@@ -57,5 +57,10 @@ async def delete_webhook_event(request: Asked, event_id: FromPath[UUID]) -> Resp
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
-    list_webhook_events, receive_webhook, show_webhook_event, replace_webhook_event, update_webhook_event, delete_webhook_event,
+    list_webhook_events,
+    receive_webhook,
+    show_webhook_event,
+    replace_webhook_event,
+    update_webhook_event,
+    delete_webhook_event,
 )

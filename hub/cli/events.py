@@ -21,8 +21,12 @@ _EVENT = '{"type":"event","event":'
 
 @group.command("tail")
 def tail(
-    event_type: Annotated[str | None, typer.Option("--type", help="Event types, comma-separated; a trailing * is allowed.")] = None,
-    after: Annotated[int | None, typer.Option(min=0, help="Begin behind this sequence; default: with what happens now.")] = None,
+    event_type: Annotated[
+        str | None, typer.Option("--type", help="Event types, comma-separated; a trailing * is allowed.")
+    ] = None,
+    after: Annotated[
+        int | None, typer.Option(min=0, help="Begin behind this sequence; default: with what happens now.")
+    ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
     pharmacy: Pharmacy = None,
     key: Key = None,
@@ -60,7 +64,9 @@ def _follow(
     address = f"ws{remote.url.removeprefix('http')}/ws/events" + (f"?{query}" if query else "")
     is_near = urlsplit(remote.url).hostname in {"localhost", "127.0.0.1", "::1"}
     try:
-        with connect(address, additional_headers=remote.headers, proxy=None if is_near else True, max_size=None) as socket:
+        with connect(
+            address, additional_headers=remote.headers, proxy=None if is_near else True, max_size=None
+        ) as socket:
             for text in socket:
                 frame = json.loads(text)
                 if frame["type"] != "event":
@@ -83,7 +89,9 @@ def _follow(
 
         status = refusal.response.status_code
         if status not in {429, 503}:
-            raise SettingsError(sentence_of((refusal.response.body or b"").decode(errors="replace"), status)) from refusal
+            raise SettingsError(
+                sentence_of((refusal.response.body or b"").decode(errors="replace"), status)
+            ) from refusal
     except OSError as error:
         print(f"hub: no connection to {remote.url} ({error}); trying again", file=sys.stderr)
     return after, left

@@ -46,7 +46,9 @@ def import_file(
                 result = transfer.run(rows)
     errors_file = result.write_errors(file.with_name(f"{file.name}.errors.ndjson"))
     for error in result.errors[:_SHOWN]:
-        console.print(f"line {error['line']}: {error['pointer']} {error['detail']}", style="red", markup=False, highlight=False)
+        console.print(
+            f"line {error['line']}: {error['pointer']} {error['detail']}", style="red", markup=False, highlight=False
+        )
     if len(result.errors) > _SHOWN:
         console.print(f"... and {len(result.errors) - _SHOWN} more", style="red")
     if as_json:

@@ -10,10 +10,16 @@ from hub.faults import SettingsError
 
 Key = Annotated[
     str | None,
-    typer.Option(envvar="HUB_API_KEY", help="API key; default: an operator's key of the instance on this machine.", show_envvar=True),
+    typer.Option(
+        envvar="HUB_API_KEY",
+        help="API key; default: an operator's key of the instance on this machine.",
+        show_envvar=True,
+    ),
 ]
 Url = Annotated[str | None, typer.Option(help="Address of the hub; default: the instance of the data dir.")]
-Pharmacy = Annotated[str | None, typer.Option(help="Id of the pharmacy to act for, with an operator's key; default: the only one.")]
+Pharmacy = Annotated[
+    str | None, typer.Option(help="Id of the pharmacy to act for, with an operator's key; default: the only one.")
+]
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -26,7 +32,9 @@ class Remote:
     headers: dict[str, str]
 
 
-def find_remote(url: str | None, key: str | None, pharmacy: str | None, data_dir: Path, *, needs_pharmacy: bool) -> Remote:
+def find_remote(
+    url: str | None, key: str | None, pharmacy: str | None, data_dir: Path, *, needs_pharmacy: bool
+) -> Remote:
     """Find the hub and a key for it; without `--key` a key of this machine's instance, made once from its secret.
 
     Raises:
@@ -66,7 +74,9 @@ def _only_pharmacy(remote: Remote) -> str:
     import httpx
 
     try:
-        answer = httpx.get(f"{remote.url}/api/pharmacies/?limit=2&is_active=true", headers=remote.headers, timeout=_TIMEOUT_SECONDS)
+        answer = httpx.get(
+            f"{remote.url}/api/pharmacies/?limit=2&is_active=true", headers=remote.headers, timeout=_TIMEOUT_SECONDS
+        )
     except httpx.HTTPError as error:
         sentence = f"the hub at {remote.url} does not answer ({error})"
         raise SettingsError(sentence) from error
@@ -74,7 +84,11 @@ def _only_pharmacy(remote: Remote) -> str:
         raise SettingsError(sentence_of(answer.text, answer.status_code))
     found = answer.json()["items"]
     if len(found) != 1:
-        sentence = "there is no pharmacy yet; hub pharmacy create NAME makes one" if not found else "name the pharmacy with --pharmacy ID"
+        sentence = (
+            "there is no pharmacy yet; hub pharmacy create NAME makes one"
+            if not found
+            else "name the pharmacy with --pharmacy ID"
+        )
         raise SettingsError(sentence)
     pharmacy_id: str = found[0]["id"]
     return pharmacy_id

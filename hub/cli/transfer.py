@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, BinaryIO, Self
 from uuid import uuid4
 
 import httpx
@@ -60,7 +60,11 @@ class Result:
     def dump(self) -> dict[str, Any]:
         """Write it as JSON."""
         return {
-            "rows": self.rows, "applied": self.applied, "rejected": self.rejected, "uploads": self.uploads, "dry_run": self.is_dry,
+            "rows": self.rows,
+            "applied": self.applied,
+            "rejected": self.rejected,
+            "uploads": self.uploads,
+            "dry_run": self.is_dry,
         }
 
     def sentence(self) -> str:
@@ -75,7 +79,9 @@ class Result:
         if not self.errors:
             place.unlink(missing_ok=True)
             return None
-        place.write_text("".join(json.dumps(error, ensure_ascii=False) + "\n" for error in self.errors), encoding="utf-8")
+        place.write_text(
+            "".join(json.dumps(error, ensure_ascii=False) + "\n" for error in self.errors), encoding="utf-8"
+        )
         return place
 
 
@@ -88,9 +94,9 @@ def open_rows(path: Path, kind: UploadKind) -> Iterator[Rows]:
     """
     plain = path.name.removesuffix(".gz").lower()
     with path.open("rb") as raw, ExitStack() as stack:
-        file: IO[bytes] = raw
+        file: BinaryIO | gzip.GzipFile = raw
         if path.suffix == ".gz":
-            file = stack.enter_context(gzip.GzipFile(fileobj=raw))  # type: ignore[assignment]
+            file = stack.enter_context(gzip.GzipFile(fileobj=raw))
         try:
             if plain.endswith((".ndjson", ".jsonl")):
                 rows = read_rows(ndjson_lines(file.readline), "ndjson", kind, most=_MOST_ROWS)
@@ -111,13 +117,13 @@ def open_rows(path: Path, kind: UploadKind) -> Iterator[Rows]:
             raise SettingsError(sentence) from error
 
 
-def _header_of(file: IO[bytes]) -> list[str]:
+def _header_of(file: BinaryIO | gzip.GzipFile) -> list[str]:
     line = file.readline(65_536).decode("utf-8-sig", "replace")
     file.seek(0)
     return next(csv.reader([line]), [])
 
 
-def _fda_rows(file: IO[bytes]) -> Iterator[FileRow]:
+def _fda_rows(file: BinaryIO | gzip.GzipFile) -> Iterator[FileRow]:
     def text() -> Iterator[str]:
         for number, line in enumerate(csv_lines(iter(lambda: file.read(65_536), b"")), 1):
             try:
@@ -212,7 +218,9 @@ class Transfer:
     def _send(self, part: list[bytes], number: int) -> str:
         body = gzip.compress(b"\n".join(part), compresslevel=1)
         headers = {
-            "Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Idempotency-Key": f"hub-import-{self._run}-{number}",
+            "Content-Type": "application/x-ndjson",
+            "Content-Encoding": "gzip",
+            "Idempotency-Key": f"hub-import-{self._run}-{number}",
         }
         answer = self._call("POST", f"/api/{self._kind}/bulk", content=body, headers=headers)
         upload_id: str = answer.json()["upload_id"]
@@ -230,7 +238,9 @@ class Transfer:
                 advance(seen - done)
                 done, changed = seen, time.monotonic()
             elif time.monotonic() - changed > STALLED_SECONDS:
-                detail = f"upload {upload_id} has not moved for {STALLED_SECONDS:.0f} s; it goes on when the consumers do"
+                detail = (
+                    f"upload {upload_id} has not moved for {STALLED_SECONDS:.0f} s; it goes on when the consumers do"
+                )
                 raise Unavailable("the hub", detail)
             if upload["status"] != "done":
                 time.sleep(POLL_SECONDS)
@@ -245,7 +255,14 @@ class Transfer:
             result.errors += [error | {"line": lines[error["line"] - 1]} for error in page["items"]]
             url = page["next"]
 
-    def _call(self, method: str, url: str, *, missing: set[int] | frozenset[int] = frozenset(), **options: Any) -> httpx.Response:  # noqa: ANN401 -- httpx's own
+    def _call(
+        self,
+        method: str,
+        url: str,
+        *,
+        missing: set[int] | frozenset[int] = frozenset(),
+        **options: Any,  # noqa: ANN401 -- httpx's own
+    ) -> httpx.Response:
         fault = ""
         for attempt in range(TRIES):
             try:
@@ -266,6 +283,11 @@ class Transfer:
 
 def _progress(console: Console, *columns: MofNCompleteColumn) -> Progress:
     return Progress(
-        TextColumn("{task.description:<9}"), BarColumn(), TaskProgressColumn(), *columns, TimeElapsedColumn(), console=console,
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
         disable=not console.is_terminal,
     )

@@ -1,11 +1,14 @@
 """What is wrong with a body: pydantic's faults as the hub's, each with the JSON pointer to its place."""
 
+from urllib.parse import quote
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.domain.problem import FieldError
 
 MAX_ERRORS = 100
+MAX_STEP = 200
 
 
 def field_errors(error: ValidationError, value: object) -> list[FieldError]:
@@ -25,7 +28,7 @@ def pointer_of(fault: ErrorDetails, value: object) -> str:
         if isinstance(here, dict) and isinstance(step, str):
             if step in here or is_last:
                 parts.append(_escape(step))
-            here = here.get(step)
+                here = here.get(step)
         elif isinstance(here, list) and isinstance(step, int):
             parts.append(str(step))
             here = here[step] if step < len(here) else None
@@ -33,4 +36,5 @@ def pointer_of(fault: ErrorDetails, value: object) -> str:
 
 
 def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+    # A fragment holds URI characters only; a name that the client made up may be anything, and as long.
+    return quote(key[:MAX_STEP].replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@?~-._")

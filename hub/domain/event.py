@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from hub.domain.fields import format_time
+from hub.domain.fields import format_id, format_time
 from hub.domain.ids import HUB_ID, event_id_for
 from hub.domain.outcome import Event
 
@@ -40,18 +40,27 @@ class NumberedEvent:
         """
         at = format_time(self.time)
         return {
-            "specversion": "1.0", "id": str(event_id), "type": self.event.type, "source": source_of(self.pharmacy_id),
-            "subject": self.event.subject, "time": at, "timestamp": at, "datacontenttype": "application/json",
-            "dataschema": f"/schemas/{self.event.type}.json", "sequence": self.sequence, "pharmacyid": str(self.pharmacy_id),
-            "causationid": str(self.causation_id), "data": self.event.data,
+            "specversion": "1.0",
+            "id": format_id(event_id),
+            "type": self.event.type,
+            "source": source_of(self.pharmacy_id),
+            "subject": self.event.subject,
+            "time": at,
+            "timestamp": at,
+            "datacontenttype": "application/json",
+            "dataschema": f"/schemas/{self.event.type}.json",
+            "sequence": self.sequence,
+            "pharmacyid": format_id(self.pharmacy_id),
+            "causationid": format_id(self.causation_id),
+            "data": self.event.data,
         }
 
 
 def source_of(pharmacy_id: UUID) -> str:
     """Name the source of a pharmacy's events."""
-    return "/hub" if pharmacy_id == HUB_ID else f"/pharmacies/{pharmacy_id}"
+    return "/hub" if pharmacy_id == HUB_ID else f"/pharmacies/{format_id(pharmacy_id)}"
 
 
 def routing_key_of(pharmacy_id: UUID, event_type: str) -> str:
     """Name the key under which an event is published to `hub.events`."""
-    return f"{'hub' if pharmacy_id == HUB_ID else pharmacy_id}.{event_type}"
+    return f"{'hub' if pharmacy_id == HUB_ID else format_id(pharmacy_id)}.{event_type}"

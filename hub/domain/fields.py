@@ -4,7 +4,9 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from pydantic import (
@@ -103,7 +105,9 @@ Amount = Annotated[
     Decimal,
     BeforeValidator(_parse_money),
     AfterValidator(_not_negative),
-    WithJsonSchema({"type": "string", "pattern": r"^(-0(\.0{1,2})?|[0-9]{1,10}(\.[0-9]{1,2})?)$", "examples": ["9.99"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(-0(\.0{1,2})?|[0-9]{1,10}(\.[0-9]{1,2})?)$", "examples": ["9.99"]}
+    ),
 ]
 """Money that is never negative: text in JSON, two decimals."""
 
@@ -133,9 +137,16 @@ FreeObject = dict[str, JsonValue]
 """Data that the hub keeps and never reads."""
 
 
+@lru_cache(maxsize=16_384)
+def format_id(value: UUID) -> str:
+    """Write an id. Every id is written several times, in rows, events and answers, and writing one takes a microsecond."""
+    return str(value)
+
+
 def format_time(value: datetime) -> str:
     """Write an aware UTC time as RFC 3339 with six digits of the second, so that text sorts as time does."""
-    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond:06d}Z"
+    # `isoformat` takes a tenth of `strftime`, and every command and row writes times; the last six characters are +00:00.
+    return value.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def format_money(value: Decimal) -> str:
@@ -149,7 +160,9 @@ def same_json(left: object, right: object) -> bool:
     >>> same_json({"a": 1}, {"a": True}), same_json({"a": 1, "b": 2}, {"b": 2, "a": 1})
     (False, True)
     """
-    return left == right and orjson.dumps(left, option=orjson.OPT_SORT_KEYS) == orjson.dumps(right, option=orjson.OPT_SORT_KEYS)
+    return left == right and orjson.dumps(left, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        right, option=orjson.OPT_SORT_KEYS
+    )
 
 
 def merge_patch(target: object, patch: object) -> Any:  # noqa: ANN401 -- a JSON value

@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 
 from hub.domain.fields import Body, Reference
 
-_NDC = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{2}|[0-9]{5}-[0-9]{3}-[0-9]{2}|[0-9]{5}-[0-9]{4}-[0-9]{1,2}|[0-9]{11}|[0-9]{6}-[0-9]{4}-[0-9]{2}|[0-9]{12}")
+_NDC = re.compile(
+    r"[0-9]{4}-[0-9]{4}-[0-9]{2}|[0-9]{5}-[0-9]{3}-[0-9]{2}|[0-9]{5}-[0-9]{4}-[0-9]{1,2}|[0-9]{11}|[0-9]{6}-[0-9]{4}-[0-9]{2}|[0-9]{12}"
+)
 _GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 _PZN = re.compile(r"(?:PZN-?)?([0-9]{8}|[0-9]{7})")
 
@@ -62,5 +64,7 @@ class Identifier(Body):
     def _check(self) -> Self:
         check = _CHECKS.get(self.scheme)
         if check is not None and not check(self.value):
-            raise PydanticCustomError("identifier", "the value is no {scheme}: its form or check digit is wrong", {"scheme": self.scheme})
+            raise PydanticCustomError(
+                "identifier", "the value is no {scheme}: its form or check digit is wrong", {"scheme": self.scheme}
+            )
         return self

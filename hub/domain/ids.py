@@ -20,8 +20,8 @@ def derived_id(*parts: UUID | str | int) -> UUID:
     >>> derived_id("a").version
     8
     """
-    digest = sha256("\x1f".join(map(str, parts)).encode()).digest()
-    number = int.from_bytes(digest[:16], "big")
+    digest = sha256(b"\x1f".join([part.bytes if isinstance(part, UUID) else str(part).encode() for part in parts]))
+    number = int.from_bytes(digest.digest()[:16], "big")
     return UUID(int=(number & _VERSION_MASK & _VARIANT_MASK) | _VERSION_8 | _VARIANT)
 
 

@@ -23,6 +23,7 @@ from hub.domain.fields import (
     Reference,
     Text,
     Time,
+    format_id,
     format_money,
     format_time,
     merge_patch,
@@ -118,7 +119,9 @@ class AdjustItem(Body):
         if self.quantity is not None and (self.reason is not Reason.COUNT or self.delta is not None):
             raise PydanticCustomError("adjustment", "`quantity` goes with the reason `count` and without `delta`")
         if self.quantity is None and not self.delta:
-            raise PydanticCustomError("adjustment", "give a `delta` other than 0, or the reason `count` with a `quantity`")
+            raise PydanticCustomError(
+                "adjustment", "give a `delta` other than 0, or the reason `count` with a `quantity`"
+            )
         return self
 
 
@@ -187,27 +190,41 @@ class StockMovement:
 def dump_item(item: InventoryItem) -> dict[str, Any]:
     """Represent an item as clients see it."""
     return {
-        "id": str(item.id), "pharmacy_id": str(item.pharmacy_id), "sku": item.sku, "name": item.name,
-        "quantity": item.quantity, "reserved": item.reserved, "available": item.available,
-        "price": format_money(item.price), "extra_data": item.extra_data, "identifiers": item.identifiers,
-        "low_stock_threshold": item.low_stock_threshold, "created_at": format_time(item.created_at),
-        "updated_at": format_time(item.updated_at), "version": item.version,
+        "id": format_id(item.id),
+        "pharmacy_id": format_id(item.pharmacy_id),
+        "sku": item.sku,
+        "name": item.name,
+        "quantity": item.quantity,
+        "reserved": item.reserved,
+        "available": item.available,
+        "price": format_money(item.price),
+        "extra_data": item.extra_data,
+        "identifiers": item.identifiers,
+        "low_stock_threshold": item.low_stock_threshold,
+        "created_at": format_time(item.created_at),
+        "updated_at": format_time(item.updated_at),
+        "version": item.version,
     }
 
 
 def dump_movement(movement: StockMovement) -> dict[str, Any]:
     """Represent a movement as clients see it."""
     return {
-        "id": str(movement.id), "delta": movement.delta, "quantity_after": movement.quantity_after,
-        "reason": movement.reason, "note": movement.note, "reference_uri": movement.reference_uri,
-        "occurred_at": format_time(movement.occurred_at), "recorded_at": format_time(movement.recorded_at),
-        "operation_id": str(movement.operation_id),
+        "id": format_id(movement.id),
+        "delta": movement.delta,
+        "quantity_after": movement.quantity_after,
+        "reason": movement.reason,
+        "note": movement.note,
+        "reference_uri": movement.reference_uri,
+        "occurred_at": format_time(movement.occurred_at),
+        "recorded_at": format_time(movement.recorded_at),
+        "operation_id": format_id(movement.operation_id),
     }
 
 
 def subject_of(item: InventoryItem) -> str:
     """Name the item as the subject of an event."""
-    return f"inventory/{item.id}"
+    return f"inventory/{format_id(item.id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +248,24 @@ def move(
         reserved: change of the reservation that goes with it.
     """
     after = replace(
-        item, quantity=item.quantity + delta, reserved=item.reserved + reserved, updated_at=now, version=item.version + 1
+        item,
+        quantity=item.quantity + delta,
+        reserved=item.reserved + reserved,
+        updated_at=now,
+        version=item.version + 1,
     )
     movement = StockMovement(
-        id=derived_id(act.operation_id, "movement", item.id, item.version), pharmacy_id=item.pharmacy_id, item_id=item.id,
-        operation_id=act.operation_id, delta=delta, quantity_after=after.quantity, reason=reason.value, note=act.note,
-        reference_uri=act.reference_uri, occurred_at=act.occurred_at, recorded_at=now,
+        id=derived_id(act.operation_id, "movement", item.id, item.version),
+        pharmacy_id=item.pharmacy_id,
+        item_id=item.id,
+        operation_id=act.operation_id,
+        delta=delta,
+        quantity_after=after.quantity,
+        reason=reason.value,
+        note=act.note,
+        reference_uri=act.reference_uri,
+        occurred_at=act.occurred_at,
+        recorded_at=now,
     )
     return after, movement
 
@@ -279,8 +308,8 @@ def _duplicate(sku: str) -> Rejected:
 
 def _touch_sku(command: Command) -> Iterable[Ref]:
     body = command.body
-    if isinstance(body, CreateItem | UpsertItem):
-        yield Ref(InventoryItem, "sku", body.sku)
+    assert isinstance(body, CreateItem)
+    yield Ref(InventoryItem, "sku", body.sku)
 
 
 def _touch_item(command: Command) -> Iterable[Ref]:
@@ -295,27 +324,43 @@ def _create(state: State, command: Command) -> Outcome:
     assert isinstance(body, CreateItem)
     if state.find_by(InventoryItem, "sku", body.sku) is not None:
         return _duplicate(body.sku)
-    changes, events, item = _open_item(state, command, command.resource_id, body)
-    return Accepted(changes, events, dump_item(item))
+    return _open_item(state, command, command.resource_id, body)
 
 
-def _open_item(
-    state: State, command: Command, item_id: UUID, body: CreateItem | UpsertItem
-) -> tuple[tuple[InventoryItem | StockMovement, ...], tuple[Event, ...], InventoryItem]:
+def _open_item(state: State, command: Command, item_id: UUID, body: CreateItem | UpsertItem) -> Accepted:
     item = InventoryItem(
-        id=item_id, pharmacy_id=state.pharmacy_id, sku=body.sku, name=body.name, quantity=body.quantity, reserved=0,
-        price=body.price, extra_data=body.extra_data, identifiers=[code.model_dump() for code in body.identifiers],
-        low_stock_threshold=body.low_stock_threshold, created_at=state.now, updated_at=state.now, version=1,
+        id=item_id,
+        pharmacy_id=state.pharmacy_id,
+        sku=body.sku,
+        name=body.name,
+        quantity=body.quantity,
+        reserved=0,
+        price=body.price,
+        extra_data=body.extra_data,
+        identifiers=[code.model_dump() for code in body.identifiers],
+        low_stock_threshold=body.low_stock_threshold,
+        created_at=state.now,
+        updated_at=state.now,
+        version=1,
     )
-    event = Event("inventory.created", subject_of(item), {"inventory": dump_item(item), "changed": {}})
+    view = dump_item(item)
+    event = Event("inventory.created", subject_of(item), {"inventory": view, "changed": {}})
     if not item.quantity:
-        return (item,), (event,), item
+        return Accepted((item,), (event,), view)
     opening = StockMovement(
-        id=derived_id(command.operation_id, "movement", item.id, 0), pharmacy_id=state.pharmacy_id, item_id=item.id,
-        operation_id=command.operation_id, delta=item.quantity, quantity_after=item.quantity, reason=Reason.OPENING.value,
-        note="", reference_uri=None, occurred_at=command.accepted_at, recorded_at=state.now,
+        id=derived_id(command.operation_id, "movement", item.id, 0),
+        pharmacy_id=state.pharmacy_id,
+        item_id=item.id,
+        operation_id=command.operation_id,
+        delta=item.quantity,
+        quantity_after=item.quantity,
+        reason=Reason.OPENING.value,
+        note="",
+        reference_uri=None,
+        occurred_at=command.accepted_at,
+        recorded_at=state.now,
     )
-    return (item, opening), (event,), item
+    return Accepted((item, opening), (event,), view)
 
 
 def needs_condition(body: Body, if_match: object) -> bool:
@@ -337,11 +382,15 @@ def _revise(state: State, command: Command) -> Outcome:
     if (refusal := stale(command, item.version)) is not None:
         return refusal
     if needs_condition(body, command.if_match):
-        return refuse("precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta")
+        return refuse(
+            "precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta"
+        )
     if body.expected_quantity is not None and body.expected_quantity != item.quantity:
         return refuse(
-            "stale-quantity", f"the quantity is {item.quantity}, not {body.expected_quantity}; read it and try again",
-            expected_quantity=body.expected_quantity, quantity=item.quantity,
+            "stale-quantity",
+            f"the quantity is {item.quantity}, not {body.expected_quantity}; read it and try again",
+            expected_quantity=body.expected_quantity,
+            quantity=item.quantity,
         )
     after = _with_fields(item, body)
     if after.sku != item.sku and state.find_by(InventoryItem, "sku", after.sku) is not None:
@@ -356,7 +405,9 @@ def _with_fields(item: InventoryItem, body: ReplaceItem | UpdateItem | UpsertIte
         name: getattr(body, name) for name in ("sku", "name", "price", "low_stock_threshold") if name in named
     }
     if "extra_data" in named:
-        values["extra_data"] = merge_patch(item.extra_data, body.extra_data or {}) if isinstance(body, UpdateItem) else body.extra_data
+        values["extra_data"] = (
+            merge_patch(item.extra_data, body.extra_data or {}) if isinstance(body, UpdateItem) else body.extra_data
+        )
         if isinstance(body, UpdateItem) and body.extra_data is None:
             values["extra_data"] = {}
     if "identifiers" in named:
@@ -373,7 +424,8 @@ def _revised(state: State, command: Command, item: InventoryItem, after: Invento
         act = Act(command.operation_id, command.accepted_at)
         after, movement = move(after, delta, Reason.COUNT, act, state.now)
         data = {
-            "inventory": dump_item(after), "movement": dump_movement(movement),
+            "inventory": dump_item(after),
+            "movement": dump_movement(movement),
             "changed": changed(dump_item(item), dump_item(after)),
         }
         event = Event("inventory.adjusted", subject_of(after), data)
@@ -382,7 +434,8 @@ def _revised(state: State, command: Command, item: InventoryItem, after: Invento
         return Accepted((), (), dump_item(item))
     after = replace(after, updated_at=state.now, version=item.version + 1)
     event = Event(
-        "inventory.updated", subject_of(after),
+        "inventory.updated",
+        subject_of(after),
         {"inventory": dump_item(after), "changed": changed(dump_item(item), dump_item(after))},
     )
     return Accepted((after,), (event,), dump_item(after))
@@ -404,13 +457,15 @@ def _adjust(state: State, command: Command) -> Outcome:
         return refusal
     if delta < 0 and item.quantity + delta < 0 and body.reason not in FACTS_OF_THE_TILL:
         return refuse(
-            "insufficient-stock", f"{item.quantity} are on the shelf, {-delta} cannot leave it; count it first",
+            "insufficient-stock",
+            f"{item.quantity} are on the shelf, {-delta} cannot leave it; count it first",
             lines=[{"sku": item.sku, "requested": -delta, "available": item.quantity}],
         )
     act = Act(command.operation_id, body.occurred_at or command.accepted_at, body.note, body.reference_uri)
     after, movement = move(item, delta, body.reason, act, state.now)
     data = {
-        "inventory": dump_item(after), "movement": dump_movement(movement),
+        "inventory": dump_item(after),
+        "movement": dump_movement(movement),
         "changed": changed(dump_item(item), dump_item(after)),
     }
     event = Event("inventory.adjusted", subject_of(after), data)
@@ -424,7 +479,9 @@ def _remove(state: State, command: Command) -> Outcome:
     if (refusal := stale(command, item.version)) is not None:
         return refusal
     if item.reserved:
-        return refuse("reserved", f"open orders hold {item.reserved} of it; complete or cancel them first", reserved=item.reserved)
+        return refuse(
+            "reserved", f"open orders hold {item.reserved} of it; complete or cancel them first", reserved=item.reserved
+        )
     after = item
     changes: tuple[InventoryItem | StockMovement, ...] = ()
     if item.quantity:
@@ -446,8 +503,7 @@ def upsert(state: State, command: Command, row_id: UUID, body: UpsertItem) -> Ou
     if missing:
         errors = [FieldError(f"#/{name}", "missing", f"a new item needs a {name}") for name in missing]
         return refuse("validation", f"{body.sku!r} is a new item and lacks {' and '.join(missing)}", *errors)
-    changes, events, created = _open_item(state, command, row_id, body)
-    return Accepted(changes, events, dump_item(created))
+    return _open_item(state, command, row_id, body)
 
 
 RULES = (

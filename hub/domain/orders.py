@@ -21,6 +21,7 @@ from hub.domain.fields import (
     Reference,
     Text,
     Units,
+    format_id,
     format_money,
     format_time,
     merge_patch,
@@ -52,18 +53,20 @@ class OrderStatus(StrEnum):
 
 
 _S = OrderStatus
-NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = MappingProxyType({
-    _S.PENDING: frozenset({_S.CONFIRMED, _S.ON_HOLD, _S.REJECTED, _S.CANCELLED}),
-    _S.CONFIRMED: frozenset({_S.PREPARING, _S.ON_HOLD, _S.CANCELLED, _S.REJECTED}),
-    _S.PREPARING: frozenset({_S.READY, _S.ON_HOLD, _S.CANCELLED}),
-    _S.READY: frozenset({_S.COMPLETED, _S.PREPARING, _S.CANCELLED, _S.EXPIRED}),
-    # ... and the state it left.
-    _S.ON_HOLD: frozenset({_S.CANCELLED, _S.REJECTED}),
-    _S.COMPLETED: frozenset(),
-    _S.CANCELLED: frozenset(),
-    _S.REJECTED: frozenset(),
-    _S.EXPIRED: frozenset(),
-})
+NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = MappingProxyType(
+    {
+        _S.PENDING: frozenset({_S.CONFIRMED, _S.ON_HOLD, _S.REJECTED, _S.CANCELLED}),
+        _S.CONFIRMED: frozenset({_S.PREPARING, _S.ON_HOLD, _S.CANCELLED, _S.REJECTED}),
+        _S.PREPARING: frozenset({_S.READY, _S.ON_HOLD, _S.CANCELLED}),
+        _S.READY: frozenset({_S.COMPLETED, _S.PREPARING, _S.CANCELLED, _S.EXPIRED}),
+        # ... and the state it left.
+        _S.ON_HOLD: frozenset({_S.CANCELLED, _S.REJECTED}),
+        _S.COMPLETED: frozenset(),
+        _S.CANCELLED: frozenset(),
+        _S.REJECTED: frozenset(),
+        _S.EXPIRED: frozenset(),
+    }
+)
 RESERVING = frozenset({_S.CONFIRMED, _S.PREPARING, _S.READY})
 ENDED = frozenset({_S.COMPLETED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED})
 
@@ -93,7 +96,9 @@ def _check_total(items: list[OrderItem], total_amount: Decimal | None, source: s
         raise PydanticCustomError("total_amount", "the items come to more than 9999999999.99")
     if total_amount is not None and source != EXTERNAL and total_amount != total:
         raise PydanticCustomError(
-            "total_amount", "`total_amount` is not the sum of the items, which is {total}", {"total": format_money(total)}
+            "total_amount",
+            "`total_amount` is not the sum of the items, which is {total}",
+            {"total": format_money(total)},
         )
 
 
@@ -174,15 +179,24 @@ class Order:
 def dump_order(order: Order) -> dict[str, Any]:
     """Represent an order as clients see it."""
     return {
-        "id": str(order.id), "pharmacy_id": str(order.pharmacy_id), "order_reference": order.order_reference,
-        "items": order.items, "total_amount": format_money(order.total_amount), "status": order.status,
-        "held_from": order.held_from, "reason": order.reason, "source": order.source, "extra_data": order.extra_data,
-        "created_at": format_time(order.created_at), "updated_at": format_time(order.updated_at), "version": order.version,
+        "id": format_id(order.id),
+        "pharmacy_id": format_id(order.pharmacy_id),
+        "order_reference": order.order_reference,
+        "items": order.items,
+        "total_amount": format_money(order.total_amount),
+        "status": order.status,
+        "held_from": order.held_from,
+        "reason": order.reason,
+        "source": order.source,
+        "extra_data": order.extra_data,
+        "created_at": format_time(order.created_at),
+        "updated_at": format_time(order.updated_at),
+        "version": order.version,
     }
 
 
 def _subject(order: Order) -> str:
-    return f"orders/{order.id}"
+    return f"orders/{format_id(order.id)}"
 
 
 def _lines(items: Iterable[OrderItem]) -> list[dict[str, Any]]:
@@ -213,14 +227,23 @@ def _place(state: State, command: Command) -> Outcome:
     if state.find_by(Order, "order_reference", body.order_reference) is not None:
         return _duplicate(body.order_reference)
     order = Order(
-        id=command.resource_id, pharmacy_id=state.pharmacy_id, order_reference=body.order_reference, items=_lines(body.items),
+        id=command.resource_id,
+        pharmacy_id=state.pharmacy_id,
+        order_reference=body.order_reference,
+        items=_lines(body.items),
         total_amount=_total(body.items) if body.total_amount is None else body.total_amount,
-        status=OrderStatus.PENDING.value, held_from=None, reason="", source=body.source, extra_data=body.extra_data,
-        created_at=state.now, updated_at=state.now, version=1,
+        status=OrderStatus.PENDING.value,
+        held_from=None,
+        reason="",
+        source=body.source,
+        extra_data=body.extra_data,
+        created_at=state.now,
+        updated_at=state.now,
+        version=1,
     )
     moved = _settle_stock(state, command, order, body.status)
-    if isinstance(moved, Rejected):
-        return moved
+    # A pending order holds nothing, an external one takes no more than there is.
+    assert isinstance(moved, reservations.Moved)
     order = replace(order, items=[line.dump() for line in moved.lines], status=body.status.value)
     event = Event("order.placed", _subject(order), {"order": dump_order(order), "changed": {}})
     return Accepted((order, *moved.changes), (event, *moved.events), dump_order(order))
@@ -234,7 +257,9 @@ def _duplicate(reference: str) -> Rejected:
 def _settle_stock(state: State, command: Command, order: Order, target: OrderStatus) -> reservations.Moved | Rejected:
     """Reserve, consume or release what this move asks for."""
     lines = [OrderLine.of(line) for line in order.items]
-    act = Act(command.operation_id, command.accepted_at, note=order.order_reference, reference_uri=f"/api/orders/{order.id}/")
+    act = Act(
+        command.operation_id, command.accepted_at, note=order.order_reference, reference_uri=f"/api/orders/{order.id}/"
+    )
     strict = order.source != EXTERNAL
     if target is OrderStatus.COMPLETED:
         return reservations.consume(state, lines, act, strict=strict)
@@ -268,14 +293,22 @@ def _amend(state: State, order: Order, body: ReplaceOrder | UpdateOrder) -> Orde
         after = replace(after, order_reference=body.order_reference)
     if body.source is not None:
         if (body.source == EXTERNAL) != (order.source == EXTERNAL):
-            return refuse("immutable", "whether an order is external was settled when it was placed",
-                          FieldError("#/source", "immutable", "it stays as it was placed"))
+            return refuse(
+                "immutable",
+                "whether an order is external was settled when it was placed",
+                FieldError("#/source", "immutable", "it stays as it was placed"),
+            )
         after = replace(after, source=body.source)
     after = _amend_items(after, body)
     # An external order may come back to `pending` after its goods were handed over: they must not be forgotten.
-    if after.items != order.items and (order.status != OrderStatus.PENDING or any(line["supplied"] for line in order.items)):
-        return refuse("immutable", f"items change only while an order is pending and nothing of it was handed over; this one is {order.status}",
-                      FieldError("#/items", "immutable", "items change only in `pending`"))
+    if after.items != order.items and (
+        order.status != OrderStatus.PENDING or any(line["supplied"] for line in order.items)
+    ):
+        return refuse(
+            "immutable",
+            f"items change only while an order is pending and nothing of it was handed over; this one is {order.status}",
+            FieldError("#/items", "immutable", "items change only in `pending`"),
+        )
     total = sum((line["quantity"] * Decimal(line["unit_price"]) for line in after.items), Decimal(0))
     if total > MAX_TOTAL or (after.source != EXTERNAL and after.total_amount != total):
         detail = f"`total_amount` is not the sum of the items, which is {format_money(total)}"
@@ -283,7 +316,9 @@ def _amend(state: State, order: Order, body: ReplaceOrder | UpdateOrder) -> Orde
     if isinstance(body, ReplaceOrder):
         return replace(after, extra_data=body.extra_data)
     if "extra_data" in body.model_fields_set:
-        return replace(after, extra_data={} if body.extra_data is None else merge_patch(order.extra_data, body.extra_data))
+        return replace(
+            after, extra_data={} if body.extra_data is None else merge_patch(order.extra_data, body.extra_data)
+        )
     return after
 
 
@@ -318,12 +353,18 @@ def _move(
     if target is None or target == order.status:
         if order == before and same_json(order.extra_data, before.extra_data):
             return Accepted((), (), dump_order(order))
-        return _accepted("order.updated", before, order, reservations.Moved([OrderLine.of(line) for line in order.items]), state)
+        return _accepted(
+            "order.updated", before, order, reservations.Moved([OrderLine.of(line) for line in order.items]), state
+        )
     allowed = allowed_from(order)
     if order.source != EXTERNAL and target.value not in allowed:
         detail = f"an order does not move from {order.status} to {target.value}"
-        return refuse("invalid-transition", detail, FieldError("#/status", "invalid_transition", detail),
-                      **{"from": order.status, "to": target.value, "allowed": allowed})
+        return refuse(
+            "invalid-transition",
+            detail,
+            FieldError("#/status", "invalid_transition", detail),
+            **{"from": order.status, "to": target.value, "allowed": allowed},
+        )
     moved = _settle_stock(state, command, order, target)
     if isinstance(moved, Rejected):
         return moved
@@ -333,7 +374,9 @@ def _move(
 
 
 def _accepted(name: str, before: Order, after: Order, moved: reservations.Moved, state: State) -> Accepted:
-    after = replace(after, items=[line.dump() for line in moved.lines], updated_at=state.now, version=before.version + 1)
+    after = replace(
+        after, items=[line.dump() for line in moved.lines], updated_at=state.now, version=before.version + 1
+    )
     data = {"order": dump_order(after), "changed": changed(dump_order(before), dump_order(after))}
     return Accepted((after, *moved.changes), (Event(name, _subject(after), data), *moved.events), dump_order(after))
 

@@ -127,27 +127,42 @@ class OperatorKey:
 def dump_pharmacy(pharmacy: Pharmacy) -> dict[str, Any]:
     """Represent a pharmacy as clients see it."""
     return {
-        "id": str(pharmacy.id), "name": pharmacy.name, "is_active": pharmacy.is_active, "webhook_url": pharmacy.webhook_url,
-        "settings": pharmacy.settings, "created_at": format_time(pharmacy.created_at),
-        "updated_at": format_time(pharmacy.updated_at), "version": pharmacy.version,
+        "id": str(pharmacy.id),
+        "name": pharmacy.name,
+        "is_active": pharmacy.is_active,
+        "webhook_url": pharmacy.webhook_url,
+        "settings": pharmacy.settings,
+        "created_at": format_time(pharmacy.created_at),
+        "updated_at": format_time(pharmacy.updated_at),
+        "version": pharmacy.version,
     }
 
 
 def dump_key(key: ApiKey) -> dict[str, Any]:
     """Represent a key as clients see it, without the key."""
     return {
-        "id": str(key.id), "pharmacy_id": str(key.pharmacy_id), "name": key.name, "scopes": key.scopes, "hint": key.hint,
+        "id": str(key.id),
+        "pharmacy_id": str(key.pharmacy_id),
+        "name": key.name,
+        "scopes": key.scopes,
+        "hint": key.hint,
         "expires_at": None if key.expires_at is None else format_time(key.expires_at),
         "revoked_at": None if key.revoked_at is None else format_time(key.revoked_at),
-        "created_at": format_time(key.created_at), "updated_at": format_time(key.updated_at), "version": key.version,
+        "created_at": format_time(key.created_at),
+        "updated_at": format_time(key.updated_at),
+        "version": key.version,
     }
 
 
 def dump_operator_key(key: OperatorKey) -> dict[str, Any]:
     """Represent an operator's key, without the key."""
     return {
-        "id": str(key.id), "name": key.name, "hint": key.hint, "created_at": format_time(key.created_at),
-        "updated_at": format_time(key.updated_at), "version": key.version,
+        "id": str(key.id),
+        "name": key.name,
+        "hint": key.hint,
+        "created_at": format_time(key.created_at),
+        "updated_at": format_time(key.updated_at),
+        "version": key.version,
     }
 
 
@@ -168,7 +183,9 @@ def _create(state: State, command: Command) -> Outcome:
     pharmacy = Pharmacy(
         state.pharmacy_id, body.name, body.is_active, body.webhook_url, body.settings, state.now, state.now, version=1
     )
-    key = _mint(state, command, ApiKeyPlan("first key", list(ALL_SCOPES), None), derived_id(command.operation_id, "key"))
+    key = _mint(
+        state, command, ApiKeyPlan("first key", list(ALL_SCOPES), None), derived_id(command.operation_id, "key")
+    )
     endpoint = set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
     event = Event("pharmacy.created", _subject(pharmacy), {"pharmacy": dump_pharmacy(pharmacy), "changed": {}})
     return Accepted((pharmacy, key, *endpoint), (event,), dump_pharmacy(pharmacy))
@@ -184,9 +201,13 @@ def _revise(state: State, command: Command) -> Outcome:
         return refusal
     whole = isinstance(body, ReplacePharmacy)
     named = set(type(body).model_fields) if whole else body.model_fields_set
-    values: dict[str, Any] = {name: getattr(body, name) for name in ("name", "is_active", "webhook_url") if name in named}
+    values: dict[str, Any] = {
+        name: getattr(body, name) for name in ("name", "is_active", "webhook_url") if name in named
+    }
     if "settings" in named:
-        values["settings"] = body.settings if whole or body.settings is None else merge_patch(pharmacy.settings, body.settings)
+        values["settings"] = (
+            body.settings if whole or body.settings is None else merge_patch(pharmacy.settings, body.settings)
+        )
         values["settings"] = values["settings"] or {}
     after = replace(pharmacy, **values)
     endpoint = (
@@ -229,9 +250,17 @@ class ApiKeyPlan:
 
 def _mint(state: State, command: Command, plan: ApiKeyPlan, key_id: UUID) -> ApiKey:
     return ApiKey(
-        id=key_id, pharmacy_id=state.pharmacy_id, name=plan.name, digest=command.minted["key_digest"],
-        hint=command.minted["key_hint"], scopes=plan.scopes, expires_at=plan.expires_at, revoked_at=None,
-        created_at=state.now, updated_at=state.now, version=1,
+        id=key_id,
+        pharmacy_id=state.pharmacy_id,
+        name=plan.name,
+        digest=command.minted["key_digest"],
+        hint=command.minted["key_hint"],
+        scopes=plan.scopes,
+        expires_at=plan.expires_at,
+        revoked_at=None,
+        created_at=state.now,
+        updated_at=state.now,
+        version=1,
     )
 
 
@@ -268,8 +297,15 @@ def _create_operator_key(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, CreateOperatorKey)
     key = OperatorKey(
-        id=command.resource_id, name=body.name, digest=command.minted["key_digest"], hint=command.minted["key_hint"],
-        expires_at=None, revoked_at=None, created_at=state.now, updated_at=state.now, version=1,
+        id=command.resource_id,
+        name=body.name,
+        digest=command.minted["key_digest"],
+        hint=command.minted["key_hint"],
+        expires_at=None,
+        revoked_at=None,
+        created_at=state.now,
+        updated_at=state.now,
+        version=1,
     )
     data = {"operator_key": dump_operator_key(key), "changed": {}}
     return Accepted((key,), (Event("operator_key.created", f"operator-keys/{key.id}", data),), dump_operator_key(key))

@@ -13,35 +13,37 @@ class Kind(NamedTuple):
     title: str
 
 
-CATALOGUE: Mapping[str, Kind] = MappingProxyType({
-    "malformed": Kind(400, "The request cannot be read"),
-    "unknown-parameter": Kind(400, "A query parameter is unknown or wrong"),
-    "pharmacy-required": Kind(400, "Name the pharmacy to act for"),
-    "unauthorized": Kind(401, "No valid API key"),
-    "forbidden": Kind(403, "This key may not do that"),
-    "not-found": Kind(404, "There is no such thing here"),
-    "method-not-allowed": Kind(405, "This resource has no such method"),
-    "not-acceptable": Kind(406, "This resource has no such form"),
-    "duplicate": Kind(409, "Another one has that name"),
-    "stale-quantity": Kind(409, "The quantity is another one by now"),
-    "insufficient-stock": Kind(409, "There is not enough stock"),
-    "invalid-transition": Kind(409, "An order does not move like that"),
-    "immutable": Kind(409, "That cannot be changed any more"),
-    "reserved": Kind(409, "Open orders hold reservations on it"),
-    "gone": Kind(410, "The log does not reach back that far"),
-    "precondition-failed": Kind(412, "The resource is at another version by now"),
-    "too-large": Kind(413, "The request is too large"),
-    "unsupported-media-type": Kind(415, "The body's type is not accepted"),
-    "validation": Kind(422, "The body does not fit"),
-    "unknown-item": Kind(422, "An inventory item is unknown"),
-    "idempotency-mismatch": Kind(422, "The Idempotency-Key was used for another request"),
-    "precondition-required": Kind(428, "Changing a quantity needs a condition"),
-    "too-many-requests": Kind(429, "Too many requests"),
-    "headers-too-large": Kind(431, "The request's headers are too large"),
-    "internal": Kind(500, "The hub made a mistake"),
-    "parked": Kind(500, "The command was set aside"),
-    "unavailable": Kind(503, "A part of the hub does not answer"),
-})
+CATALOGUE: Mapping[str, Kind] = MappingProxyType(
+    {
+        "malformed": Kind(400, "The request cannot be read"),
+        "unknown-parameter": Kind(400, "A query parameter is unknown or wrong"),
+        "pharmacy-required": Kind(400, "Name the pharmacy to act for"),
+        "unauthorized": Kind(401, "No valid API key"),
+        "forbidden": Kind(403, "This key may not do that"),
+        "not-found": Kind(404, "There is no such thing here"),
+        "method-not-allowed": Kind(405, "This resource has no such method"),
+        "not-acceptable": Kind(406, "This resource has no such form"),
+        "duplicate": Kind(409, "Another one has that name"),
+        "stale-quantity": Kind(409, "The quantity is another one by now"),
+        "insufficient-stock": Kind(409, "There is not enough stock"),
+        "invalid-transition": Kind(409, "An order does not move like that"),
+        "immutable": Kind(409, "That cannot be changed any more"),
+        "reserved": Kind(409, "Open orders hold reservations on it"),
+        "gone": Kind(410, "The log does not reach back that far"),
+        "precondition-failed": Kind(412, "The resource is at another version by now"),
+        "too-large": Kind(413, "The request is too large"),
+        "unsupported-media-type": Kind(415, "The body's type is not accepted"),
+        "validation": Kind(422, "The body does not fit"),
+        "unknown-item": Kind(422, "An inventory item is unknown"),
+        "idempotency-mismatch": Kind(422, "The Idempotency-Key was used for another request"),
+        "precondition-required": Kind(428, "Changing a quantity needs a condition"),
+        "too-many-requests": Kind(429, "Too many requests"),
+        "headers-too-large": Kind(431, "The request's headers are too large"),
+        "internal": Kind(500, "The hub made a mistake"),
+        "parked": Kind(500, "The command was set aside"),
+        "unavailable": Kind(503, "A part of the hub does not answer"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,12 @@ class Problem:
         """Write it as the members of an `application/problem+json` body."""
         kind = CATALOGUE[self.slug]
         body: dict[str, Any] = {
-            "type": f"/problems/{self.slug}", "title": kind.title, "status": kind.status, "detail": self.detail,
-            "instance": instance, "errors": [error.dump() for error in self.errors],
+            "type": f"/problems/{self.slug}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail,
+            "instance": instance,
+            "errors": [error.dump() for error in self.errors],
         }
         return body | dict(self.extra)
 

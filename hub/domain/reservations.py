@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 from uuid import UUID
 
+from hub.domain.fields import format_id
 from hub.domain.inventory import (
     Act,
     InventoryItem,
@@ -54,9 +55,14 @@ class OrderLine:
     def dump(self) -> dict[str, Any]:
         """Write the line as it is stored and shown."""
         return {
-            "sku": self.sku, "name": self.name, "quantity": self.quantity, "unit_price": self.unit_price,
-            "inventory_item": None if self.inventory_item is None else str(self.inventory_item), "reserved": self.reserved,
-            "supplied": self.supplied, "short": self.short,
+            "sku": self.sku,
+            "name": self.name,
+            "quantity": self.quantity,
+            "unit_price": self.unit_price,
+            "inventory_item": None if self.inventory_item is None else format_id(self.inventory_item),
+            "reserved": self.reserved,
+            "supplied": self.supplied,
+            "short": self.short,
         }
 
 
@@ -86,7 +92,9 @@ def reserve(state: State, lines: Sequence[OrderLine], *, strict: bool) -> Moved 
         reserved = line.reserved + units
         after.append(
             replace(
-                line, inventory_item=item.id if item is not None and reserved else line.inventory_item, reserved=reserved,
+                line,
+                inventory_item=item.id if item is not None and reserved else line.inventory_item,
+                reserved=reserved,
                 short=reserved + line.supplied < line.quantity,
             )
         )
@@ -132,7 +140,12 @@ def consume(state: State, lines: Sequence[OrderLine], act: Act, *, strict: bool)
         changes += (after, movement)
         events += threshold_events(before[item_id], after)
     done = [
-        replace(line, supplied=line.supplied + line.reserved, reserved=0, short=line.supplied + line.reserved < line.quantity)
+        replace(
+            line,
+            supplied=line.supplied + line.reserved,
+            reserved=0,
+            short=line.supplied + line.reserved < line.quantity,
+        )
         for line in lines
     ]
     return Moved(done, tuple(changes), tuple(events))
@@ -176,7 +189,9 @@ def _refusal(lines: Sequence[OrderLine], items: Sequence[InventoryItem | None]) 
         if listed[sku].available < units
     ]
     if short:
-        return refuse("insufficient-stock", f"{len(short)} of {len(wanted)} items are short; nothing was reserved", lines=short)
+        return refuse(
+            "insufficient-stock", f"{len(short)} of {len(wanted)} items are short; nothing was reserved", lines=short
+        )
     return None
 
 
@@ -191,4 +206,3 @@ def _with_reservations(
         changes.append(after)
         events += threshold_events(item, after)
     return Moved(lines, tuple(changes), tuple(events))
-

@@ -18,6 +18,7 @@ from hub.domain.fields import (
     Reference,
     Time,
     Units,
+    format_id,
     format_money,
     format_time,
     merge_patch,
@@ -87,7 +88,9 @@ class RecordSale(Body):
         assert self.quantity is not None
         assert self.total_price is not None
         return [
-            SaleLine(sku=self.sku, inventory_item=self.inventory_item, quantity=self.quantity, total_price=self.total_price)
+            SaleLine(
+                sku=self.sku, inventory_item=self.inventory_item, quantity=self.quantity, total_price=self.total_price
+            )
         ]
 
 
@@ -135,16 +138,25 @@ def dump_sale(sale: Sale) -> dict[str, Any]:
     """Represent a sale in both forms: its lines, and flat; the flat item is null where there are several lines."""
     only = sale.lines[0] if len(sale.lines) == 1 else {}
     return {
-        "id": str(sale.id), "pharmacy_id": str(sale.pharmacy_id), "lines": sale.lines, "sku": only.get("sku"),
-        "inventory_item": only.get("inventory_item"), "quantity": sum(line["quantity"] for line in sale.lines),
-        "total_price": format_money(sale.total_price), "sale_time": format_time(sale.sale_time),
-        "reference": sale.reference, "status": sale.status, "extra_data": sale.extra_data,
-        "created_at": format_time(sale.created_at), "updated_at": format_time(sale.updated_at), "version": sale.version,
+        "id": format_id(sale.id),
+        "pharmacy_id": format_id(sale.pharmacy_id),
+        "lines": sale.lines,
+        "sku": only.get("sku"),
+        "inventory_item": only.get("inventory_item"),
+        "quantity": sum(line["quantity"] for line in sale.lines),
+        "total_price": format_money(sale.total_price),
+        "sale_time": format_time(sale.sale_time),
+        "reference": sale.reference,
+        "status": sale.status,
+        "extra_data": sale.extra_data,
+        "created_at": format_time(sale.created_at),
+        "updated_at": format_time(sale.updated_at),
+        "version": sale.version,
     }
 
 
 def _subject(sale: Sale) -> str:
-    return f"sales/{sale.id}"
+    return f"sales/{format_id(sale.id)}"
 
 
 def touch_lines(lines: Iterable[SaleLine]) -> Iterable[Ref]:
@@ -152,7 +164,8 @@ def touch_lines(lines: Iterable[SaleLine]) -> Iterable[Ref]:
     for line in lines:
         if line.sku is not None:
             yield Ref(InventoryItem, "sku", line.sku)
-        elif line.inventory_item is not None:
+        else:
+            assert line.inventory_item is not None
             yield Ref(InventoryItem, "id", line.inventory_item)
 
 
@@ -183,9 +196,15 @@ def record(state: State, command: Command, sale_id: UUID, body: RecordSale) -> O
         else state.find(InventoryItem, line.inventory_item)  # type: ignore[arg-type]
         for line in lines
     ]
-    unknown = [_unknown(index, line, flat=body.lines is None) for index, (line, item) in enumerate(zip(lines, items, strict=True)) if item is None]
+    unknown = [
+        _unknown(index, line, flat=body.lines is None)
+        for index, (line, item) in enumerate(zip(lines, items, strict=True))
+        if item is None
+    ]
     if unknown:
-        return refuse("unknown-item", "the sale names an item that this pharmacy does not list; nothing was recorded", *unknown)
+        return refuse(
+            "unknown-item", "the sale names an item that this pharmacy does not list; nothing was recorded", *unknown
+        )
     sale_time = body.sale_time or command.accepted_at
     sold: dict[UUID, int] = {}
     by_id: dict[UUID, InventoryItem] = {}
@@ -193,21 +212,37 @@ def record(state: State, command: Command, sale_id: UUID, body: RecordSale) -> O
         assert item is not None
         by_id[item.id] = item
         sold[item.id] = sold.get(item.id, 0) + line.quantity
-    moved = _move_all(state, by_id, {item_id: -units for item_id, units in sold.items()}, Reason.SOLD, Act(command.operation_id, sale_time))
+    moved = _move_all(
+        state,
+        by_id,
+        {item_id: -units for item_id, units in sold.items()},
+        Reason.SOLD,
+        Act(command.operation_id, sale_time),
+    )
     if isinstance(moved, Rejected):
         return moved
     sale = Sale(
-        id=sale_id, pharmacy_id=state.pharmacy_id, sale_time=sale_time, reference=body.reference, status="recorded",
+        id=sale_id,
+        pharmacy_id=state.pharmacy_id,
+        sale_time=sale_time,
+        reference=body.reference,
+        status="recorded",
         lines=[
             {
-                "sku": moved.after[item.id].sku, "inventory_item": str(item.id), "quantity": line.quantity,
-                "total_price": format_money(line.total_price), "quantity_after": moved.after[item.id].quantity,
+                "sku": moved.after[item.id].sku,
+                "inventory_item": format_id(item.id),
+                "quantity": line.quantity,
+                "total_price": format_money(line.total_price),
+                "quantity_after": moved.after[item.id].quantity,
             }
             for line, item in zip(lines, items, strict=True)
             if item is not None
         ],
-        total_price=sum((line.total_price for line in lines), Decimal(0)), extra_data=body.extra_data,
-        created_at=state.now, updated_at=state.now, version=1,
+        total_price=sum((line.total_price for line in lines), Decimal(0)),
+        extra_data=body.extra_data,
+        created_at=state.now,
+        updated_at=state.now,
+        version=1,
     )
     event = Event("sale.recorded", _subject(sale), {"sale": dump_sale(sale), "changed": {}})
     return Accepted((sale, *moved.changes), (event, *moved.events), dump_sale(sale))
@@ -253,7 +288,9 @@ def _revise(state: State, command: Command) -> Outcome:
     fixed = _fixed_fields(sale, body)
     if fixed:
         errors = [FieldError(f"#/{name}", "immutable", "it was recorded and stays") for name in fixed]
-        return refuse("immutable", "a recorded sale changes only in reference and extra_data; void it and record another", *errors)
+        return refuse(
+            "immutable", "a recorded sale changes only in reference and extra_data; void it and record another", *errors
+        )
     whole = isinstance(body, ReplaceSale)
     values: dict[str, Any] = {}
     if whole or "reference" in body.model_fields_set:
@@ -274,7 +311,9 @@ def _fixed_fields(sale: Sale, body: ReplaceSale | UpdateSale) -> list[str]:
     """Name the recorded fields that the body would change."""
     recorded = dump_sale(sale)
     # A null in a merge patch takes a member away, which is a change; in a PUT it is a member left out.
-    taken_away = {name for name in body.model_fields_set if isinstance(body, UpdateSale) and getattr(body, name) is None}
+    taken_away = {
+        name for name in body.model_fields_set if isinstance(body, UpdateSale) and getattr(body, name) is None
+    }
     differing = ["lines"] if "lines" in taken_away else []
     if body.lines is not None:
         same = len(body.lines) == len(sale.lines) and all(
@@ -287,7 +326,8 @@ def _fixed_fields(sale: Sale, body: ReplaceSale | UpdateSale) -> list[str]:
         if not same:
             differing.append("lines")
     flat = {
-        "sku": body.sku, "quantity": body.quantity,
+        "sku": body.sku,
+        "quantity": body.quantity,
         "inventory_item": None if body.inventory_item is None else str(body.inventory_item),
         "total_price": None if body.total_price is None else format_money(body.total_price),
         "sale_time": None if body.sale_time is None else format_time(body.sale_time),
@@ -317,7 +357,12 @@ def _void(state: State, command: Command) -> Outcome:
     if isinstance(moved, Rejected):
         return moved
     lines = [
-        line | {"quantity_after": moved.after[item_id].quantity if (item_id := UUID(line["inventory_item"])) in moved.after else None}
+        line
+        | {
+            "quantity_after": moved.after[item_id].quantity
+            if (item_id := UUID(line["inventory_item"])) in moved.after
+            else None
+        }
         for line in sale.lines
     ]
     after = replace(sale, status="voided", lines=lines, updated_at=state.now, version=sale.version + 1)

@@ -12,7 +12,9 @@ class Row(Protocol):
     UNIQUE: ClassVar[tuple[str, ...]]
 
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> UUID:
+        """The key of its table."""
+        ...
 
 
 R = TypeVar("R", bound=Row)
@@ -68,7 +70,9 @@ class State:
             NotLoaded: names every one of them that is missing.
         """
         missing = tuple(
-            ref for ref in refs if (ref not in self._ids if ref.field != "id" else (ref.kind, ref.value) not in self._rows)
+            ref
+            for ref in refs
+            if (ref not in self._ids if ref.field != "id" else (ref.kind, ref.value) not in self._rows)
         )
         if missing:
             raise NotLoaded(*missing)

@@ -35,7 +35,8 @@ _NUMBERS = frozenset({"quantity", "low_stock_threshold"})
 _JSON = frozenset({"identifiers", "extra_data", "lines"})
 _CODES = ("gtin", "ndc", "pzn")
 _COLUMNS: Mapping[UploadKind, frozenset[str]] = {
-    "inventory": frozenset({*UpsertItem.model_fields, *_CODES}), "sales": frozenset(RecordSale.model_fields),
+    "inventory": frozenset({*UpsertItem.model_fields, *_CODES}),
+    "sales": frozenset(RecordSale.model_fields),
 }
 _NEEDED: Mapping[UploadKind, tuple[frozenset[str], ...]] = {
     "inventory": (frozenset({"sku"}),),
@@ -200,7 +201,9 @@ def _columns_of(header: list[str], kind: UploadKind) -> tuple[str, ...]:
         if name not in known
     ]
     twice = {name for name in columns if columns.count(name) > 1} if len(columns) <= len(known) * 2 else set()
-    errors += [FieldError(f"#/{name}", "repeated_column", f"the column {name} comes twice") for name in sorted(twice & known)]
+    errors += [
+        FieldError(f"#/{name}", "repeated_column", f"the column {name} comes twice") for name in sorted(twice & known)
+    ]
     if not errors and not any(needed <= set(columns) for needed in _NEEDED[kind]):
         ways = " or ".join(", ".join(sorted(needed)) for needed in _NEEDED[kind])
         errors.append(FieldError("#", "missing_column", f"the header needs {ways}"))

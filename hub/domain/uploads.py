@@ -104,9 +104,17 @@ def dump_upload(upload: Upload) -> dict[str, Any]:
     """Represent an upload as clients see it."""
     pending = upload.rows - upload.applied - upload.rejected
     return {
-        "id": str(upload.id), "pharmacy_id": str(upload.pharmacy_id), "kind": upload.kind, "rows": upload.rows,
-        "applied": upload.applied, "rejected": upload.rejected, "pending": pending, "status": "pending" if pending else "done",
-        "created_at": format_time(upload.created_at), "updated_at": format_time(upload.updated_at), "version": upload.version,
+        "id": str(upload.id),
+        "pharmacy_id": str(upload.pharmacy_id),
+        "kind": upload.kind,
+        "rows": upload.rows,
+        "applied": upload.applied,
+        "rejected": upload.rejected,
+        "pending": pending,
+        "status": "pending" if pending else "done",
+        "created_at": format_time(upload.created_at),
+        "updated_at": format_time(upload.updated_at),
+        "version": upload.version,
     }
 
 
@@ -153,8 +161,11 @@ def _import(state: State, command: Command) -> Outcome:
             rejected += 1
             errors += _errors_of(upload, imported, outcome)
     after = replace(
-        upload, applied=upload.applied + len(body.rows) - rejected, rejected=upload.rejected + rejected,
-        updated_at=state.now, version=upload.version + 1,
+        upload,
+        applied=upload.applied + len(body.rows) - rejected,
+        rejected=upload.rejected + rejected,
+        updated_at=state.now,
+        version=upload.version + 1,
     )
     return Accepted((after, *changes, *errors), tuple(events), dump_upload(after))
 
@@ -174,10 +185,17 @@ def _errors_of(
     faults = [(fault.pointer, fault.code, fault.detail) for fault in imported.faults]
     if outcome is not None:
         problem = outcome.problem
-        faults = [(error.pointer, error.code, error.detail) for error in problem.errors] or [("#", problem.slug, problem.detail)]
+        faults = [(error.pointer, error.code, error.detail) for error in problem.errors] or [
+            ("#", problem.slug, problem.detail)
+        ]
     for index, (pointer, code, detail) in enumerate(faults):
         yield UploadError(
-            derived_id(upload.id, "error", imported.line, index), upload.pharmacy_id, upload.id, imported.line, pointer, code,
+            derived_id(upload.id, "error", imported.line, index),
+            upload.pharmacy_id,
+            upload.id,
+            imported.line,
+            pointer,
+            code,
             detail,
         )
 

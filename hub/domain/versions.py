@@ -8,4 +8,6 @@ def stale(command: Command, version: int) -> Rejected | None:
     """Refuse a command whose sender has seen another version of the row."""
     if command.if_match is None or command.if_match == "*" or version in command.if_match:
         return None
-    return refuse("precondition-failed", f"the resource is at version {version}; read it and try again", version=version)
+    return refuse(
+        "precondition-failed", f"the resource is at version {version}; read it and try again", version=version
+    )

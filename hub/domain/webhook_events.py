@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from hub.domain.command import Command, Rule
-from hub.domain.fields import Body, Reference, format_time, same_json
+from hub.domain.fields import Body, Reference, format_id, format_time, same_json
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
@@ -66,11 +66,17 @@ class WebhookEvent:
 def dump_webhook_event(event: WebhookEvent) -> dict[str, Any]:
     """Represent a received webhook as clients see it."""
     return {
-        "id": str(event.id), "pharmacy_id": str(event.pharmacy_id), "event_type": event.event_type, "payload": event.payload,
-        "source_id": None if event.source_id is None else str(event.source_id), "received_at": format_time(event.received_at),
+        "id": format_id(event.id),
+        "pharmacy_id": format_id(event.pharmacy_id),
+        "event_type": event.event_type,
+        "payload": event.payload,
+        "source_id": None if event.source_id is None else format_id(event.source_id),
+        "received_at": format_time(event.received_at),
         "processed": event.processed,
         "processed_at": None if event.processed_at is None else format_time(event.processed_at),
-        "created_at": format_time(event.created_at), "updated_at": format_time(event.updated_at), "version": event.version,
+        "created_at": format_time(event.created_at),
+        "updated_at": format_time(event.updated_at),
+        "version": event.version,
     }
 
 
@@ -87,12 +93,22 @@ def _receive(state: State, command: Command) -> Outcome:
     assert isinstance(body, ReceiveWebhook)
     kind, _, sender = command.actor.partition(":")
     received = WebhookEvent(
-        id=command.resource_id, pharmacy_id=state.pharmacy_id, event_type=body.event_type, payload=body.payload,
-        source_id=UUID(sender) if kind == "source" else None, received_at=command.accepted_at, processed=False,
-        processed_at=None, created_at=state.now, updated_at=state.now, version=1,
+        id=command.resource_id,
+        pharmacy_id=state.pharmacy_id,
+        event_type=body.event_type,
+        payload=body.payload,
+        source_id=UUID(sender) if kind == "source" else None,
+        received_at=command.accepted_at,
+        processed=False,
+        processed_at=None,
+        created_at=state.now,
+        updated_at=state.now,
+        version=1,
     )
     data = {"webhook_event": dump_webhook_event(received), "changed": {}}
-    return Accepted((received,), (Event("webhook_event.received", _subject(received), data),), dump_webhook_event(received))
+    return Accepted(
+        (received,), (Event("webhook_event.received", _subject(received), data),), dump_webhook_event(received)
+    )
 
 
 def _revise(state: State, command: Command) -> Outcome:
@@ -115,7 +131,10 @@ def _revise(state: State, command: Command) -> Outcome:
     if body.processed is None or body.processed == event.processed:
         return Accepted((), (), dump_webhook_event(event))
     after = replace(
-        event, processed=body.processed, processed_at=state.now if body.processed else None, updated_at=state.now,
+        event,
+        processed=body.processed,
+        processed_at=state.now if body.processed else None,
+        updated_at=state.now,
         version=event.version + 1,
     )
     data = {

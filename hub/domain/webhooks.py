@@ -10,6 +10,7 @@ from hub.domain.fields import format_time
 from hub.domain.ids import default_endpoint_id
 from hub.domain.state import State
 
+SUCCESS = range(200, 300)
 OPERATIONAL = ("webhook_endpoint.", "webhook_delivery.")
 """Events about webhooks themselves: the endpoint they speak of is never told."""
 
@@ -45,12 +46,29 @@ def set_default_endpoint(state: State, url: str | None, secret: str) -> tuple[We
     if found is None:
         return (
             WebhookEndpoint(
-                endpoint_id, state.pharmacy_id, url, secret, ["*"], enabled=True, is_default=True, description="webhook_url",
-                created_at=state.now, updated_at=state.now, version=1,
+                endpoint_id,
+                state.pharmacy_id,
+                url,
+                secret,
+                ["*"],
+                enabled=True,
+                is_default=True,
+                description="webhook_url",
+                created_at=state.now,
+                updated_at=state.now,
+                version=1,
             ),
         )
     return (
-        replace(found, url=url, secret=secret, enabled=True, deleted_at=None, updated_at=state.now, version=found.version + 1),
+        replace(
+            found,
+            url=url,
+            secret=secret,
+            enabled=True,
+            deleted_at=None,
+            updated_at=state.now,
+            version=found.version + 1,
+        ),
     )
 
 
@@ -68,9 +86,14 @@ def wants(event_types: Sequence[str], event_type: str) -> bool:
 def dump_endpoint(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """Represent an endpoint as clients see it, without its secret."""
     return {
-        "id": str(endpoint.id), "pharmacy_id": str(endpoint.pharmacy_id), "url": endpoint.url,
-        "event_types": endpoint.event_types, "enabled": endpoint.enabled, "description": endpoint.description,
-        "created_at": format_time(endpoint.created_at), "updated_at": format_time(endpoint.updated_at),
+        "id": str(endpoint.id),
+        "pharmacy_id": str(endpoint.pharmacy_id),
+        "url": endpoint.url,
+        "event_types": endpoint.event_types,
+        "enabled": endpoint.enabled,
+        "description": endpoint.description,
+        "created_at": format_time(endpoint.created_at),
+        "updated_at": format_time(endpoint.updated_at),
         "version": endpoint.version,
     }
 
@@ -118,7 +141,7 @@ def next_step(
     >>> next_step(1, AttemptResult(204), (5.0,)), next_step(1, AttemptResult(302), (5.0,)), next_step(2, AttemptResult(500), (5.0,))
     (Delivered(), RetryIn(seconds=5.0), Exhausted())
     """
-    if outcome.status_code is not None and 200 <= outcome.status_code < 300:
+    if outcome.status_code is not None and outcome.status_code in SUCCESS:
         return Delivered()
     if attempt > len(ladder):
         return Exhausted()

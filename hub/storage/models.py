@@ -56,6 +56,7 @@ class ApiKey(_Versioned):
     scopes = _json()
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "api_keys"
@@ -69,6 +70,7 @@ class OperatorKey(_Versioned):
     hint = fields.CharField(max_length=8)
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "operator_keys"
@@ -316,6 +318,8 @@ class ParkedMessage(Model):
     payload = fields.BinaryField()
     parked_at = fields.DatetimeField()
     replayed_at = fields.DatetimeField(null=True)
+    discarded_at = fields.DatetimeField(null=True)
+    note = fields.TextField(null=True)
 
     class Meta:
         table = "parked_messages"
@@ -338,7 +342,7 @@ class Source(_Versioned):
 
 
 class AuditEntry(Model):
-    """Who did what, when, from where; only ever added to."""
+    """Who did what, when, from where; only ever added to. Monthly partitions and the key (at, id) stand in the migration."""
 
     id = fields.UUIDField(primary_key=True)
     pharmacy_id = fields.UUIDField(null=True)
@@ -347,6 +351,7 @@ class AuditEntry(Model):
     subject = fields.TextField()
     at = fields.DatetimeField()
     origin = fields.TextField()
+    outcome = fields.CharField(max_length=16, null=True)
 
     class Meta:
         table = "audit_log"

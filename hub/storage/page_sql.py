@@ -156,7 +156,7 @@ def _conditions(
         owner = f' AND p."{parent.scope}" = own.id' if is_scoped else ""
         conditions.append(
             f't."{listing.parent.column}" = ${number}::uuid '
-            f'AND EXISTS (SELECT 1 FROM "{parent.table}" p WHERE p.id = ${number}::uuid AND {alive}{owner})'  # noqa: S608 -- as above
+            f'AND EXISTS (SELECT 1 FROM "{parent.table}" p WHERE p.id = ${number}::uuid AND {alive}{owner})'
         )
         number += 1
     for name in names:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -228,43 +229,59 @@ def parse_wanted(listing: Listing, pairs: Sequence[tuple[str, str]]) -> Wanted:
         if name in seen:
             faults.append(Fault(name, "repeated", "it is given more than once"))
         seen[name] = text
-    limit, sort, cursor, counted = DEFAULT_LIMIT, listing.default_sort, None, False
     values: dict[str, Any] = {}
-    words: list[tuple[str, str]] = []
     for name in sorted(seen):
-        text = seen[name]
-        if text == "" or "\x00" in text:
-            faults.append(
-                _unknown(listing, name)
-                if not is_known(listing, name)
-                else Fault(name, "malformed", "it is empty or holds NUL")
-            )
-        elif name == "limit":
-            limit = int(text) if re.fullmatch("[1-9][0-9]{0,2}", text) else 0
-            if not 1 <= limit <= MAX_LIMIT:
-                faults.append(Fault(name, "out_of_range", f"it is a whole number from 1 to {MAX_LIMIT}"))
-        elif name == "sort" and listing.is_sortable:
-            sort = text
-            if text.removeprefix("-") not in listing.sorts:
-                faults.append(Fault(name, "malformed", "it is one of " + ", ".join(sort_words(listing))))
-        elif name == "cursor":
-            cursor = text
-        elif name == "count":
-            counted = text == "true"
-            if text not in {"true", "false"}:
-                faults.append(Fault(name, "malformed", "it is `true` or `false`"))
-        elif name in listing.filters:
-            wanted = listing.filters[name]
-            value = wanted.kind.parse(text)
-            if value is None:
-                faults.append(Fault(name, "malformed", f"it is {wanted.kind.wants}"))
-            values[name] = value
-            words.append((name, text))
-        else:
-            faults.append(_unknown(listing, name))
+        try:
+            values[name] = _parse(listing, name, seen[name])
+        except WrongParameters as error:
+            faults += error.faults
     if faults:
         raise WrongParameters(*faults)
-    return Wanted(limit, sort, values, words, cursor, counted)
+    filters = {name: value for name, value in values.items() if name in listing.filters}
+    return Wanted(
+        limit=values.get("limit", DEFAULT_LIMIT),
+        sort=values.get("sort", listing.default_sort),
+        values=filters,
+        words=[(name, seen[name]) for name in filters],
+        cursor=values.get("cursor"),
+        counted=values.get("count", False),
+    )
+
+
+def _parse(listing: Listing, name: str, text: str) -> Any:  # noqa: ANN401 -- a value of the parameter's kind
+    kind = kind_of(listing, name)
+    if kind is None:
+        raise WrongParameters(Fault(name, "unknown", "this list knows " + ", ".join(parameters_of(listing))))
+    value = None if text == "" or "\x00" in text else kind.parse(text)
+    if value is None:
+        raise WrongParameters(Fault(name, "malformed", f"it is {kind.wants}"))
+    return value
+
+
+LIMIT = Kind(
+    "int8",
+    lambda text: int(text) if re.fullmatch("[1-9][0-9]{0,2}", text) and int(text) <= MAX_LIMIT else None,
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    f"a whole number from 1 to {MAX_LIMIT}",
+)
+_CURSOR = Kind("text", lambda text: text, {}, "what `next` had")
+
+
+@lru_cache(512)
+def kind_of(listing: Listing, name: str) -> Kind | None:
+    """Name the kind of a list's parameter; None: it has no such parameter."""
+    match name:
+        case "limit":
+            return LIMIT
+        case "cursor":
+            return _CURSOR
+        case "count":
+            return BOOLEAN
+        case "sort":
+            return one_of(sort_words(listing)) if listing.is_sortable else None
+        case _:
+            wanted = listing.filters.get(name)
+            return None if wanted is None else wanted.kind
 
 
 def sort_words(listing: Listing) -> list[str]:
@@ -275,12 +292,3 @@ def sort_words(listing: Listing) -> list[str]:
 def parameters_of(listing: Listing) -> list[str]:
     """Name all parameters of a list."""
     return sorted({"limit", "cursor", "count", *(["sort"] if listing.is_sortable else []), *listing.filters})
-
-
-def is_known(listing: Listing, name: str) -> bool:
-    """Tell whether a list has this parameter."""
-    return name in {"limit", "cursor", "count"} or name in listing.filters or (name == "sort" and listing.is_sortable)
-
-
-def _unknown(listing: Listing, name: str) -> Fault:
-    return Fault(name, "unknown", "this list knows " + ", ".join(parameters_of(listing)))

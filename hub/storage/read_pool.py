@@ -27,7 +27,7 @@ class _Unsettled:
 _UNSETTLED = _Unsettled()
 
 
-class ReadConnection(asyncpg.Connection):  # type: ignore[misc] -- asyncpg has no types
+class ReadConnection(asyncpg.Connection):
     """A connection that knows whose rows it sees; None: nobody's, under row-level security."""
 
     sees: UUID | _Unsettled | None = None

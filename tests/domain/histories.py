@@ -15,7 +15,11 @@ MARKET = derived_id("the pharmacy at the market")
 WHO = (CORNER, HARBOUR, MARKET)
 SKUS = ("A", "B", "C")
 STATES = ("confirmed", "preparing", "ready", "completed", "on_hold", "pending", "cancelled", "rejected", "expired")
-WALK = ("confirmed", "preparing", "ready", "completed")
+WALKS = (
+    ("confirmed", "preparing", "ready", "completed"), ("confirmed", "preparing", "ready"), ("confirmed",), ("confirmed", "cancelled"),
+    ("confirmed", "on_hold", "confirmed", "preparing"), ("on_hold", "pending", "confirmed"), ("confirmed", "preparing", "on_hold", "preparing"),
+    ("confirmed", "preparing", "ready", "preparing", "ready", "expired"), ("confirmed", "rejected"), ("completed", "pending"),
+)
 REASONS = ("received", "sold", "damaged", "dispensed")
 EXTRAS: tuple[Any, ...] = ({"a": 1}, {"a": True}, {"a": None}, {"b": {"c": 1}}, None)
 NOBODY = derived_id("nobody's")
@@ -55,7 +59,7 @@ class _Client:
         own = self.made.get(kind, [])
         if number % 11 == 10 or not own:
             return self.others[number % len(self.others)] if self.others and number % 2 else NOBODY
-        return own[number % len(own)]
+        return own[-1] if number < 4 else own[number % len(own)]
 
 
 def _match(number: int) -> tuple[int, ...] | None:
@@ -65,15 +69,15 @@ def _match(number: int) -> tuple[int, ...] | None:
 def _lines(client: _Client, a: int, b: int, c: int) -> list[Json]:
     lines = [a_line(SKUS[a % 3], 1 + b % 4, total_price=f"{b}.50")]
     if c % 2:
-        lines.append(a_line(SKUS[c % 3], 1 + a % 3))
+        lines.append(a_line(SKUS[(a if c % 4 == 1 else c) % 3], 1 + a % 3))
     if c % 3 == 2:
         lines.append(a_line(None, 1, inventory_item=str(client.one("inventory", a))))
     return lines
 
 
 def _items(a: int, b: int, c: int) -> list[Json]:
-    lines = [an_order_line(SKUS[a % 3], 1 + b % 4)]
-    return [*lines, an_order_line(SKUS[c % 3], 1 + a % 3, unit_price="1")] if b % 2 else lines
+    lines = [an_order_line(SKUS[a % 3], 1 + b % 6)]
+    return [*lines, an_order_line(SKUS[(a if c % 2 else c) % 3], 1 + c % 5, unit_price="1")] if b % 2 else lines
 
 
 def _create(client: _Client, a: int, b: int, c: int) -> None:
@@ -113,7 +117,9 @@ def _sell(client: _Client, a: int, b: int, c: int) -> None:
         client.send("sale.record", {"lines": _lines(client, a, b, c), "extra_data": {"a": c}} | late)
 
 
-def _void(client: _Client, a: int, b: int, _c: int) -> None:
+def _void(client: _Client, a: int, b: int, c: int) -> None:
+    if c % 2:
+        _sell(client, a, b, c)
     client.send("sale.void", None, client.one("sale", a), if_match=_match(b))
 
 
@@ -135,10 +141,16 @@ def _move(client: _Client, a: int, b: int, c: int) -> None:
     client.send("order.transition", {"status": STATES[b % 9]}, client.one("order", a), if_match=_match(c))
 
 
-def _walk(client: _Client, a: int, b: int, c: int) -> None:
+def _walk(client: _Client, a: int, b: int, _c: int) -> None:
     order_id = client.one("order", a)
-    for state in (*WALK[: 1 + b % 4], *(["on_hold"] if c % 3 == 2 else [])):
+    for state in WALKS[b]:
         client.send("order.transition", {"status": state}, order_id)
+
+
+def _switch(client: _Client, a: int, b: int, c: int) -> None:
+    """Another item takes over the sku of one that may be held for orders."""
+    client.send("inventory.update", {"sku": f"{SKUS[a % 3]}-old"}, client.one("inventory", a + b))
+    client.send("inventory.create", an_item(SKUS[a % 3], quantity=c))
 
 
 def _amend(client: _Client, a: int, b: int, c: int) -> None:
@@ -198,7 +210,7 @@ def _again(client: _Client, a: int, b: int, _c: int) -> None:
 
 
 ACTS: tuple[Act, ...] = (
-    _nothing, _create, _adjust, _adjust, _set, _revise, _replace, _remove, _sell, _sell, _sell, _void, _amend_sale, _place, _place, _mirror,
+    _nothing, _create, _adjust, _adjust, _set, _revise, _replace, _switch, _remove, _sell, _sell, _sell, _void, _amend_sale, _place, _place, _mirror,
     _mirror, _move, _move, _walk, _walk, _walk, _amend, _cancel, _hook, _import, _tenant, _again,
 )
 

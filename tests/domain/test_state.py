@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 import hub.domain
-from hub.domain.checking import field_errors
+from hub.domain.checking import field_errors, pointer_of
 from hub.domain.command import Command, Rule, touches_nothing
 from hub.domain.inventory import InventoryItem, RemoveItem
 from hub.domain.outcome import Accepted, Outcome, changed
@@ -197,6 +197,20 @@ def test_every_fault_of_a_body_has_its_pointer(command: str, body: object, point
     errors = field_errors(caught.value, body)
     assert [error.pointer for error in errors] == pointers
     assert all(error.code and error.detail for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("location", "pointer"),
+    [
+        # pydantic names the branch of a union on the way; the body has no such member.
+        (("lines", "list[Line]", 0, "quantity"), "#/lines/0/quantity"), (("lines", 0, "Line", "quantity"), "#/lines/0/quantity"),
+        (("lines", 0, 3, "x"), "#/lines/0/x"), (("lines", 0, "quantity", "int"), "#/lines/0/quantity"),
+        (("lines", 7, "sku"), "#/lines/7"), (("lines", "x", "y"), "#/lines"), ((), "#"),
+    ],
+)
+def test_a_pointer_leads_only_where_the_body_goes(location: tuple[str | int, ...], pointer: str) -> None:
+    fault: Any = {"type": "t", "loc": location, "msg": "m", "input": None}
+    assert pointer_of(fault, {"lines": [{"quantity": 0}]}) == pointer
 
 
 def test_at_most_a_hundred_faults_are_named() -> None:

@@ -19,7 +19,7 @@ async def live(
     servers.sql(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
     servers.management("PUT", f"/api/vhosts/{name}")
     settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
+        _env_file=None,
         database_url=servers.database_url(name),
         amqp_url=servers.amqp_url(name),
         secret_key=SECRET_KEY,

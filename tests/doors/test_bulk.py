@@ -36,7 +36,9 @@ async def post(
     )
 
 
-async def result(hub: GatewayStage, key: TestKey, response: httpx.Response) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+async def result(
+    hub: GatewayStage, key: TestKey, response: httpx.Response
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Wait until every row has its result; the upload, and the faults of its rows."""
     assert response.status_code == 202, response.text
     url = response.json()["upload_url"]
@@ -68,7 +70,9 @@ def row(sku: str, quantity: int = 5, price: str = "9.90") -> str:
     return json.dumps({"sku": sku, "name": f"Item {sku}", "quantity": quantity, "price": price})
 
 
-async def test_rows_are_applied_in_order_and_bad_ones_are_listed_with_their_lines(hub: GatewayStage, key: TestKey) -> None:
+async def test_rows_are_applied_in_order_and_bad_ones_are_listed_with_their_lines(
+    hub: GatewayStage, key: TestKey
+) -> None:
     lines = [
         row("A", 1), "", "{broken", row("B", 2), row("A", 7), '{"sku":"C","name":"c","price":1}', "[]", '{"sku":"D"}',
         '{"sku":"E","name":"e","price":"1","colour":"red"}', '{"sku":"F\\u0000","name":"f","price":"1"}', row("G"),
@@ -94,7 +98,7 @@ async def test_rows_are_applied_in_order_and_bad_ones_are_listed_with_their_line
 async def test_csv_of_a_spreadsheet(hub: GatewayStage, key: TestKey) -> None:
     text = (
         "\ufeffSKU;name;Quantity;price;pzn;extra_data\r\n"
-        "A;\"two\r\nlines\";3;1.50;03752864;\"{\"\"shelf\"\":\"\"B4\"\"}\"\r\n"
+        'A;"two\r\nlines";3;1.50;03752864;"{""shelf"":""B4""}"\r\n'
         "\r\n"
         "B;=cmd|' /C calc'!A0;-1;1;;\r\n"
         "C;+1;2;2.00;;\r\n"
@@ -127,7 +131,9 @@ async def test_a_row_changes_only_the_fields_it_names(hub: GatewayStage, key: Te
 async def test_sales_in_both_forms(hub: GatewayStage, key: TestKey) -> None:
     await result(hub, key, await post(hub, key, row("A", 10)))
     upload, errors = await result(
-        hub, key, await post(hub, key, "sku\tquantity\ttotal_price\treference\nA\t2\t19.80\tr1\nX\t1\t1\tr2\n", CSV, "sales")
+        hub,
+        key,
+        await post(hub, key, "sku\tquantity\ttotal_price\treference\nA\t2\t19.80\tr1\nX\t1\t1\tr2\n", CSV, "sales"),
     )
     assert (upload["kind"], upload["applied"], upload["rejected"]) == ("sales", 1, 1)
     assert errors[0]["line"] == 3
@@ -256,5 +262,7 @@ async def test_20_000_rows_are_taken_in_fast_and_others_are_served_meanwhile(hub
     upload, _ = await result(hub, key, response)
     done = time.perf_counter() - began
     assert upload["applied"] == 20_000
-    print(f"20,000 rows: 202 after {took:.2f} s, applied after {done:.2f} s; others waited at most {max(waits) * 1000:.0f} ms")
+    print(
+        f"20,000 rows: 202 after {took:.2f} s, applied after {done:.2f} s; others waited at most {max(waits) * 1000:.0f} ms"
+    )
     assert took < 10  # generous: the machine is shared

@@ -49,11 +49,13 @@ async def test_import_applies_the_demo_catalogue(hub: GatewayStage, key: TestKey
 
 async def test_import_maps_the_fda_catalogue(hub: GatewayStage, key: TestKey, tmp_path: Path) -> None:
     file = tmp_path / "fda.csv.gz"
-    file.write_bytes(gzip.compress(
-        b"package_ndc,proprietary_name,dosage_form,strength,strength_unit,labeler\n"
-        b'0002-5337-54,Verzenio,TABLET,150,mg/1,"Eli Lilly, and Company"\n'
-        b"nonsense,Nothing,TABLET,1,mg/1,Nobody\n"
-    ))
+    file.write_bytes(
+        gzip.compress(
+            b"package_ndc,proprietary_name,dosage_form,strength,strength_unit,labeler\n"
+            b'0002-5337-54,Verzenio,TABLET,150,mg/1,"Eli Lilly, and Company"\n'
+            b"nonsense,Nothing,TABLET,1,mg/1,Nobody\n"
+        )
+    )
     code, out, err = await run(hub, key, "import", str(file), "--json")
     assert code == 1
     assert "line 3" in err
@@ -88,7 +90,9 @@ async def test_a_broken_file_is_one_sentence(hub: GatewayStage, key: TestKey, tm
     file.write_text("sku,nome\nA,B\n")
     code, out, err = await run(hub, key, "import", str(file))
     assert (code, out) == (2, "")
-    assert err.startswith("hub: broken.csv cannot be imported: the first line does not name the columns; there is no column 'nome'")
+    assert err.startswith(
+        "hub: broken.csv cannot be imported: the first line does not name the columns; there is no column 'nome'"
+    )
 
 
 async def test_tail_prints_events_and_ends_after_the_count(hub: GatewayStage, key: TestKey) -> None:

@@ -42,7 +42,9 @@ async def test_writes_survive_the_database_and_pending_is_known_without_it(setti
             assert read.status_code == 503
             assert read.json()["type"] == "/problems/unavailable"
             assert int(read.headers["retry-after"]) >= 1
-        strange = await live.client.get("/api/sales/", headers={"X-API-KEY": "phk_1p5pW7VxCRF9lPswswXG1jHFqBNbPK8o22CyQmf"})
+        strange = await live.client.get(
+            "/api/sales/", headers={"X-API-KEY": "phk_1p5pW7VxCRF9lPswswXG1jHFqBNbPK8o22CyQmf"}
+        )
         assert strange.status_code == 401
         ready = await live.client.get("/health/ready")
         assert ready.status_code == 503
@@ -78,7 +80,10 @@ async def test_reads_survive_the_broker_and_a_503_names_its_operation(settings: 
         assert int(frozen.headers["retry-after"]) >= 1
         ready = (await live.client.get("/health/ready")).json()
         assert (ready["reads"]["ready"], ready["writes"]["ready"]) == (True, False)
-        assert "hub.commands." in ready["dependencies"]["rabbitmq"]["detail"] or ready["dependencies"]["rabbitmq"]["detail"]
+        assert (
+            "hub.commands." in ready["dependencies"]["rabbitmq"]["detail"]
+            or ready["dependencies"]["rabbitmq"]["detail"]
+        )
         await rabbitmq.stop()
         began = loop.time()
         gone = await write(**{"Idempotency-Key": "k"})
@@ -107,7 +112,9 @@ async def test_it_starts_while_everything_is_away_and_knows_nobody_yet(settings:
     ):
         await postgres.stop()
         await rabbitmq.stop()
-        away = settings.model_copy(update={"database_url": SecretStr(postgres.url), "amqp_url": SecretStr(rabbitmq.url)})
+        away = settings.model_copy(
+            update={"database_url": SecretStr(postgres.url), "amqp_url": SecretStr(rabbitmq.url)}
+        )
         port = a_free_port()
         process = await _start(away, port)
         try:
@@ -123,7 +130,9 @@ async def test_it_starts_while_everything_is_away_and_knows_nobody_yet(settings:
                 ready = await client.get("/health/ready")
                 assert ready.status_code == 503
                 assert not ready.json()["dependencies"]["keys"]["ready"]
-                unknown = await client.get("/api/sales/", headers={"X-API-KEY": "phk_1p5pW7VxCRF9lPswswXG1jHFqBNbPK8o22CyQmf"})
+                unknown = await client.get(
+                    "/api/sales/", headers={"X-API-KEY": "phk_1p5pW7VxCRF9lPswswXG1jHFqBNbPK8o22CyQmf"}
+                )
                 assert (unknown.status_code, unknown.headers["retry-after"]) == (503, "2")
                 await postgres.start()
                 await rabbitmq.start()
@@ -149,7 +158,9 @@ async def test_without_a_writer_a_waited_write_ends_as_accepted(live: GatewaySta
     assert (pending.status_code, pending.json()["status"]) == (200, "pending")
     bare = await live.client.get(f"/api/operations/{answer.json()['operation_id']}", headers=key.headers)
     assert (bare.status_code, bare.headers["retry-after"]) == (404, "1")
-    forged = await live.client.get(f"/api/operations/{uuid4()}?{answer.headers['location'].split('?')[1]}", headers=key.headers)
+    forged = await live.client.get(
+        f"/api/operations/{uuid4()}?{answer.headers['location'].split('?')[1]}", headers=key.headers
+    )
     assert forged.status_code == 400
 
 
@@ -158,7 +169,10 @@ async def test_a_key_has_its_own_limit(settings: Settings) -> None:
     update = {"rate_limit_per_second": 5.0, "rate_limit_burst": 10}
     async with running_gateway(settings.model_copy(update=update)) as live:
         busy, calm = await live.add_key(), await live.add_key()
-        answers = [await live.client.get("/api/sales/", headers={**busy.headers, "X-Forwarded-For": f"10.0.0.{n}"}) for n in range(30)]
+        answers = [
+            await live.client.get("/api/sales/", headers={**busy.headers, "X-Forwarded-For": f"10.0.0.{n}"})
+            for n in range(30)
+        ]
         assert answers[0].headers["ratelimit-policy"] == '"key";q=10;w=2'
         assert answers[0].headers["ratelimit"].startswith('"key";r=9;t=')
         limited = [answer for answer in answers if answer.status_code == 429]
@@ -169,3 +183,23 @@ async def test_a_key_has_its_own_limit(settings: Settings) -> None:
         assert (await live.client.get("/api/sales/", headers=calm.headers)).status_code == 200
         await asyncio.sleep(1.1)
         assert (await live.client.get("/api/sales/", headers=busy.headers)).status_code == 200
+
+
+async def test_metrics_stand_on_their_own_port(settings: Settings) -> None:
+    """By route and status, the refusals of the frame included; ids make no series."""
+    port = a_free_port()
+    async with (
+        running_gateway(settings.model_copy(update={"metrics_port": port})) as live,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        key = await live.add_key()
+        for _ in range(3):
+            assert (await live.client.get(f"/api/inventory/{uuid4()}/", headers=key.headers)).status_code == 404
+        await live.client.get("/api/inventory/")
+        await live.client.get(f"/{uuid4()}")
+        text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+        assert 'hub_http_requests_total{method="GET",route="/api/inventory/{item_id}",status="404"} 3.0' in text
+        assert 'route="unmatched",status="401"' in text
+        assert 'route="unmatched",status="404"' in text
+        assert "hub_broker_usable 1.0" in text
+        assert (await live.client.get("/metrics")).status_code == 404

@@ -1,6 +1,5 @@
 """Writes over HTTP, with the real writer behind them."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,12 +25,13 @@ def house(live: GatewayStage) -> Iterator[GatewayStage]:
         yield live
 
 
-async def ask(stage: GatewayStage, key: TestKey | str, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+async def ask(
+    stage: GatewayStage, key: TestKey | str, method: str, path: str, body: object = None, **headers: str
+) -> httpx.Response:
     """Send a request as the owner of a key."""
     text = key if isinstance(key, str) else key.text
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    content = {} if body is None else {"json": body}
-    return await stage.client.request(method, path, headers={"X-API-KEY": text, **named}, **content)
+    return await stage.client.request(method, path, headers={"X-API-KEY": text, **named}, json=body)
 
 
 async def test_a_write_is_accepted_and_its_operation_tells_the_outcome(house: GatewayStage) -> None:
@@ -50,7 +50,8 @@ async def test_a_write_is_accepted_and_its_operation_tells_the_outcome(house: Ga
     async def operation() -> dict[str, Any]:
         answer = await ask(house, key, "GET", body["operation_url"])
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        seen: dict[str, Any] = answer.json()
+        return seen
 
     done = await eventually(operation, lambda seen: seen["status"] != "pending")
     assert done["status"] == "applied"
@@ -74,8 +75,10 @@ async def test_a_waited_write_answers_with_the_real_outcome(house: GatewayStage)
     assert made.headers["preference-applied"] == "wait=15"
     assert made.headers["etag"] == '"1"'
     assert made.headers["location"] == f"/api/inventory/{item['id']}/"
-    assert UUID(made.headers["operation-id"])
-    moved = await ask(house, key, "POST", f"/api/inventory/{item['id']}/adjustments/", {"delta": 5, "reason": "received"}, **WAIT)
+    assert str(UUID(made.headers["operation-id"])) == made.headers["operation-id"]
+    moved = await ask(
+        house, key, "POST", f"/api/inventory/{item['id']}/adjustments/", {"delta": 5, "reason": "received"}, **WAIT
+    )
     assert (moved.status_code, moved.json()["version"], moved.headers["etag"]) == (200, 2, '"2"')
     assert "location" not in moved.headers
     double = await ask(house, key, "POST", "/api/inventory/", an_item("A"), **WAIT)
@@ -112,7 +115,9 @@ async def test_every_resource_is_written_through_every_method(house: GatewayStag
     await write("PATCH", place, {"quantity": 9}, 412, If_Match='"1"')
     await write("PATCH", place, {"quantity": 9}, 412, If_Match='W/"2"')
     await write("PATCH", place, {"quantity": 9}, 200, If_Match='"7", "2"')
-    changed = await write("PUT", place, {"sku": "PZN1", "name": "N", "price": "2.00", "quantity": 40, "expected_quantity": 9}, 200)
+    changed = await write(
+        "PUT", place, {"sku": "PZN1", "name": "N", "price": "2.00", "quantity": 40, "expected_quantity": 9}, 200
+    )
     assert changed["quantity"] == 40
     sale = await write("POST", "/api/sales", a_sale([a_line("PZN1", 2)]), 201)
     await write("PATCH", f"/api/sales/{sale['id']}/", {"reference": "r2"}, 200)
@@ -123,13 +128,17 @@ async def test_every_resource_is_written_through_every_method(house: GatewayStag
     order = await write("POST", "/api/orders/", an_order(), 201)
     place = f"/api/orders/{order['id']}/"
     assert (await write("PATCH", place, {"status": "confirmed"}, 200))["status"] == "confirmed"
-    assert (await write("POST", f"{place}transitions/", {"status": "preparing", "reason": "x"}, 200))["status"] == "preparing"
+    assert (await write("POST", f"{place}transitions/", {"status": "preparing", "reason": "x"}, 200))[
+        "status"
+    ] == "preparing"
     illegal = await ask(house, key, "PATCH", place, {"status": "pending"}, **WAIT)
     assert illegal.status_code == 409
     assert {"from", "to", "allowed"} <= set(illegal.json())
     await write("DELETE", place, None, 204)
     webhook = await write("POST", "/api/webhook-events/", a_webhook(), 201)
-    assert (await write("PATCH", f"/api/webhook-events/{webhook['id']}/", {"processed": True}, 200))["processed"] is True
+    assert (await write("PATCH", f"/api/webhook-events/{webhook['id']}/", {"processed": True}, 200))[
+        "processed"
+    ] is True
     await write("DELETE", f"/api/webhook-events/{webhook['id']}/", None, 204)
 
 
@@ -139,15 +148,19 @@ async def test_an_idempotency_key_names_one_operation(house: GatewayStage) -> No
     name = "order-77/ä".encode("ascii", "ignore").decode()
     body = an_item("A")
     first = await ask(house, key, "POST", "/api/inventory/", body, Idempotency_Key=name, **WAIT)
-    second = await ask(house, key, "POST", "/api/inventory/", dict(reversed(body.items())), Idempotency_Key=name, **WAIT)
+    second = await ask(
+        house, key, "POST", "/api/inventory/", dict(reversed(body.items())), Idempotency_Key=name, **WAIT
+    )
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     operation_id = operation_id_for(key.pharmacy_id, name)
     assert first.headers["operation-id"] == second.headers["operation-id"] == str(operation_id)
     assert first.json()["id"] == str(resource_id_for(operation_id))
     for method, path, content in (
-        ("POST", "/api/inventory/", an_item("B")), ("POST", "/api/webhook-events/", a_webhook()),
-        ("PATCH", f"/api/inventory/{first.json()['id']}/", {"name": "x"}), ("DELETE", f"/api/inventory/{first.json()['id']}/", None),
+        ("POST", "/api/inventory/", an_item("B")),
+        ("POST", "/api/webhook-events/", a_webhook()),
+        ("PATCH", f"/api/inventory/{first.json()['id']}/", {"name": "x"}),
+        ("DELETE", f"/api/inventory/{first.json()['id']}/", None),
     ):
         wrong = await ask(house, key, method, path, content, Idempotency_Key=name)
         assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/idempotency-mismatch")
@@ -160,7 +173,9 @@ async def test_an_idempotency_key_names_one_operation(house: GatewayStage) -> No
 async def test_a_mismatch_that_only_the_writer_knows_is_the_same_problem(house: GatewayStage) -> None:
     """Another gateway took the first request."""
     key = await house.add_key()
-    assert (await ask(house, key, "POST", "/api/inventory/", an_item("A"), Idempotency_Key="k", **WAIT)).status_code == 201
+    assert (
+        await ask(house, key, "POST", "/api/inventory/", an_item("A"), Idempotency_Key="k", **WAIT)
+    ).status_code == 201
     async with running_gateway(house.settings) as second:
         wrong = await ask(second, key, "POST", "/api/inventory/", an_item("B"), Idempotency_Key="k", **WAIT)
         assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/idempotency-mismatch")
@@ -207,6 +222,22 @@ async def test_a_new_pharmacys_key_works_at_once_and_again(house: GatewayStage) 
     assert repeated.json()["resource"]["id"] == pharmacy["id"]
 
 
+async def test_a_secret_is_shown_to_a_repeat_of_its_request_alone(house: GatewayStage) -> None:
+    """Another body under the same Idempotency-Key, at a gateway that does not know better, is shown another key."""
+    key = await house.add_key()
+    place = f"/api/pharmacies/{key.pharmacy_id}/keys/"
+    full = await ask(house, key, "POST", place, {"name": "full"}, Idempotency_Key="k", **WAIT)
+    assert full.status_code == 201
+    async with running_gateway(house.settings) as second:
+        repeat = await ask(second, key, "POST", place, {"name": "full"}, Idempotency_Key="k")
+        assert repeat.json()["api_key"] == full.json()["api_key"]
+    async with running_gateway(house.settings) as third:
+        other = await ask(third, key, "POST", place, {"name": "less", "scopes": ["read"]}, Idempotency_Key="k")
+        assert other.status_code == 202
+        assert other.json()["api_key"] != full.json()["api_key"]
+        assert (await ask(third, other.json()["api_key"], "GET", place)).status_code == 401
+
+
 async def test_keys_are_minted_within_ones_own_scopes_and_end_within_seconds(house: GatewayStage) -> None:
     """Keys: list, mint, revoke; nobody gives what they lack."""
     key = await house.add_key()
@@ -219,7 +250,9 @@ async def test_keys_are_minted_within_ones_own_scopes_and_end_within_seconds(hou
     assert (await ask(house, till, "GET", place)).status_code == 200
     wider = await ask(house, till, "POST", place, {"name": "x"})
     assert (wider.status_code, wider.json()["type"]) == (403, "/problems/forbidden")
-    assert (await ask(house, till, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": None})).status_code == 403
+    assert (
+        await ask(house, till, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": None})
+    ).status_code == 403
     assert (await ask(house, key, "DELETE", f"{place}{made.json()['id']}/", **WAIT)).status_code == 204
 
     async def status() -> int:
@@ -233,11 +266,18 @@ async def test_what_a_pharmacys_key_may_do_with_pharmacies(house: GatewayStage) 
     key, other = await house.add_key(), await house.add_key()
     own = f"/api/pharmacies/{key.pharmacy_id}"
     expected = [
-        ("GET", "/api/pharmacies/", None, 403), ("POST", "/api/pharmacies/", {"name": "x"}, 403), ("DELETE", own, None, 403),
-        ("PATCH", own, {"is_active": False}, 403), ("PATCH", own, {"name": "New"}, 200), ("GET", own, None, 200),
-        ("GET", f"/api/pharmacies/{other.pharmacy_id}", None, 404), ("PATCH", f"/api/pharmacies/{other.pharmacy_id}", {"name": "x"}, 404),
-        ("POST", f"/api/pharmacies/{other.pharmacy_id}/keys", {"name": "x"}, 404), ("GET", f"/api/pharmacies/{uuid4()}", None, 404),
-        ("PATCH", own, {"webhook_url": "http://localhost/x"}, 422), ("PATCH", own, {"webhook_url": "https://10.0.0.1/"}, 422),
+        ("GET", "/api/pharmacies/", None, 403),
+        ("POST", "/api/pharmacies/", {"name": "x"}, 403),
+        ("DELETE", own, None, 403),
+        ("PATCH", own, {"is_active": False}, 403),
+        ("PATCH", own, {"name": "New"}, 200),
+        ("GET", own, None, 200),
+        ("GET", f"/api/pharmacies/{other.pharmacy_id}", None, 404),
+        ("PATCH", f"/api/pharmacies/{other.pharmacy_id}", {"name": "x"}, 404),
+        ("POST", f"/api/pharmacies/{other.pharmacy_id}/keys", {"name": "x"}, 404),
+        ("GET", f"/api/pharmacies/{uuid4()}", None, 404),
+        ("PATCH", own, {"webhook_url": "http://localhost/x"}, 422),
+        ("PATCH", own, {"webhook_url": "https://10.0.0.1/"}, 422),
     ]
     for method, path, body, status in expected:
         answer = await ask(house, key, method, path, body, **WAIT)
@@ -265,11 +305,15 @@ async def test_deactivating_a_pharmacy_ends_its_keys(house: GatewayStage) -> Non
 async def test_the_secret_is_encrypted_for_the_endpoint(house: GatewayStage) -> None:
     """Neither the table nor the command holds it as text."""
     key = await house.add_key()
-    answer = await ask(house, key, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": "https://example.org/a"}, **WAIT)
+    answer = await ask(
+        house, key, "PATCH", f"/api/pharmacies/{key.pharmacy_id}", {"webhook_url": "https://example.org/a"}, **WAIT
+    )
     secret = answer.json()["webhook_secret"]
     connection = await asyncpg.connect(house.settings.database_url.get_secret_value())
     try:
-        stored = await connection.fetchval("SELECT secret FROM webhook_endpoints WHERE pharmacy_id = $1", key.pharmacy_id)
+        stored = await connection.fetchval(
+            "SELECT secret FROM webhook_endpoints WHERE pharmacy_id = $1", key.pharmacy_id
+        )
     finally:
         await connection.close()
     assert secret not in stored

@@ -28,7 +28,8 @@ async def frame_of(socket: ClientConnection, seconds: float = 5) -> dict[str, An
     async with asyncio.timeout(seconds):
         text = await socket.recv()
         assert isinstance(text, str)
-        return json.loads(text)
+        frame: dict[str, Any] = json.loads(text)
+        return frame
 
 
 async def close_code(socket: ClientConnection, seconds: float = 5) -> tuple[int | None, str]:
@@ -170,7 +171,7 @@ async def test_a_ticket_opens_one_socket_from_its_origin(live: GatewayStage, liv
         )
         assert response.status_code == 201, response.text
         assert set(response.json()) == {"ticket", "expires_at"}
-        return "ticket." + response.json()["ticket"]
+        return f"ticket.{response.json()['ticket']}"
 
     ticket = await a_ticket()
     async with follow(live, None, "", subprotocols=["hub.v1", ticket], origin="https://shop.example") as socket:
@@ -200,7 +201,7 @@ async def test_a_slow_reader_is_closed_with_4408_and_the_others_go_on(live: Gate
         await live.happen(key.pharmacy_id)
         assert (await frame_of(quick))["event"]["sequence"] == 601
         seen = []
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed):  # noqa: PT012 -- it ends after some frames
             while True:
                 frame = await frame_of(slow)
                 if frame["type"] == "event":
@@ -242,6 +243,7 @@ async def test_a_client_that_vanishes_is_forgotten(live: GatewayStage, live_key:
 
 def test_without_the_extension_the_refusal_is_a_plain_403(settings: Settings) -> None:
     """An ASGI server that cannot send a body in the handshake still refuses."""
+
     class Refusing:
         async def authenticate(self, *_: object) -> None:
             raise AssertionError
@@ -251,9 +253,8 @@ def test_without_the_extension_the_refusal_is_a_plain_403(settings: Settings) ->
 
     app = Litestar([follow_events], openapi_config=None)
     app.state["hub"] = Hub()
-    with TestClient(app) as client:
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws/events"):
-            pass
+    with TestClient(app) as client, pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws/events"):
+        pass
 
 
 @pytest.fixture

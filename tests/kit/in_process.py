@@ -67,10 +67,15 @@ def running_hub(settings: Settings) -> Iterator[Hub]:
     assert not faults, faults
 
 
-async def _serve(settings: Settings, port: int, operator_key: str, started: threading.Event, stop: threading.Event) -> None:
+async def _serve(
+    settings: Settings, port: int, operator_key: str, started: threading.Event, stop: threading.Event
+) -> None:
     async with open_connection(settings.amqp_urls, name="test topology") as connection:
         await declare_topology(connection, settings.partitions)
-    async with open_database(settings.database_url.get_secret_value(), "hub_write", pool=1) as database, database.transaction() as writer:
+    async with (
+        open_database(settings.database_url.get_secret_value(), "hub_write", pool=1) as database,
+        database.transaction() as writer,
+    ):
         await writer.execute(
             "INSERT INTO operator_keys (id, created_at, updated_at, version, name, digest, hint) VALUES ($1, now(), now(), 1, 'test', $2, $3)",
             uuid4(), hash_key(operator_key).hex(), hint_of(operator_key),

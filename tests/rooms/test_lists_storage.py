@@ -31,7 +31,11 @@ ODD_JSON: dict[str, Any] = {
     "float": 0.1, "big": 1.5e300, "tiny": 5e-324, "minus zero": -0.0, "one": 1.0, "int": 9007199254740993, "null": None,
     "nested": [[], {}, [{"a": ["😀", "\u0001", '"']}]], "": "empty key", "ünïcode": ODD_TEXT, "yes": True,
 }  # fmt: skip
-TIMES = {"created_at": WHOLE_SECOND, "updated_at": WHOLE_SECOND + timedelta(microseconds=1), "version": 3}
+TIMES: dict[str, Any] = {
+    "created_at": WHOLE_SECOND,
+    "updated_at": WHOLE_SECOND + timedelta(microseconds=1),
+    "version": 3,
+}
 
 
 def an_item(**members: Any) -> InventoryItem:
@@ -43,7 +47,13 @@ def an_item(**members: Any) -> InventoryItem:
 
 
 def a_line(**members: Any) -> dict[str, Any]:
-    return {"sku": "PZN1", "inventory_item": str(uuid4()), "quantity": 2, "total_price": "1.10", "quantity_after": -1} | members
+    return {
+        "sku": "PZN1",
+        "inventory_item": str(uuid4()),
+        "quantity": 2,
+        "total_price": "1.10",
+        "quantity_after": -1,
+    } | members
 
 
 def a_sale(**members: Any) -> Sale:
@@ -65,7 +75,9 @@ def an_order(**members: Any) -> Order:
     return Order(**(values | members))
 
 
-ITEM = an_item(name=ODD_TEXT, quantity=-2_147_483_647, extra_data=ODD_JSON, identifiers=[{"scheme": "gtin", "value": "96385074"}])
+ITEM = an_item(
+    name=ODD_TEXT, quantity=-2_147_483_647, extra_data=ODD_JSON, identifiers=[{"scheme": "gtin", "value": "96385074"}]
+)
 UPLOAD = Upload(uuid4(), OURS, "inventory", "d" * 64, 10, 4, 3, **TIMES)
 ENDPOINT = WebhookEndpoint(
     uuid4(), OURS, "https://example.org/ä?q=1", "ciphertext", ["sale.*", "*"], enabled=True, is_default=False, description=ODD_TEXT,
@@ -114,19 +126,24 @@ class Stage:
             await save_rows(connection, rows)
 
     async def page(
-        self, listing: str, pharmacy_id: UUID = OURS, after: After | None = None, parent: UUID | None = None, **parameters: str
+        self,
+        listing: str,
+        pharmacy_id: UUID = OURS,
+        after: After | None = None,
+        parent: UUID | None = None,
+        **parameters: Any,
     ) -> Page | None:
         chosen = LISTINGS[listing]
         wanted = parse_wanted(chosen, list(parameters.items()))
         async with self.reads.connection() as connection:
             return await list_page(connection, pharmacy_id, chosen, wanted, after, parent or PARENTS.get(listing))
 
-    async def items(self, listing: str, **parameters: str) -> list[dict[str, Any]]:
+    async def items(self, listing: str, **parameters: Any) -> list[dict[str, Any]]:
         page = await self.page(listing, **parameters)
         assert page is not None
         return [json.loads(item) for item in page.items]
 
-    async def walk(self, listing: str, **parameters: str) -> list[dict[str, Any]]:
+    async def walk(self, listing: str, **parameters: Any) -> list[dict[str, Any]]:
         """Follow the pages to the end."""
         found: list[dict[str, Any]] = []
         after = None
@@ -173,9 +190,14 @@ async def test_a_page_a_single_read_and_the_domain_show_the_same(stage: Stage, l
         assert sorted(map(repr, map(canonical, shown))) == sorted(map(repr, map(canonical, expected)))
         async with stage.writes.connection() as connection:
             stored = [
-                table.read(await connection.fetchrow(f"SELECT {table.select} FROM {table.name} t WHERE id = $1", row.id)) for row in own
+                table.read(record)
+                for record in await connection.fetch(
+                    f"SELECT {table.select} FROM {table.name} t WHERE id = ANY($1)", [row.id for row in own]
+                )
             ]
-        assert sorted(map(repr, map(canonical, shown))) == sorted(repr(canonical(exactly(json.dumps(dump(row))))) for row in stored)
+        assert sorted(map(repr, map(canonical, shown))) == sorted(
+            repr(canonical(exactly(json.dumps(dump(row))))) for row in stored
+        )
         for row in own:
             async with stage.reads.connection() as connection:
                 single = await find_one(connection, pharmacy_id, chosen, row.id)
@@ -239,10 +261,16 @@ async def test_each_wall_alone_keeps_strangers_out(stage: Stage, listing: str, m
 async def test_every_filter_and_every_order_is_sql_that_runs(stage: Stage, listing: str) -> None:
     await save_all(stage)
     chosen = LISTINGS[listing]
-    values = {"int8": "1", "uuid": str(uuid4()), "bool": "true", "numeric": "1.00", "timestamptz": "2026-01-01T00:00:00Z"}
+    values = {
+        "int8": "1",
+        "uuid": str(uuid4()),
+        "bool": "true",
+        "numeric": "1.00",
+        "timestamptz": "2026-01-01T00:00:00Z",
+    }
     sorts = sort_words(chosen) if chosen.is_sortable else [""]
     for sort in sorts:
-        order = {"sort": sort} if sort else {}
+        order: dict[str, Any] = {"sort": sort} if sort else {}
         await stage.page(listing, **order, count="true")
         await stage.walk(listing, **order, limit="1")
     for name, wanted in chosen.filters.items():
@@ -250,7 +278,7 @@ async def test_every_filter_and_every_order_is_sql_that_runs(stage: Stage, listi
         async with stage.reads_all.connection() as connection:
             read = parse_wanted(chosen, [(name, text), ("count", "true"), ("limit", "7")])
             await list_page_of_any_pharmacy(connection, chosen, read, None, PARENTS.get(listing))
-        await stage.page(listing, **{name: text}, count="true")
+        await stage.page(listing, **dict[str, Any]({name: text}), count="true")
 
 
 async def test_pages_neither_skip_nor_repeat_where_all_values_are_equal(stage: Stage) -> None:
@@ -287,7 +315,19 @@ async def test_long_names_are_paged_through(stage: Stage) -> None:
 async def test_movements_are_newest_first_in_order_of_application(stage: Stage) -> None:
     await stage.save(ITEM)
     moved = [
-        StockMovement(uuid4(), OURS, ITEM.id, uuid4(), 1, index, "found", "", None, WHOLE_SECOND - timedelta(days=index), WHOLE_SECOND)
+        StockMovement(
+            uuid4(),
+            OURS,
+            ITEM.id,
+            uuid4(),
+            1,
+            index,
+            "found",
+            "",
+            None,
+            WHOLE_SECOND - timedelta(days=index),
+            WHOLE_SECOND,
+        )
         for index in range(5)
     ]
     for movement in moved:
@@ -318,7 +358,8 @@ async def test_q_is_a_literal_part_in_any_case(stage: Stage, q: str, found: set[
         "aspirin": "Aspirin", "strasse": "Hauptstraße", "accents": "Cafe\u0301", "percent": "100% x", "under": "x_y", "slash": "x\\y",
     }  # fmt: skip
     items = [
-        (name, an_item(sku="SKU-PERCENT" if name == "percent" else f"z{index}", name=text)) for index, (name, text) in enumerate(names.items())
+        (name, an_item(sku="SKU-PERCENT" if name == "percent" else f"z{index}", name=text))
+        for index, (name, text) in enumerate(names.items())
     ]
     await stage.save(*(item for _, item in items))
     by_id = {str(item.id): name for name, item in items}
@@ -326,12 +367,16 @@ async def test_q_is_a_literal_part_in_any_case(stage: Stage, q: str, found: set[
 
 
 async def test_filters_compare_what_they_say(stage: Stage) -> None:
-    low = an_item(quantity=5, reserved=3, low_stock_threshold=2, identifiers=[{"scheme": "x", "value": "V1"}], sku="caf\u00e9")
+    low = an_item(
+        quantity=5, reserved=3, low_stock_threshold=2, identifiers=[{"scheme": "x", "value": "V1"}], sku="caf\u00e9"
+    )
     plenty = an_item(quantity=50, updated_at=WHOLE_SECOND + timedelta(seconds=5), price=Decimal("10.00"))
     await stage.save(low, plenty)
 
     async def found(**parameters: str) -> set[str]:
-        return {"low" if item["id"] == str(low.id) else "plenty" for item in await stage.items("inventory", **parameters)}
+        return {
+            "low" if item["id"] == str(low.id) else "plenty" for item in await stage.items("inventory", **parameters)
+        }
 
     assert await found(quantity_lt="50") == {"low"}
     assert await found(quantity_lte="50") == {"low", "plenty"}
@@ -351,15 +396,31 @@ async def test_filters_compare_what_they_say(stage: Stage) -> None:
 
 async def test_sales_and_orders_are_found_by_their_lines(stage: Stage) -> None:
     item_id = uuid4()
-    sale, order = a_sale(lines=[a_line(), a_line(sku="ZZ9", inventory_item=str(item_id))], reference="Till 7"), an_order()
+    sale, order = (
+        a_sale(lines=[a_line(), a_line(sku="ZZ9", inventory_item=str(item_id))], reference="Till 7"),
+        an_order(),
+    )
     await stage.save(sale, a_sale(), order)
-    for parameters in ({"sku": "ZZ9"}, {"inventory_item": str(item_id)}, {"q": "zz9"}, {"q": "TILL"}, {"reference": "Till 7"}):
+    for parameters in (
+        {"sku": "ZZ9"},
+        {"inventory_item": str(item_id)},
+        {"q": "zz9"},
+        {"q": "TILL"},
+        {"reference": "Till 7"},
+    ):
         assert [found["id"] for found in await stage.items("sales", **parameters)] == [str(sale.id)], parameters
-    for parameters in ({"sku": ODD_TEXT[:20]}, {"q": "QUOTED"}, {"q": order.order_reference.lower()}, {"status": "on_hold"}):
+    for parameters in (
+        {"sku": ODD_TEXT[:20]},
+        {"q": "QUOTED"},
+        {"q": order.order_reference.lower()},
+        {"status": "on_hold"},
+    ):
         assert [found["id"] for found in await stage.items("orders", **parameters)] == [str(order.id)], parameters
 
 
-async def test_a_count_counts_what_the_filters_leave_and_stops_at_the_cap(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_count_counts_what_the_filters_leave_and_stops_at_the_cap(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await stage.save(*(an_item(quantity=index) for index in range(30)))
     page = await stage.page("inventory", count="true", limit="2", quantity_gte="10")
     assert page is not None
@@ -403,7 +464,18 @@ def test_a_cursor_is_bound_to_filters_and_order_and_not_to_the_limit() -> None:
         return parse_wanted(LISTINGS["inventory"], pairs).binding
 
     assert binding(("limit", "5"), ("sku", "a")) == binding(("sku", "a"), ("limit", "6"), ("count", "true"))
-    assert len({binding(), binding(("sku", "a")), binding(("sku", "b")), binding(("sort", "-name")), binding(("name", "a"))}) == 5
+    assert (
+        len(
+            {
+                binding(),
+                binding(("sku", "a")),
+                binding(("sku", "b")),
+                binding(("sort", "-name")),
+                binding(("name", "a")),
+            }
+        )
+        == 5
+    )
 
 
 def test_lists_without_a_choice_of_order_do_not_know_sort() -> None:

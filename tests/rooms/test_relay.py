@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from hub.messaging.topology import EVENTS, declare_topology
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 from hub.storage.events import StoredEvent, append, take_numbers
+from tests.kit.wait import eventually
 
 ALL = Types()
 
@@ -50,13 +51,20 @@ class Stage:
 
     async def publish(self, events: Sequence[StoredEvent]) -> None:
         """Publish events as the writer does."""
-        await self.publisher.publish([
-            Outgoing(
-                EVENTS, routing_key_of(event.pharmacy_id, event.type), event.body.encode(), "application/cloudevents+json",
-                str(event.id), headers={"sequence": event.sequence, "pharmacy_id": str(event.pharmacy_id)}, mandatory=False,
-            )
-            for event in events
-        ])
+        await self.publisher.publish(
+            [
+                Outgoing(
+                    EVENTS,
+                    routing_key_of(event.pharmacy_id, event.type),
+                    event.body.encode(),
+                    "application/cloudevents+json",
+                    str(event.id),
+                    headers={"sequence": event.sequence, "pharmacy_id": str(event.pharmacy_id)},
+                    mandatory=False,
+                )
+                for event in events
+            ]
+        )
 
     async def happen(self, pharmacy_id: UUID, count: int = 1, event_type: str = "sale.recorded") -> list[StoredEvent]:
         """Commit, then publish."""
@@ -75,10 +83,15 @@ async def open_stage(settings: Settings) -> AsyncIterator[Stage]:
         consuming = await stack.enter_async_context(open_connection(settings.amqp_urls, name="test consuming"))
         await declare_topology(publishing, 1)
         relay = await stack.enter_async_context(open_relay(consuming, reads, KeyCache(reads)))
-        async with asyncio.timeout(5):
-            while not relay.is_listening:
-                await asyncio.sleep(0.01)
+        await eventually(is_true(lambda: relay.is_listening), bool)
         yield Stage(relay, consuming, writes, BulkPublisher(publishing, confirm_seconds=5))
+
+
+def is_true(look: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def looking() -> bool:
+        return look()
+
+    return looking
 
 
 async def take(subscription: Subscription, count: int, seconds: float = 10) -> list[int]:
@@ -116,7 +129,8 @@ async def test_the_backlog_comes_first_then_what_is_live_without_gap_or_double(s
 async def test_nothing_of_another_pharmacy_nor_of_the_hub_is_relayed(settings: Settings) -> None:
     mine, other = uuid4(), uuid4()
     async with (
-        open_stage(settings) as stage, stage.relay.join(mine, after=0, types=ALL) as subscription,
+        open_stage(settings) as stage,
+        stage.relay.join(mine, after=0, types=ALL) as subscription,
         stage.relay.join(other, after=0, types=ALL) as others,
         stage.relay.join(HUB_ID, after=0, types=ALL) as hubs,
     ):
@@ -206,9 +220,7 @@ async def test_only_pharmacies_with_a_subscriber_are_bound(settings: Settings) -
                 pass
             await stage.happen(pharmacy)
             assert await take(first, 1) == [1]
-        async with asyncio.timeout(5):
-            while stage.relay._topics:
-                await asyncio.sleep(0.01)
+        await eventually(is_true(lambda: not stage.relay._topics), bool)
         async with stage.relay.join(pharmacy, after=None, types=ALL) as again:
             await stage.happen(pharmacy)
             assert await take(again, 1) == [2]

@@ -1,0 +1,137 @@
+"""The lists of what comes from outside and goes there: incoming webhooks, bulk files, outbound webhooks."""
+
+from typing import Final, get_args
+
+from hub.domain.webhooks import DeliveryStatus
+from hub.storage import models
+from hub.storage.list_parts import ALIVE, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
+from hub.storage.page_sql import item_of
+from hub.storage.paging import BOOLEAN, IDENTIFIER, INTEGER, Filter, Listing, Parent, Sort, one_of, text_of
+
+_PENDING: Final = "(t.rows - t.applied - t.rejected)"
+
+LISTINGS_OUTSIDE: Final = (
+    Listing(
+        "webhook_events",
+        "webhook_events",
+        "webhook event",
+        item_of(
+            models.WebhookEvent,
+            (
+                "id",
+                "pharmacy_id",
+                "event_type",
+                "payload",
+                "source_id",
+                "received_at",
+                "processed",
+                "processed_at",
+                *VERSIONED,
+            ),
+        ),
+        {
+            "event_type": equal("event_type", REFERENCE),
+            "processed": equal("processed", BOOLEAN),
+            "source_id": equal("source_id", IDENTIFIER),
+            "received_since": since("received_at"),
+            **search("t.event_type"),
+            **TIMES,
+        },
+        sorts(received_at="timestamptz", event_type="text"),
+        "created_at",
+        alive=ALIVE,
+    ),
+    Listing(
+        "uploads",
+        "uploads",
+        "upload",
+        item_of(
+            models.Upload,
+            ("id", "pharmacy_id", "kind", "rows", "applied", "rejected", "pending", "status", *VERSIONED),
+            pending=f"{_PENDING}::text",
+            status=f"""CASE WHEN {_PENDING} > 0 THEN '"pending"' ELSE '"done"' END""",
+        ),
+        {
+            "kind": equal("kind", one_of(("inventory", "sales"))),
+            "status": Filter(
+                one_of(("pending", "done")), f"CASE WHEN {_PENDING} > 0 THEN 'pending' ELSE 'done' END = {{}}"
+            ),
+            **TIMES,
+        },
+        sorts(),
+        "created_at",
+    ),
+    Listing(
+        "upload_errors",
+        "upload_errors",
+        "fault of a row",
+        item_of(models.UploadError, ("line", "pointer", "code", "detail")),
+        {"line": equal("line", INTEGER), "code": equal("code", REFERENCE)},
+        {"line": Sort("t.line", "int4", None)},
+        "line",
+        is_sortable=False,
+        parent=Parent("uploads", "upload_id"),
+        versioned=False,
+    ),
+    Listing(
+        "webhook_endpoints",
+        "webhook_endpoints",
+        "webhook endpoint",
+        item_of(
+            models.WebhookEndpoint, ("id", "pharmacy_id", "url", "event_types", "enabled", "description", *VERSIONED)
+        ),
+        {
+            "enabled": equal("enabled", BOOLEAN),
+            "url": equal("url", text_of(2048)),
+            **search("t.url", "t.description"),
+            **TIMES,
+        },
+        sorts(),
+        "created_at",
+        alive=ALIVE,
+    ),
+    Listing(
+        "webhook_deliveries",
+        "webhook_deliveries",
+        "webhook delivery",
+        item_of(
+            models.WebhookDelivery,
+            (
+                "id",
+                "pharmacy_id",
+                "endpoint_id",
+                "event_id",
+                "event_sequence",
+                "event_type",
+                "status",
+                "attempts",
+                "next_attempt_at",
+                "last_status_code",
+                "created_at",
+                "updated_at",
+            ),
+        ),
+        {
+            "endpoint_id": equal("endpoint_id", IDENTIFIER),
+            "event_id": equal("event_id", IDENTIFIER),
+            "event_type": equal("event_type", text_of(64)),
+            "status": equal("status", one_of(get_args(DeliveryStatus))),
+            **TIMES,
+        },
+        sorts(event_sequence="int8"),
+        "created_at",
+        versioned=False,
+    ),
+    Listing(
+        "webhook_attempts",
+        "webhook_attempts",
+        "attempt",
+        item_of(models.WebhookAttempt, ("number", "at", "status_code", "error", "duration_ms", "response_body")),
+        {"status_code": equal("status_code", INTEGER)},
+        {"number": Sort("t.number", "int4", None)},
+        "number",
+        is_sortable=False,
+        parent=Parent("webhook_deliveries", "delivery_id"),
+        versioned=False,
+    ),
+)
