@@ -20,7 +20,7 @@ from hub.domain.webhooks import Delivered, Exhausted, RetryIn, next_step
 from hub.faults import HubFault, Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.security.signatures import sign
-from hub.security.vault import Vault
+from hub.security.vault import Vault, endpoint_aad
 from hub.settings import Settings
 from hub.storage.database import Database
 from hub.storage.webhooks import Attempted, DueDelivery, claim_due, load_due, postpone, save_attempts, skip
@@ -35,11 +35,6 @@ _DISPATCH_SECONDS = 0.5
 _DISPATCH_ROWS = 500
 
 log = structlog.get_logger("deliver")
-
-
-def endpoint_aad(endpoint_id: UUID) -> str:
-    """Name the place an endpoint's secret is encrypted for."""
-    return f"endpoint:{endpoint_id}"
 
 
 class Deliverer:

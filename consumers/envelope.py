@@ -1,8 +1,9 @@
 """Messages of a partition: a JSON list of commands. What cannot be read is named, so that its neighbours go on."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -11,27 +12,105 @@ from pydantic import ValidationError
 from hub.domain.command import Command
 from hub.faults import Poison
 from hub.resources import COMMANDS
+from hub.storage.operations import Operation
+
+# What the columns of `operations` take; a queue's name is a short string of AMQP.
+_ACTOR, _DOOR, _FINGERPRINT, _TYPE, _QUEUE = 64, 8, 64, 64, 255
+_ORIGIN = 500
 
 
-def read_message(body: bytes) -> Iterator[tuple[bytes, Command | Poison]]:
-    """Read the commands of a message in order; each comes with its own bytes, for parking.
+class Arrived(NamedTuple):
+    """A command as it came.
 
-    Raises:
-        Poison: the message as a whole is no list of commands.
+    Args:
+        envelope: its JSON, untouched; what is parked if it cannot be applied.
     """
+
+    command: Command
+    envelope: Any
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What is parked instead of applied.
+
+    Args:
+        envelope: the command's JSON; None: the message is no list of commands.
+        message: the bytes of the message it came in.
+    """
+
+    envelope: Any
+    message: bytes
+    reason: str
+    partition: int
+
+    def body(self) -> bytes:
+        """Write the command alone, as it came; the whole message where that is not possible."""
+        if self.envelope is None:
+            return self.message
+        try:
+            return orjson.dumps(self.envelope)
+        except orjson.JSONEncodeError:  # it reads deeper nesting than it writes
+            return self.message
+
+    def operation(self, status: str, problem: Mapping[str, Any], now: datetime) -> Operation | None:
+        """Tell of its operation what can be read; None when not even its id and pharmacy can."""
+        members = self.envelope if isinstance(self.envelope, dict) else {}
+        operation_id, pharmacy_id = _uuid(members.get("operation_id")), _uuid(members.get("pharmacy_id"))
+        if operation_id is None or pharmacy_id is None:
+            return None
+        kind = _shortened(members.get("type"), _TYPE)
+        return Operation(
+            operation_id,
+            pharmacy_id,
+            kind,
+            status,
+            _shortened(members.get("fingerprint"), _FINGERPRINT),
+            COMMANDS[kind].resource if kind in COMMANDS else "",
+            _uuid(members.get("resource_id")) if kind in COMMANDS else None,
+            _time(members.get("accepted_at")) or now,
+            now,
+            None,
+            0,
+            problem,
+            None,
+            _shortened(members.get("actor"), _ACTOR),
+            _shortened(members.get("door"), _DOOR),
+        )
+
+    def reply_to(self) -> str:
+        """Name the queue of whoever waits; empty: nobody, or it cannot be read."""
+        try:
+            return _queue(self.envelope["reply_to"])
+        except (KeyError, TypeError, ValueError):
+            return ""
+
+    def origin(self) -> str:
+        """Name from where it was sent, for the audit log; empty: nobody says."""
+        return _shortened(self.envelope.get("origin") if isinstance(self.envelope, dict) else None, _ORIGIN)
+
+    def facts(self) -> dict[str, str]:
+        """Name for the operator what can be told: operation, pharmacy and type."""
+        members = self.envelope if isinstance(self.envelope, dict) else {}
+        return {name: str(members[name])[:64] for name in ("operation_id", "pharmacy_id", "type") if name in members}
+
+
+def read_message(body: bytes, partition: int) -> Iterator[Arrived | SetAside]:
+    """Read the commands of a message in order. Whatever the bytes are, this does not raise."""
     try:
         envelopes = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        reason = f"not JSON: {error}"
-        raise Poison(reason) from error
+        yield SetAside(None, body, f"not JSON: {error}", partition)
+        return
     if not isinstance(envelopes, list) or not envelopes:
-        reason = "not a list of commands"
-        raise Poison(reason)
+        yield SetAside(None, body, "not a list of commands", partition)
+        return
     for envelope in envelopes:
         try:
-            yield b"", read_command(envelope)
+            yield Arrived(read_command(envelope), envelope, partition)
         except Poison as poison:
-            yield orjson.dumps(envelope), poison
+            yield SetAside(envelope, body, poison.reason, partition)
 
 
 def read_command(envelope: Any) -> Command:  # noqa: ANN401 -- JSON from the broker
@@ -49,28 +128,59 @@ def read_command(envelope: Any) -> Command:  # noqa: ANN401 -- JSON from the bro
             resource_id=UUID(envelope["resource_id"]),
             type=rule.name,
             body=rule.body.model_validate(envelope["body"]),
-            accepted_at=datetime.fromisoformat(envelope["accepted_at"]),
-            fingerprint=envelope.get("fingerprint", ""),
+            accepted_at=_aware(envelope["accepted_at"]),
+            fingerprint=_text(envelope.get("fingerprint", ""), _FINGERPRINT),
             if_match=tuple(if_match) if isinstance(if_match, list) else if_match,
             minted=envelope.get("minted") or {},
-            actor=envelope.get("actor", "system"),
-            door=envelope.get("door", "http"),
-            reply_to=envelope.get("reply_to", ""),
+            actor=_text(envelope.get("actor", "system"), _ACTOR),
+            door=_text(envelope.get("door", "http"), _DOOR),  # type: ignore[arg-type]
+            reply_to=_queue(envelope.get("reply_to", "")),
+            origin=_shortened(envelope.get("origin"), _ORIGIN),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as error:
+    except Exception as error:  # whatever breaks on reading, it is the bytes' fault, e.g. RecursionError
         reason = f"not a command: {type(error).__name__}: {_first_line(error)}"
         raise Poison(reason) from error
 
 
-def operation_of(envelope: bytes) -> Mapping[str, str]:
-    """Name what can be told of a command that could not be read: its operation, pharmacy and type."""
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        message = "a time without zone"
+        raise ValueError(message)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+def _text(value: Any, longest: int) -> str:  # noqa: ANN401 -- a JSON value
+    if not isinstance(value, str) or len(value) > longest or "\x00" in value:
+        message = f"not a text of at most {longest} characters"
+        raise ValueError(message)
+    return value
+
+
+def _queue(value: Any) -> str:  # noqa: ANN401 -- a JSON value
+    name = _text(value, _QUEUE)
+    if not name.isascii():  # then it has as many bytes as characters
+        message = "not the name of a queue"
+        raise ValueError(message)
+    return name
+
+
+def _shortened(value: Any, longest: int) -> str:  # noqa: ANN401 -- a JSON value
+    return value.replace("\x00", "")[:longest] if isinstance(value, str) else ""
+
+
+def _uuid(value: Any) -> UUID | None:  # noqa: ANN401 -- a JSON value
     try:
-        members = orjson.loads(envelope)
-    except orjson.JSONDecodeError:
-        return {}
-    if not isinstance(members, dict):
-        return {}
-    return {name: str(members[name])[:64] for name in ("operation_id", "pharmacy_id", "type") if name in members}
+        return UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _time(value: Any) -> datetime | None:  # noqa: ANN401 -- a JSON value
+    try:
+        return _aware(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _first_line(error: Exception) -> str:

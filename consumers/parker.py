@@ -28,7 +28,7 @@ async def keep(
         parked = Parked(body, poison.reason, "unknown", now, now)
     extra = parked.extra or {}
     row = ParkedMessage(
-        derived_id(parked.origin, parked.first_failed_at.isoformat(), extra.get("operation_id", ""), body.hex()[:4000]),
+        derived_id(parked.origin, parked.first_failed_at.isoformat(), extra.get("operation_id") or body.hex()[:4000]),
         _uuid(extra.get("pharmacy_id")),
         _uuid(extra.get("operation_id")),
         parked.origin,

@@ -16,19 +16,22 @@ from consumers.applying import Applier
 from consumers.deliver import Deliverer, Dispatcher
 from consumers.fanout import Fanout
 from consumers.http_client import open_delivery_client
+from consumers.janitor import Janitor
 from consumers.parker import keep
 from consumers.processing import CommandSender, Processing, RoutedEvent
+from consumers.store import PostgresStore
 from consumers.window import Delivery, Window, acknowledge
 from consumers.writer import Writer
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection
-from hub.messaging.topology import DEAD, DELIVER, DELIVER_QUEUES, FANOUT, command_queue
+from hub.messaging.topology import AUDIT, DEAD, DELIVER, DELIVER_QUEUES, FANOUT, command_queue
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 
 _DRAIN_SECONDS = 8.0
 _FANOUT_PREFETCH = 1000
 _DELIVER_PREFETCH = 64
+_AUDIT_PREFETCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ async def open_writer(settings: Settings, broker: RabbitBroker, connection: HubC
     ]
     async with _open_writing(settings, pool=2) as database:
         publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
-        writer = Writer(window, Applier(database), publisher, window_commands=settings.window_commands)
+        writer = Writer(window, Applier(PostgresStore(database)), publisher, window_commands=settings.window_commands)
         yield _role("writer", writer.run(), window.close, subscribers)
 
 
@@ -149,11 +152,23 @@ async def open_parker(settings: Settings, broker: RabbitBroker, _connection: Hub
         yield _role("parker", work(), closed.set, [subscriber])
 
 
+@asynccontextmanager
+async def open_janitor(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+    """Retention, sweeps and expiry, and what gateways tell for the audit log."""
+    window = Window()
+    subscriber = subscribe(broker, AUDIT, _AUDIT_PREFETCH, _into(window.add, 0))
+    async with _open_writing(settings, pool=2) as database:
+        publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
+        janitor = Janitor(window, database, publisher, settings)
+        yield _role("janitor", janitor.run(), janitor.close, [subscriber])
+
+
 ROLES: Mapping[str, Callable[[Settings, RabbitBroker, HubConnection], AbstractAsyncContextManager[Role]]] = {
     "writer": open_writer,
     "fanout": open_fanout,
     "deliver": open_deliver,
     "parker": open_parker,
+    "janitor": open_janitor,
 }
 """Every role by its name in `HUB_ROLES`."""
 
@@ -179,7 +194,7 @@ def _delivery(message: Any, partition: int) -> Delivery | None:  # noqa: ANN401 
         channel = message.channel
     except aio_pika.exceptions.ChannelInvalidStateError:
         return None  # it closed meanwhile: the broker delivers the message again
-    return Delivery(partition, channel, message.delivery_tag, message.body, bool(message.redelivered))
+    return Delivery(partition, channel, message.delivery_tag, message.body)
 
 
 def _into(add: Callable[[Delivery], None], partition: int) -> Callable[[Any], Awaitable[None]]:

@@ -16,7 +16,6 @@ class Delivery:
     channel: AbstractChannel
     tag: int
     body: bytes
-    redelivered: bool
 
 
 class Window:
@@ -28,16 +27,19 @@ class Window:
         self._arrived = asyncio.Event()
         self._last: dict[int, tuple[AbstractChannel, int]] = {}
         self._closed = False
+        self._hole: str | None = None
 
     def add(self, delivery: Delivery) -> None:
-        """Take in a message. A hole in the tags of a channel would mean that order is lost: that stops the process."""
+        """Take in a message. A hole in the tags of a channel would mean that order is lost: `take` then breaks."""
         channel, last = self._last.get(delivery.partition, (None, 0))
         expected = last + 1 if channel is delivery.channel else 1
-        assert delivery.tag == expected, f"delivery {delivery.tag}, not {expected}, on partition {delivery.partition}"
+        if delivery.tag != expected and self._hole is None:
+            # Raised here it would end in the client library, and the partition would stand still unseen.
+            self._hole = f"delivery {delivery.tag}, not {expected}, on partition {delivery.partition}"
         self._last[delivery.partition] = (delivery.channel, delivery.tag)
         if not self._closed:
             self._waiting.append(delivery)
-            self._arrived.set()
+        self._arrived.set()
 
     def close(self) -> None:
         """Take no more; whoever waits in `take` gets what is there."""
@@ -47,11 +49,12 @@ class Window:
     async def take(self, messages: int, size: int) -> list[Delivery]:
         """Wait for messages and take what is there, at most so many and about so many bytes. Empty: closed."""
         while True:
-            while not self._waiting:
+            while not self._waiting and self._hole is None:
                 if self._closed:
                     return []
                 self._arrived.clear()
                 await self._arrived.wait()
+            assert self._hole is None, self._hole
             taken: list[Delivery] = []
             weight = 0
             while self._waiting and len(taken) < messages and weight < size:

@@ -11,20 +11,17 @@ from dataclasses import dataclass, field
 import structlog
 
 from consumers.applying import Applied, Applier
-from consumers.envelope import operation_of, read_message
+from consumers.envelope import Arrived, SetAside, read_message
+from consumers.pausing import Pause
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
-from hub.domain.command import Command
-from hub.faults import Poison, Unavailable
+from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
-from hub.messaging.parking import Parked, park
 from hub.messaging.topology import command_queue
 from hub.storage.database import is_outage
 
 # A message is a list of commands, and how many is not known before it is read: a window is bounded by what they weigh.
 _COMMAND_BYTES = 400
-_FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 2.0
 
 log = structlog.get_logger("writer")
 
@@ -35,6 +32,12 @@ class _Settled:
 
     deliveries: list[Delivery]
     messages: list[Outgoing] = field(default_factory=list)
+    commands: int = 0
+    events: int = 0
+
+    def add(self, applied: Applied) -> None:
+        self.messages += applied.messages
+        self.events += applied.events
 
 
 class Writer:
@@ -59,94 +62,83 @@ class Writer:
     async def _apply(self, deliveries: list[Delivery]) -> _Settled:
         started = clock.monotonic()
         settled = _Settled(deliveries)
-        commands: list[tuple[Command, int, bool]] = []
+        commands: list[Arrived] = []
+        unreadable: list[SetAside] = []
         for delivery in deliveries:
-            commands += self._read(delivery, settled)
-        applied = await self._apply_all(commands, settled, uncertain=False)
+            for one in read_message(delivery.body, delivery.partition):
+                if isinstance(one, Arrived):
+                    commands.append(one)
+                else:
+                    unreadable.append(one)
+        await self._apply_all(commands, settled)
+        if unreadable:
+            await self._park(unreadable, settled)
         log.debug(
             "window.applied",
             messages=len(deliveries),
             commands=len(commands),
-            events=applied,
+            events=settled.events,
             ms=round((clock.monotonic() - started) * 1000, 2),
         )
         return settled
 
-    def _read(self, delivery: Delivery, settled: _Settled) -> list[tuple[Command, int, bool]]:
-        found: list[tuple[Command, int, bool]] = []
-        try:
-            for envelope, command in read_message(delivery.body):
-                if isinstance(command, Poison):
-                    settled.messages.append(_parked(delivery.partition, envelope, command.reason))
-                else:
-                    found.append((command, delivery.partition, delivery.redelivered))
-        except Poison as poison:
-            settled.messages.append(_parked(delivery.partition, delivery.body, poison.reason))
-        return found
-
-    async def _apply_all(
-        self, commands: Sequence[tuple[Command, int, bool]], settled: _Settled, *, uncertain: bool
-    ) -> int:
-        """Apply in one transaction; hold during an outage; halve what fails for a reason that is not the world's.
-
-        Args:
-            uncertain: an attempt before may have committed, so what is found done is said again.
-        """
-        pause = _FIRST_PAUSE_SECONDS
+    async def _apply_all(self, commands: Sequence[Arrived], settled: _Settled) -> None:
+        """Apply in one transaction; hold during an outage; halve what fails for a reason that is not the world's."""
+        pause = Pause()
         while commands:
             try:
-                applied: Applied = await self._applier.apply(commands, uncertain=uncertain)
+                settled.add(await self._applier.apply(commands))
             except Unavailable as fault:
                 log.warning("writer.held", what=fault.what, detail=fault.detail, commands=len(commands))
-                uncertain = True
-                await asyncio.sleep(pause)  # the database is away: hold the window, nothing is lost or reordered
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                await pause.wait()  # the database is away: hold the window, nothing is lost or reordered
             except Exception as error:
-                if is_outage(error):
+                if is_outage(error) or _is_misfit(error):
                     raise
                 if len(commands) == 1:
-                    await self._park(commands[0], error, settled)
-                    return 0
+                    await self._park([_broken_by(commands[0], error)], settled)
+                    return
                 half = len(commands) // 2
-                left = await self._apply_all(commands[:half], settled, uncertain=uncertain)
-                return left + await self._apply_all(commands[half:], settled, uncertain=uncertain)
+                await self._apply_all(commands[:half], settled)
+                commands = commands[half:]
             else:
-                settled.messages += applied.messages
-                return applied.events
-        return 0
+                return
 
-    async def _park(self, poison: tuple[Command, int, bool], error: Exception, settled: _Settled) -> None:
-        command, partition, _ = poison
-        reason = f"{type(error).__name__} while it was applied"
-        log.error("command.parked", operation_id=str(command.operation_id), type=command.type, exc_info=error)
-        settled.messages.append(_parked(partition, self._applier.envelope_of(command), reason))
-        pause = _FIRST_PAUSE_SECONDS
+    async def _park(self, aside: Sequence[SetAside], settled: _Settled) -> None:
+        for one in aside:
+            log.warning("message.parked", origin=command_queue(one.partition), reason=one.reason, **one.facts())
+        pause = Pause()
         while True:
             try:
-                settled.messages += await self._applier.finish_parked(command, partition)
-            except Unavailable:
-                await asyncio.sleep(pause)  # as above: hold until the outcome is stored
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                settled.add(await self._applier.park(aside))
+            except Unavailable as fault:
+                log.warning("writer.held", what=fault.what, detail=fault.detail, parked=len(aside))
+                await pause.wait()  # as above
             else:
                 return
 
     async def _say(self) -> None:
         """Publish replies and events in order, then ack; repeat until the broker confirms."""
         while (settled := await self._settled.get()) is not None:
-            pause = _FIRST_PAUSE_SECONDS
+            pause = Pause()
             while settled.messages:
                 try:
                     await self._publisher.publish(settled.messages)
                 except Unavailable as fault:
                     log.warning("events.held", what=fault.what, detail=fault.detail, messages=len(settled.messages))
-                    await asyncio.sleep(pause)  # the unacked commands are the outbox; nothing is acked before
-                    pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                    await pause.wait()  # the unacked commands are the outbox; nothing is acked before
                 else:
                     break
             await acknowledge(settled.deliveries)
 
 
-def _parked(partition: int, body: bytes, reason: str) -> Outgoing:
-    now = clock.now()
-    log.warning("message.parked", origin=command_queue(partition), reason=reason)
-    return park(Parked(body, reason, command_queue(partition), now, now, extra=operation_of(body)))
+def _broken_by(one: Arrived, error: Exception) -> SetAside:
+    log.error("command.broken", operation_id=str(one.command.operation_id), type=one.command.type, exc_info=error)
+    return SetAside(one.envelope, b"", f"{type(error).__name__} while it was applied", one.partition)
+
+
+def _is_misfit(error: Exception) -> bool:
+    """Tell a database that does not fit this version of the hub: every command would fail, so none is to blame.
+
+    Class 42: a table or column is missing, or may not be written.
+    """
+    return str(getattr(error, "sqlstate", "")).startswith("42")

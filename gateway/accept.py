@@ -11,6 +11,7 @@ import orjson
 from litestar import Request
 
 from gateway.answers import Answer
+from gateway.audited import origin_of
 from gateway.auth import Caller, caller_of
 from gateway.bodies import receive_json
 from gateway.context import Gateway, gateway_of
@@ -18,6 +19,7 @@ from gateway.describe import WriteRoute
 from gateway.headers import IfMatch, parse_write_headers
 from gateway.problems import problem_answer, refused, unavailable
 from hub import clock
+from hub.domain.audit import is_audited
 from hub.domain.command import Door
 from hub.domain.fields import Body, format_time
 from hub.domain.fingerprint import fingerprint_of
@@ -40,6 +42,7 @@ class Wish:
     Args:
         fingerprint: where the client chose the operation's id; else empty.
         minted: hashes and ciphertexts of secrets, by name.
+        origin: from where, for a command that is audited; else empty.
     """
 
     type: str
@@ -53,6 +56,7 @@ class Wish:
     fingerprint: str = ""
     if_match: IfMatch = None
     minted: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
 
     def dump(self, reply_to: str = "") -> bytes:
         """Write the command's envelope around the body's bytes."""
@@ -67,6 +71,8 @@ class Wish:
             parts.append(b',"if_match":%b' % orjson.dumps(self.if_match))
         if self.minted:
             parts.append(b',"minted":%b' % orjson.dumps(self.minted))
+        if self.origin:
+            parts.append(b',"origin":%b' % orjson.dumps(self.origin))
         if reply_to:
             parts.append(b',"reply_to":"%b"' % reply_to.encode())
         parts += (b',"body":', self.raw, b"}")
@@ -197,6 +203,7 @@ async def accept(
         fingerprint,
         headers.if_match if route.conditional else None,
         secrets.minted,
+        origin_of(request.scope, str(operation_id)) if is_audited(caller.actor, "http", route.command) else "",
     )
     reply = await send(gateway, wish, headers.wait_seconds)
     if fingerprint:

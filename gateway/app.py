@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.datastructures import State
 
+from gateway.audited import note_reads
 from gateway.context import open_gateway
 from gateway.metrics import Meter, serving_metrics
 from gateway.middleware import FramedApp, gate
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     return FramedApp(
         route_handlers=ROUTES,
         lifespan=[lifespan],
-        middleware=[gate],
+        middleware=[gate, note_reads],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"settings": chosen, "meter": Meter()}),
         openapi_config=None,

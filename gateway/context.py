@@ -10,6 +10,7 @@ from uuid import UUID
 
 from litestar.connection import ASGIConnection
 
+from gateway.audit import AuditTrail, open_audit
 from gateway.auth import KeyCache, open_key_cache
 from gateway.limits import Limits
 from gateway.relay import Relay, open_relay
@@ -77,6 +78,7 @@ class Gateway:
         partitions: number of command queues.
         relay: live events for sockets, and who listens.
         tickets: what lets a browser's socket in.
+        audit: what is told for the audit log.
     """
 
     settings: Settings
@@ -94,6 +96,7 @@ class Gateway:
     partitions: int
     relay: Relay
     tickets: Tickets
+    audit: AuditTrail
     remembered: Remembered = field(default_factory=Remembered)
     troubles: Troubles = field(default_factory=Troubles)
 
@@ -128,6 +131,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         open_replies(consuming, gateway_id) as replies,
         open_control(consuming, _hear(keys), resumed=keys.note_change),
         open_relay(consuming, reads, keys) as relay,
+        open_audit(publishing, confirm_seconds=settings.confirm_seconds) as audit,
     ):
         tokens = Tokens(secret_key)
         gateway = Gateway(
@@ -146,6 +150,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             settings.partitions,
             relay,
             Tickets(tokens, keys),
+            audit,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):

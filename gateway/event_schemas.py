@@ -97,7 +97,13 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
         recovered="An endpoint answers again.",
         deleted="An endpoint was removed.",
     )
-    | _kinds("webhook_delivery", "webhook_delivery", exhausted="All attempts of a delivery have failed."),
+    | _kinds("webhook_delivery", "webhook_delivery", exhausted="All attempts of a delivery have failed.")
+    | _kinds(
+        "parked_message",
+        "parked",
+        replayed="A parked command was put back; in the hub's own log.",
+        discarded="A parked message was given up; in the hub's own log.",
+    ),
 )
 """Every type of event, in the order of the contract."""
 

@@ -216,32 +216,33 @@ def _other(schemas: Schemas, route: OtherRoute, *, is_api: bool) -> Json:
 
 
 def _link(operations: Mapping[str, Json]) -> None:
-    """Say which operation shows, changes or ends what another one made."""
+    """Say which operation shows, changes or ends what another one made, and that each write shows as an operation."""
     for path, methods in operations.items():
-        made = methods.get("post")
-        if made is None:
-            continue
-        inner = [
-            other for other in operations if re.fullmatch(re.escape(path.rstrip("/")) + r"/{\w+}(/[a-z-]+)?/?", other)
-        ]
-        for status, pointer in (("201", "/id"), ("202", "/resource/id")):
-            answer = made["responses"].get(status)
-            if answer is None or "content" not in answer:
-                continue
-            links: Json = {}
-            for other in inner:
-                name = re.findall(r"{(\w+)}", other[len(path) - 1 :])[0]
-                kept = {parameter: f"$request.path.{parameter}" for parameter in re.findall(r"{(\w+)}", path)}
-                for target in operations[other].values():
-                    links[target["operationId"]] = {
-                        "operationId": target["operationId"], "parameters": kept | {name: f"$response.body#{pointer}"},
-                    }  # fmt: skip
-            if status == "202" and "/resource" in pointer and "Accepted" in str(answer["content"]):
-                links["show_operation"] = {
-                    "operationId": "show_operation", "parameters": {"operation_id": "$response.body#/operation_id"},
-                }  # fmt: skip
-            if links:
-                answer["links"] = links
+        inner = re.compile(re.escape(path.rstrip("/")) + r"/{(\w+)}(/[a-z-]+)?/?")
+        kept = {name: f"$request.path.{name}" for name in re.findall(r"{(\w+)}", path)}
+        for method, operation in methods.items():
+            for status, pointer in (("200", ""), ("201", "/id"), ("202", "/resource/id"), ("204", "")):
+                answer = operation["responses"].get(status, {})
+                links: Json = {}
+                if method == "post" and pointer and "content" in answer:
+                    for other, targets in operations.items():
+                        if (found := inner.fullmatch(other)) is not None:
+                            parameters = kept | {found[1]: f"$response.body#{pointer}"}
+                            links |= {name: _link_to(name, parameters) for name in _names(targets)}
+                if "Operation-Id" in answer.get("headers", {}):
+                    links["show_operation"] = _link_to(
+                        "show_operation", {"operation_id": "$response.header.Operation-Id"}
+                    )
+                if links:
+                    answer["links"] = links
+
+
+def _names(methods: Mapping[str, Json]) -> list[str]:
+    return [operation["operationId"] for operation in methods.values()]
+
+
+def _link_to(name: str, parameters: Mapping[str, str]) -> Json:
+    return {"operationId": name, "parameters": dict(parameters)}
 
 
 def _parameter(name: str) -> Json:

@@ -1,6 +1,9 @@
 """The door of the hub's own tools: a command goes the way every command goes, and its outcome comes back."""
 
 import asyncio
+import getpass
+import os
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -56,6 +59,7 @@ class Door:
             "minted": dict(minted or {}),
             "actor": "system",
             "door": "cli",
+            "origin": _origin(),
             "reply_to": self.replies.queue_name,
             "fingerprint": fingerprint,
         }
@@ -103,6 +107,15 @@ class Door:
     def _mint(self, operation_id: UUID, kind: KeyKind) -> tuple[str, dict[str, str]]:
         key = derive_key(self.settings.secret_key.get_secret_value(), operation_id, kind)
         return key, {"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}
+
+
+def _origin() -> str:
+    """Say who sits at the command line, for the audit log: the user and the machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        user = str(os.getuid())
+    return f"{user} on {socket.gethostname()}"[:200]
 
 
 def _refuse(outcome: Mapping[str, Any]) -> None:

@@ -63,8 +63,32 @@ class Settings(BaseSettings):
     )
     rate_limit_burst: int = Field(400, ge=0, description="Requests that one key may send at once; 0 = no limit.")
     admin_enabled: bool = Field(True, description="Serve the operator's console at `/admin/`.")
+    retention_operations_days: int = Field(
+        30, ge=1, description="Days an ended operation is kept: the window of idempotency keys; also faults of uploads."
+    )
+    retention_events_days: int = Field(
+        90, ge=1, description="Days an event is kept in the log; longer while an open endpoint still waits for it."
+    )
+    retention_attempts_days: int = Field(
+        30, ge=1, description="Days a settled delivery is kept with its attempts; one that is due is never deleted."
+    )
+    retention_parked_days: int = Field(
+        30, ge=1, description="Days a parked message is kept once it was replayed or discarded; till then for ever."
+    )
+    audit_retention_days: int = Field(
+        90, ge=90, description="Days the audit log is kept; it is dropped by whole months."
+    )
+    orders_expire_hours: int = Field(
+        0,
+        ge=0,
+        description="Hours an order may stay `ready` before it expires; 0 = for ever. External orders never do.",
+    )
+    janitor_seconds: float = Field(
+        60.0, ge=0.1, le=3600, description="Time between two rounds of the janitor, in seconds."
+    )
     roles: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("writer", "fanout", "deliver", "parker"), description="Roles of this consumers process, comma-separated."
+        ("writer", "fanout", "deliver", "parker", "janitor"),
+        description="Roles of this consumers process, comma-separated.",
     )
     log_format: Literal["json", "pretty"] = Field("json", description="Form of the log lines.")
 
@@ -100,9 +124,9 @@ class Settings(BaseSettings):
     @field_validator("roles")
     @classmethod
     def _known_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = set(value) - {"writer", "fanout", "deliver", "parker"}
+        unknown = set(value) - {"writer", "fanout", "deliver", "parker", "janitor"}
         if unknown or not value:
-            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, fanout, deliver, parker"
+            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, fanout, deliver, parker, janitor"
             raise ValueError(message)
         return value
 

@@ -5,9 +5,24 @@ from typing import Final
 from litestar.handlers import BaseRouteHandler
 
 from gateway import docs_pages, health, openapi
-from gateway.routes import events, inventory, operations, orders, pharmacies, sales, schemas, uploads, webhook_events
+from gateway.routes import (
+    audit,
+    events,
+    inventory,
+    operations,
+    orders,
+    parked,
+    pharmacies,
+    reconciliation,
+    sales,
+    schemas,
+    uploads,
+    webhook_events,
+    webhooks,
+)
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
-    *webhook_events.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS,
-)
+    *webhook_events.HANDLERS, *webhooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
+    *schemas.HANDLERS, *openapi.HANDLERS,
+)  # fmt: skip

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from hub.cli import broker, container, database, events, importing, run, tenants
+from hub.cli import broker, container, database, events, importing, parked, run, tenants
 from hub.faults import HubFault
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(broker.group, name="topology")
 tenants.register(app)
 importing.register(app)
 app.add_typer(events.group, name="events")
+app.add_typer(parked.group, name="parked")
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ class Command:
         if_match: versions the row may have (`"*"`: it must exist); None: any.
         minted: hashes and ciphertexts of secrets minted at the door, by name.
         actor: who sent it: `key:<id>`, `operator:<id>`, `source:<id>`, `system`.
+        origin: from where, for the audit log: the client's address and the request's id; empty where nobody audits it.
     """
 
     operation_id: UUID
@@ -42,6 +43,7 @@ class Command:
     actor: str = "system"
     door: Door = "http"
     reply_to: str = ""
+    origin: str = ""
 
 
 def touches_nothing(_command: Command) -> Iterable[Ref]:

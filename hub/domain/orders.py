@@ -299,7 +299,7 @@ def _amend(state: State, order: Order, body: ReplaceOrder | UpdateOrder) -> Orde
                 FieldError("#/source", "immutable", "it stays as it was placed"),
             )
         after = replace(after, source=body.source)
-    after = _amend_items(after, body)
+    after = _with_extra_data(_amend_items(after, body), body)
     # An external order may come back to `pending` after its goods were handed over: they must not be forgotten.
     if after.items != order.items and (
         order.status != OrderStatus.PENDING or any(line["supplied"] for line in order.items)
@@ -309,17 +309,26 @@ def _amend(state: State, order: Order, body: ReplaceOrder | UpdateOrder) -> Orde
             f"items change only while an order is pending and nothing of it was handed over; this one is {order.status}",
             FieldError("#/items", "immutable", "items change only in `pending`"),
         )
-    total = sum((line["quantity"] * Decimal(line["unit_price"]) for line in after.items), Decimal(0))
-    if total > MAX_TOTAL or (after.source != EXTERNAL and after.total_amount != total):
+    return _wrong_total(after) or after
+
+
+def _wrong_total(order: Order) -> Rejected | None:
+    total = sum((line["quantity"] * Decimal(line["unit_price"]) for line in order.items), Decimal(0))
+    if total > MAX_TOTAL:
+        detail = f"the items come to {format_money(total)}, more than {format_money(MAX_TOTAL)}"
+    elif order.source != EXTERNAL and order.total_amount != total:
         detail = f"`total_amount` is not the sum of the items, which is {format_money(total)}"
-        return refuse("validation", detail, FieldError("#/total_amount", "total_amount", detail))
+    else:
+        return None
+    return refuse("validation", detail, FieldError("#/total_amount", "total_amount", detail))
+
+
+def _with_extra_data(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
     if isinstance(body, ReplaceOrder):
-        return replace(after, extra_data=body.extra_data)
-    if "extra_data" in body.model_fields_set:
-        return replace(
-            after, extra_data={} if body.extra_data is None else merge_patch(order.extra_data, body.extra_data)
-        )
-    return after
+        return replace(order, extra_data=body.extra_data)
+    if "extra_data" not in body.model_fields_set:
+        return order
+    return replace(order, extra_data={} if body.extra_data is None else merge_patch(order.extra_data, body.extra_data))
 
 
 def _amend_items(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:

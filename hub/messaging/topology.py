@@ -167,7 +167,10 @@ def topology(partitions: int) -> Topology:
             *(Binding(INGRESS_HASH, name, "1") for name in ingress),  # the key is the weight: equal shares
             # What the fan-out always hears: changes of endpoints, and webhooks to work on. The events of a pharmacy
             # are bound once it has an endpoint, so that nobody pays for webhooks that nobody wants.
-            *(Binding(EVENTS, FANOUT, key) for key in ("*.pharmacy.*", "*.webhook_endpoint.*", "*.webhook_event.received")),
+            *(
+                Binding(EVENTS, FANOUT, key)
+                for key in ("*.pharmacy.*", "*.webhook_endpoint.*", "*.webhook_event.received")
+            ),
         ),
     )
 
@@ -291,3 +294,21 @@ async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID, *, seconds
         await channel.queue_unbind(FANOUT, EVENTS, f"{pharmacy_id}.#")
 
     await _on_channel(connection, unbind, seconds)
+
+
+async def find_unread_partitions(connection: HubConnection, partitions: int, *, seconds: float = 10.0) -> list[int]:
+    """Name the partitions that no writer reads, by the broker's own count of consumers.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+    unread: list[int] = []
+
+    async def look(channel: AbstractChannel) -> None:
+        for number in range(partitions):
+            declared = await channel.queue_declare(command_queue(number), passive=True)
+            if not declared.consumer_count:
+                unread.append(number)
+
+    await _on_channel(connection, look, seconds)
+    return unread

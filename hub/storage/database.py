@@ -34,7 +34,10 @@ def is_outage(error: BaseException) -> bool:
         state = getattr(fault, "sqlstate", None)
         if isinstance(state, str):
             return state.startswith(_OUTAGE_CLASSES) or state == "25006"
-        if isinstance(fault, OSError | TimeoutError | asyncpg.InterfaceError | Unavailable):
+        if isinstance(fault, asyncpg.InterfaceError):
+            # A value that asyncpg cannot write (out of range, a time without zone) is its DataError, an InterfaceError.
+            return not isinstance(fault, ValueError)
+        if isinstance(fault, OSError | TimeoutError | Unavailable):
             return True
         fault = fault.__cause__ or fault.__context__
     return False

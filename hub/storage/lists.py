@@ -20,6 +20,7 @@ from hub.storage.list_parts import (
     since,
     sorts,
 )
+from hub.storage.lists_hub import LISTINGS_HUB
 from hub.storage.lists_outside import LISTINGS_OUTSIDE
 from hub.storage.page_sql import contains_text, item_of
 from hub.storage.paging import (
@@ -61,7 +62,10 @@ _LISTINGS: Final = (
         "keys",
         "api_keys",
         "key",
-        item_of(models.ApiKey, ("id", "pharmacy_id", "name", "scopes", "hint", "expires_at", "revoked_at", *VERSIONED)),
+        item_of(
+            models.ApiKey,
+            ("id", "pharmacy_id", "name", "scopes", "hint", "expires_at", "revoked_at", "last_used_at", *VERSIONED),
+        ),
         {
             "name": equal("name", text_of(1000)),
             "is_revoked": Filter(
@@ -241,6 +245,6 @@ _LISTINGS: Final = (
 
 
 LISTINGS: Final[Mapping[str, Listing]] = MappingProxyType(
-    {listing.name: listing for listing in (*_LISTINGS, *LISTINGS_OUTSIDE)}
+    {listing.name: listing for listing in (*_LISTINGS, *LISTINGS_OUTSIDE, *LISTINGS_HUB)}
 )
 """Name of a list to what it is."""

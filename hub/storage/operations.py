@@ -51,7 +51,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608 -- names
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One command's life, ended: applied, rejected or parked.
+    """One command's life, ended: applied, rejected or parked. Pending: it was parked, and is replayed.
 
     Args:
         first_sequence: number of its first event; the others follow.
@@ -82,7 +82,8 @@ def dump_operation(operation: Operation, events: Sequence[Mapping[str, Any]]) ->
         "type": operation.type,
         "status": operation.status,
         "accepted_at": format_time(operation.accepted_at),
-        "finished_at": format_time(operation.finished_at),
+        # A parked command that was replayed is pending again; when it was parked is no end.
+        "finished_at": None if operation.status == "pending" else format_time(operation.finished_at),
         "resource": None
         if operation.resource_id is None
         else resource_link(operation.resource_type, operation.pharmacy_id, operation.resource_id),
@@ -118,3 +119,15 @@ async def finish_operations(connection: Connection, operations: Sequence[Operati
         index = _COLUMNS.index(name)
         columns[index] = [None if value is None else dump_json(value) for value in columns[index]]
     await connection.execute(_INSERT, *columns)
+
+
+async def reopen_operations(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Let parked commands be applied after all: their operations are pending until they come by again."""
+    await connection.execute(
+        "UPDATE operations SET status = 'pending', problem = NULL WHERE id = ANY($1::uuid[]) AND status = 'parked'", ids
+    )
+
+
+async def take_back_operations(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Make room for the outcome of replayed commands; call it in the transaction that stores that outcome."""
+    await connection.execute("DELETE FROM operations WHERE id = ANY($1::uuid[]) AND status = 'pending'", ids)

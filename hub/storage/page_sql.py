@@ -154,9 +154,9 @@ def _conditions(
         assert listing.parent is not None
         alive = parent.alive.replace("t.", "p.")
         owner = f' AND p."{parent.scope}" = own.id' if is_scoped else ""
-        conditions.append(
-            f't."{listing.parent.column}" = ${number}::uuid '
-            f'AND EXISTS (SELECT 1 FROM "{parent.table}" p WHERE p.id = ${number}::uuid AND {alive}{owner})'
+        conditions += (
+            f't."{listing.parent.column}" = ${number}::uuid',
+            f'EXISTS (SELECT 1 FROM "{parent.table}" p WHERE p.id = ${number}::uuid AND {alive}{owner})',  # noqa: S608 -- as above
         )
         number += 1
     for name in names:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from hub.domain import parked
 from hub.storage.database import Connection
+from hub.storage.tables import TABLES, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,13 @@ async def save_parked(connection: Connection, messages: Sequence[ParkedMessage])
             for one in messages
         ],
     )
+
+
+async def find_parked(connection: Connection, parked_id: UUID) -> parked.ParkedMessage | None:
+    """Find a parked message with its payload, whosever it is, for operators."""
+    table: Table[parked.ParkedMessage] = TABLES[parked.ParkedMessage]
+    record = await connection.fetchrow(
+        f'SELECT {table.select} FROM "{table.name}" t WHERE t.id = $1',  # noqa: S608 -- names of our own
+        parked_id,
+    )
+    return None if record is None else table.read(tuple(record))

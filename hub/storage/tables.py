@@ -10,6 +10,7 @@ from tortoise.models import Model
 
 from hub.domain.inventory import InventoryItem, StockMovement
 from hub.domain.orders import Order
+from hub.domain.parked import ParkedMessage
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
 from hub.domain.sales import Sale
 from hub.domain.state import Ref, Row
@@ -29,9 +30,10 @@ class Table(Generic[R]):
         row: the frozen dataclass; its fields are the columns.
         model: the Tortoise model.
         append_only: rows are only ever added.
+        is_hubs: the rows are the hub's own, even where they name a pharmacy.
     """
 
-    def __init__(self, row: type[R], model: type[Model], *, append_only: bool = False) -> None:
+    def __init__(self, row: type[R], model: type[Model], *, append_only: bool = False, is_hubs: bool = False) -> None:
         self.row = row
         self.name = model._meta.db_table  # noqa: SLF001 -- how Tortoise tells of its models
         self.columns = tuple(field.name for field in fields(row))  # type: ignore[arg-type]
@@ -48,7 +50,7 @@ class Table(Generic[R]):
         )
         conflict = "" if append_only else f" ON CONFLICT (id) DO UPDATE SET {changes}"
         self._insert = f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}){conflict}'  # noqa: S608 -- names of our own
-        self._scoped = "pharmacy_id" in self.columns
+        self._scoped = "pharmacy_id" in self.columns and not is_hubs
         self._deletable = "deleted_at" in self.columns
 
     def read(self, record: Sequence[Any]) -> R:
@@ -116,6 +118,7 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         Table(WebhookEvent, models.WebhookEvent),
         Table(Upload, models.Upload),
         Table(UploadError, models.UploadError, append_only=True),
+        Table(ParkedMessage, models.ParkedMessage, is_hubs=True),
     )
 }
 """Every kind of row the domain changes, in the order in which they are saved."""

@@ -23,8 +23,7 @@ def show(ready: Ready, console: Console) -> None:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")
-    rows.add_row("Console", f"{ready.url}/admin/")
-    rows.add_row("API docs", f"{ready.url}/swagger/   {ready.url}/redoc/   {ready.url}/asyncapi/")
+    rows.add_row("API docs", f"{ready.url}/swagger/   {ready.url}/redoc/")
     if ready.api_key:
         rows.add_row("Pharmacy", ready.pharmacy_id or "")
         rows.add_row("Its key", ready.api_key)

@@ -41,7 +41,7 @@ class Plan:
     broker: BrokerServer | None
 
 
-def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None) -> Plan:
+def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None, with_demo: bool = False) -> Plan:
     """Decide what this start runs, and write it to `hub.env`, where the CLI finds it.
 
     The environment comes first, then the upper part of `hub.env` (the operator's), then what is generated: addresses
@@ -51,6 +51,8 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None) 
         place: the data dir.
         environment: ours.
         port: of the gateway, as the command line says.
+        with_demo: who tries the hub has a receiver on this machine; webhooks may reach loopback unless a setting says
+            otherwise.
     Raises:
         SettingsError: a setting is wrong, a port is taken, or data is there without its `hub.env`.
     """
@@ -79,6 +81,8 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None) 
         **_settings_of(given),
     }
     made["HUB_DATA_DIR"] = str(place)
+    if with_demo:
+        made.setdefault("HUB_WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8")
     if "HUB_METRICS_PORT" not in given:
         made["HUB_METRICS_PORT"] = str(_METRICS_PORT if is_free(_METRICS_PORT) else free_ports([None])[0])
     postgres = broker = None

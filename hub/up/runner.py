@@ -54,7 +54,7 @@ def up(wish: Wish, environment: Mapping[str, str]) -> None:
     with open_lock(place):
         for name in end_leftovers(place):
             console.print(f"ended {name}, which an instance that was killed had left in {place}", soft_wrap=True)
-        plan = make_plan(place, environment, port=wish.port)
+        plan = make_plan(place, environment, port=wish.port, with_demo=wish.with_demo)
         ensure_installed(postgres=plan.postgres is not None, broker=plan.broker is not None, assume_yes=wish.assume_yes)
         try:
             asyncio.run(_run(wish, place, plan, console, environment))
@@ -152,6 +152,7 @@ async def _start(
     for spec in _hub_processes(plan, environment):
         family.start(spec).is_ready = True
     await _until_ready(settings, family)
+    await _until_consumed(settings, family)
     done("gateway and consumers")
     return await _demo(settings) if wish.with_demo else ()
 
@@ -183,7 +184,7 @@ def _hub_processes(plan: Plan, environment: Mapping[str, str]) -> list[Spec]:
     gateway = (
         *("uvicorn", "gateway.app:create_app", "--factory", "--host", settings.host, "--port", str(settings.port)),
         *("--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5"),
-        *("--ws-per-message-deflate", "false", "--no-access-log"),
+        *("--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers"),
     )
     consumers = ("faststream", "run", "consumers.app:create_app", "--factory")
     own = {**environment, **plan.variables, MARK: str(settings.data_dir), "PYTHONUNBUFFERED": "1"}
@@ -206,6 +207,24 @@ async def _until_ready(settings: Settings, family: Family) -> None:
             raise SettingsError(message)
         await asyncio.sleep(_POLL_SECONDS)
         status, said = await asyncio.to_thread(_get, f"http://{_host(settings)}:{settings.port}/health/ready")
+
+
+async def _until_consumed(settings: Settings, family: Family) -> None:
+    """Wait until every partition has a writer: the gateway accepts without one, but nothing would be applied."""
+    from hub.messaging.connection import open_connection
+    from hub.messaging.topology import find_unread_partitions
+
+    deadline = time.monotonic() + _READY_SECONDS
+    async with open_connection(settings.amqp_urls, name="hub up") as connection:
+        while unread := await find_unread_partitions(connection, settings.partitions):
+            family.check()
+            if time.monotonic() > deadline:
+                message = (
+                    f"nobody reads {len(unread)} of {settings.partitions} partitions after {_READY_SECONDS:.0f} s:"
+                    f" the consumers do not start (log: {family.log_dir}/consumers.log)"
+                )
+                raise SettingsError(message)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _host(settings: Settings) -> str:

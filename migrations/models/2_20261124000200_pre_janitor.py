@@ -19,8 +19,8 @@ GRANT SELECT (last_used_at) ON api_keys TO hub_read;
 
 INDEXES = """
 CREATE INDEX operations_accepted ON operations USING brin (accepted_at);
-CREATE INDEX operations_reopened ON operations (id) WHERE status = 'pending';
-CREATE INDEX upload_errors_pharmacy ON upload_errors (pharmacy_id);
+CREATE INDEX webhook_deliveries_age ON webhook_deliveries USING brin (created_at);
+CREATE INDEX orders_ready ON orders (updated_at) WHERE status = 'ready';
 ALTER TABLE parked_messages ADD CONSTRAINT parked_messages_settled CHECK (replayed_at IS NULL OR discarded_at IS NULL);
 """
 

@@ -6,11 +6,10 @@ import asyncpg
 import orjson
 import standardwebhooks
 
-from consumers.deliver import endpoint_aad
 from hub import clock
 from hub.domain.ids import default_endpoint_id
 from hub.security.signatures import derive_webhook_secret
-from hub.security.vault import Vault
+from hub.security.vault import Vault, endpoint_aad
 from hub.settings import Settings
 from tests.kit.consumers import running_consumers
 from tests.kit.door import open_test_door

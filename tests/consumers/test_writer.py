@@ -81,6 +81,23 @@ async def test_what_cannot_be_read_is_parked_and_its_neighbours_go_on(settings: 
         assert created["status"] == "applied"
 
 
+async def test_an_unreadable_command_gets_a_parked_operation_and_its_waiter_is_told(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer",)})
+    async with running_consumers(settings), open_door(settings) as door:
+        pharmacy, operation = await door.open_pharmacy(), uuid4()
+        told = await door.send(pharmacy, "no.such", {"a": "secret words"}, operation_id=operation)
+        assert told["status"] == told["operation"]["status"] == "parked"
+        assert told["problem"]["type"] == "/problems/parked"
+        assert "KeyError" not in str(told["problem"])
+        # Asked again, it is answered again and stored once.
+        assert (await door.send(pharmacy, "no.such", {"a": "secret words"}, operation_id=operation)) == told
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        try:
+            assert await connection.fetchval("SELECT status FROM operations WHERE id = $1", operation) == "parked"
+        finally:
+            await connection.close()
+
+
 async def test_the_consumers_go_to_the_next_host_when_one_is_down(settings: Settings) -> None:
     dead = "amqp://hub:x@127.0.0.1:9/"
     several = SecretStr(f"{dead},{settings.amqp_url.get_secret_value()}")

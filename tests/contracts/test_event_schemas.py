@@ -21,9 +21,11 @@ from tests.kit.builders import (
     id_of,
 )
 
-# Caused outside the rules of `hub.domain`: by the outbound webhooks, by AMQP, by sources.
+# Not of a pharmacy's own life: outbound webhooks, AMQP, sources, what operators do with parked messages.
 ELSEWHERE = {
-    name for name in EVENTS if name.startswith(("webhook_endpoint.", "webhook_delivery.", "command.", "source."))
+    name
+    for name in EVENTS
+    if name.startswith(("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message."))
 }
 
 

@@ -45,7 +45,7 @@ def _hub() -> Iterator[RunningHub]:
     with tempfile.TemporaryDirectory(prefix="hub-tour-") as folder:
         place = Path(folder)
         place.chmod(0o755)  # PostgreSQL runs as another user when the tests run as root
-        command = ["./run", "--no-demo", "--yes", "--port", str(_free_port()), "--data-dir", str(place)]
+        command = ["./run", "--yes", "--port", str(_free_port()), "--data-dir", str(place)]
         output = place / "run.out"
         with output.open("w") as said:  # a file: nobody would empty a pipe once the hub is ready
             process = subprocess.Popen(command, cwd=ROOT, env=_environment(place), stdout=said)

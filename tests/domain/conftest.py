@@ -8,6 +8,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the profile that `test_laws.py` takes."""
     is_long = bool(config.getoption("--long", default=False))
     settings.register_profile(
-        "laws", max_examples=1500 if is_long else 40, derandomize=not is_long, deadline=None, database=None,
-        print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        "laws",
+        max_examples=500 if is_long else 40,
+        derandomize=not is_long,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )

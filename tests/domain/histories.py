@@ -16,9 +16,16 @@ WHO = (CORNER, HARBOUR, MARKET)
 SKUS = ("A", "B", "C")
 STATES = ("confirmed", "preparing", "ready", "completed", "on_hold", "pending", "cancelled", "rejected", "expired")
 WALKS = (
-    ("confirmed", "preparing", "ready", "completed"), ("confirmed", "preparing", "ready"), ("confirmed",), ("confirmed", "cancelled"),
-    ("confirmed", "on_hold", "confirmed", "preparing"), ("on_hold", "pending", "confirmed"), ("confirmed", "preparing", "on_hold", "preparing"),
-    ("confirmed", "preparing", "ready", "preparing", "ready", "expired"), ("confirmed", "rejected"), ("completed", "pending"),
+    ("confirmed", "preparing", "ready", "completed"),
+    ("confirmed", "preparing", "ready"),
+    ("confirmed",),
+    ("confirmed", "cancelled"),
+    ("confirmed", "on_hold", "confirmed", "preparing"),
+    ("on_hold", "pending", "confirmed"),
+    ("confirmed", "preparing", "on_hold", "preparing"),
+    ("confirmed", "preparing", "ready", "preparing", "ready", "expired"),
+    ("confirmed", "rejected"),
+    ("completed", "pending"),
 )
 REASONS = ("received", "sold", "damaged", "dispensed")
 EXTRAS: tuple[Any, ...] = ({"a": 1}, {"a": True}, {"a": None}, {"b": {"c": 1}}, None)
@@ -92,7 +99,9 @@ def _adjust(client: _Client, a: int, b: int, c: int) -> None:
 
 def _set(client: _Client, a: int, b: int, c: int) -> None:
     body: Json = {"quantity": b} | ({"expected_quantity": c} if c % 2 else {}) | ({"name": "New"} if c % 3 == 0 else {})
-    client.send("inventory.update", body, client.one("inventory", a), if_match=None if c % 2 else "*" if c % 4 else _match(b))
+    client.send(
+        "inventory.update", body, client.one("inventory", a), if_match=None if c % 2 else "*" if c % 4 else _match(b)
+    )
 
 
 def _revise(client: _Client, a: int, b: int, c: int) -> None:
@@ -105,8 +114,11 @@ def _replace(client: _Client, a: int, b: int, c: int) -> None:
     client.send("inventory.replace", body, client.one("inventory", a), if_match=_match(b))
 
 
-def _remove(client: _Client, a: int, b: int, _c: int) -> None:
+def _remove(client: _Client, a: int, b: int, c: int) -> None:
     client.send("inventory.delete", None, client.one("inventory", a), if_match=_match(b))
+    if c % 2:
+        for sku in SKUS:
+            client.send("inventory.create", an_item(sku, quantity=b))
 
 
 def _sell(client: _Client, a: int, b: int, c: int) -> None:
@@ -133,7 +145,12 @@ def _place(client: _Client, a: int, b: int, c: int) -> None:
 
 
 def _mirror(client: _Client, a: int, b: int, c: int) -> None:
-    body = {"order_reference": f"E{len(client.sent)}", "items": _items(a, b, c), "source": "external", "status": STATES[c % 9]}
+    body = {
+        "order_reference": f"E{len(client.sent)}",
+        "items": _items(a, b, c),
+        "source": "external",
+        "status": STATES[c % 9],
+    }
     client.send("order.place", body)
 
 
@@ -167,7 +184,9 @@ def _hook(client: _Client, a: int, b: int, c: int) -> None:
         case 0:
             client.send("webhook_event.receive", {"event_type": "x", "payload": EXTRAS[a % 5]})
         case 1:
-            client.send("webhook_event.update", {"processed": bool(c % 2)}, client.one("webhook_event", a), if_match=_match(c))
+            client.send(
+                "webhook_event.update", {"processed": bool(c % 2)}, client.one("webhook_event", a), if_match=_match(c)
+            )
         case _:
             client.send("webhook_event.delete", None, client.one("webhook_event", a))
 
@@ -175,8 +194,10 @@ def _hook(client: _Client, a: int, b: int, c: int) -> None:
 def _import(client: _Client, a: int, b: int, c: int) -> None:
     whole = {"name": "n", "price": "1"} if c % 2 else {}
     rows: list[Json] = [
-        {"line": 1, "row": {"sku": SKUS[a % 3], "quantity": b} | whole}, {"line": 2, "row": {"sku": SKUS[b % 3]} | whole},
-        {"line": 3, "faults": [{"pointer": "#", "code": "malformed", "detail": "d"}]}, {"line": 4, "row": {"sku": SKUS[a % 3], "quantity": c}},
+        {"line": 1, "row": {"sku": SKUS[a % 3], "quantity": b} | whole},
+        {"line": 2, "row": {"sku": SKUS[b % 3]} | whole},
+        {"line": 3, "faults": [{"pointer": "#", "code": "malformed", "detail": "d"}]},
+        {"line": 4, "row": {"sku": SKUS[a % 3], "quantity": c}},
     ]
     kind = "inventory"
     if a % 2:
@@ -210,8 +231,35 @@ def _again(client: _Client, a: int, b: int, _c: int) -> None:
 
 
 ACTS: tuple[Act, ...] = (
-    _nothing, _create, _adjust, _adjust, _set, _revise, _replace, _switch, _remove, _sell, _sell, _sell, _void, _amend_sale, _place, _place, _mirror,
-    _mirror, _move, _move, _walk, _walk, _walk, _amend, _cancel, _hook, _import, _tenant, _again,
+    _nothing,
+    _create,
+    _adjust,
+    _adjust,
+    _set,
+    _revise,
+    _replace,
+    _switch,
+    _remove,
+    _sell,
+    _sell,
+    _sell,
+    _void,
+    _amend_sale,
+    _place,
+    _place,
+    _mirror,
+    _mirror,
+    _move,
+    _move,
+    _walk,
+    _walk,
+    _walk,
+    _amend,
+    _cancel,
+    _hook,
+    _import,
+    _tenant,
+    _again,
 )
 
 

@@ -96,6 +96,7 @@ class StockOracle:
         elif "delta" in said:
             shelf.quantity += said["delta"]
         else:
+            assert said.get("expected_quantity", shelf.quantity) == shelf.quantity, "a stale quantity was accepted"
             shelf.sku = said.get("sku", shelf.sku)
             shelf.quantity = said.get("quantity", shelf.quantity)
 
@@ -164,7 +165,11 @@ class StockOracle:
 
 def _wishes(items: list[Json]) -> list[Wish]:
     return [
-        Wish((item["sku"], item.get("name", ""), item["quantity"], float(item["unit_price"])), item["sku"], item["quantity"])
+        Wish(
+            (item["sku"], item.get("name", ""), item["quantity"], float(item["unit_price"])),
+            item["sku"],
+            item["quantity"],
+        )
         for item in items
     ]
 

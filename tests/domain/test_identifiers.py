@@ -22,7 +22,18 @@ def test_a_gtin_with_its_check_digit_is_one(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["96385075", "300676382303", "9638507", "963850740", "9638 5074", "\u0669\u0666385074", "", "003047204003010", "96385074\n"]
+    "code",
+    [
+        "96385075",
+        "300676382303",
+        "9638507",
+        "963850740",
+        "9638 5074",
+        "\u0669\u0666385074",
+        "",
+        "003047204003010",
+        "96385074\n",
+    ],
 )
 def test_a_gtin_without_its_form_or_digit_is_none(code: str) -> None:
     assert not is_gtin(code)
@@ -43,13 +54,16 @@ def test_a_mistyped_digit_is_no_gtin(digits: str, place: int, shift: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "code", ["0002-0800-01", "50580-488-10", "68682-0651-0", "00002-0800-01", "00002080001", "123456-7890-12", "123456789012"]
+    "code",
+    ["0002-0800-01", "50580-488-10", "68682-0651-0", "00002-0800-01", "00002080001", "123456-7890-12", "123456789012"],
 )
 def test_an_ndc_has_a_layout_or_all_its_digits(code: str) -> None:
     assert is_ndc(code)
 
 
-@pytest.mark.parametrize("code", ["0002080001", "0002-080-01", "00002-08000-1", "0002-0800-0", "2-0800-01", "0002-0800-01\n", ""])
+@pytest.mark.parametrize(
+    "code", ["0002080001", "0002-080-01", "00002-08000-1", "0002-0800-0", "2-0800-01", "0002-0800-01\n", ""]
+)
 def test_ten_digits_without_hyphens_are_no_ndc(code: str) -> None:
     assert not is_ndc(code)
 
@@ -72,7 +86,8 @@ def test_at_most_one_check_digit_makes_a_pzn(digits: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "value"), [("gtin", "96385074"), ("ndc", "0002-0800-01"), ("pzn", "PZN-03752864"), ("own_code", "anything")]
+    ("scheme", "value"),
+    [("gtin", "96385074"), ("ndc", "0002-0800-01"), ("pzn", "PZN-03752864"), ("own_code", "anything")],
 )
 def test_an_identifier_is_kept_as_sent(scheme: str, value: str) -> None:
     code = {"scheme": scheme, "value": value}
@@ -82,8 +97,17 @@ def test_an_identifier_is_kept_as_sent(scheme: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("scheme", "value"),
     [
-        ("gtin", "96385075"), ("ndc", "0002080001"), ("pzn", "03752865"), ("GTIN", "96385074"), ("", "1"), ("9x", "1"), ("a-b", "1"),
-        ("x" * 33, "1"), ("own", ""), ("own", "x" * 129), ("gtin\n", "96385074"),
+        ("gtin", "96385075"),
+        ("ndc", "0002080001"),
+        ("pzn", "03752865"),
+        ("GTIN", "96385074"),
+        ("", "1"),
+        ("9x", "1"),
+        ("a-b", "1"),
+        ("x" * 33, "1"),
+        ("own", ""),
+        ("own", "x" * 129),
+        ("gtin\n", "96385074"),
     ],
 )
 def test_an_identifier_that_does_not_fit_is_refused(scheme: str, value: str) -> None:

@@ -45,9 +45,12 @@ def test_a_fingerprint_is_blind_to_the_order_of_members_only() -> None:
     for members in permutations(body.items()):
         assert fingerprint_of("sale.record", None, dict(members)) == fingerprint_of("sale.record", None, body)
     others = [
-        fingerprint_of("sale.record", None, body | {"a": True}), fingerprint_of("sale.record", None, body | {"b": {"c": [2, 1], "d": None}}),
-        fingerprint_of("sale.record", OPERATION, body), fingerprint_of("sale.update", None, body),
-        fingerprint_of("sale.record", None, body | {"a": "1"}), fingerprint_of("sale.record", None, []),
+        fingerprint_of("sale.record", None, body | {"a": True}),
+        fingerprint_of("sale.record", None, body | {"b": {"c": [2, 1], "d": None}}),
+        fingerprint_of("sale.record", OPERATION, body),
+        fingerprint_of("sale.update", None, body),
+        fingerprint_of("sale.record", None, body | {"a": "1"}),
+        fingerprint_of("sale.record", None, []),
     ]
     assert len({*others, fingerprint_of("sale.record", None, body)}) == 7
     assert len(others[0]) == 64
@@ -61,10 +64,19 @@ def an_event(pharmacy_id: UUID = CORNER, index: int = 0) -> NumberedEvent:
 def test_an_event_is_a_cloudevent_with_its_number() -> None:
     event = an_event()
     assert event.dump(event.id) == {
-        "specversion": "1.0", "id": str(event_id_for(OPERATION, 0)), "type": "sale.recorded", "source": f"/pharmacies/{CORNER}",
-        "subject": "sales/1", "time": "2026-11-24T12:00:00.000000Z", "timestamp": "2026-11-24T12:00:00.000000Z",
-        "datacontenttype": "application/json", "dataschema": "/schemas/sale.recorded.json", "sequence": 42,
-        "pharmacyid": str(CORNER), "causationid": str(OPERATION), "data": {"sale": {"id": "1"}, "changed": {}},
+        "specversion": "1.0",
+        "id": str(event_id_for(OPERATION, 0)),
+        "type": "sale.recorded",
+        "source": f"/pharmacies/{CORNER}",
+        "subject": "sales/1",
+        "time": "2026-11-24T12:00:00.000000Z",
+        "timestamp": "2026-11-24T12:00:00.000000Z",
+        "datacontenttype": "application/json",
+        "dataschema": "/schemas/sale.recorded.json",
+        "sequence": 42,
+        "pharmacyid": str(CORNER),
+        "causationid": str(OPERATION),
+        "data": {"sale": {"id": "1"}, "changed": {}},
     }
 
 

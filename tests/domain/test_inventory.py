@@ -141,23 +141,29 @@ def test_a_patch_of_quantity_and_name_is_one_count_and_one_event() -> None:
     data = history.last_event()["data"]
     assert data["changed"] == {"quantity": 10, "available": 10, "name": "Aspirin 500 mg"}
     assert (data["inventory"]["name"], data["inventory"]["version"]) == ("New", 2)
-    assert (data["movement"]["reason"], data["movement"]["delta"], data["movement"]["quantity_after"]) == ("count", -6, 4)
+    assert (data["movement"]["reason"], data["movement"]["delta"], data["movement"]["quantity_after"]) == (
+        "count",
+        -6,
+        4,
+    )
     assert data["movement"]["operation_id"] == history.last_event()["causationid"]
 
 
 def test_a_patch_touches_only_what_it_names() -> None:
-    history, item = a_history(extra_data={"a": 1, "b": {"c": 2}}, identifiers=[{"scheme": "pzn", "value": "03752864"}],
-                              low_stock_threshold=2)
+    history, item = a_history(
+        extra_data={"a": 1, "b": {"c": 2}}, identifiers=[{"scheme": "pzn", "value": "03752864"}], low_stock_threshold=2
+    )
     after = history.accept("inventory.update", {"extra_data": {"a": None, "b": {"d": 3}}, "price": "5"}, of=id_of(item))
     assert after == item | {
-        "extra_data": {"b": {"c": 2, "d": 3}}, "price": "5.00", "version": 2, "updated_at": after["updated_at"],
+        "extra_data": {"b": {"c": 2, "d": 3}},
+        "price": "5.00",
+        "version": 2,
+        "updated_at": after["updated_at"],
     }
     assert history.last_event()["data"]["changed"] == {"extra_data": {"a": 1, "b": {"c": 2}}, "price": "4.99"}
 
 
-@pytest.mark.parametrize(
-    ("member", "empty"), [("extra_data", {}), ("identifiers", []), ("low_stock_threshold", None)]
-)
+@pytest.mark.parametrize(("member", "empty"), [("extra_data", {}), ("identifiers", []), ("low_stock_threshold", None)])
 def test_null_in_a_patch_takes_the_member_away(member: str, empty: object) -> None:
     history, item = a_history(extra_data={"a": 1}, identifiers=[{"scheme": "own", "value": "1"}], low_stock_threshold=2)
     assert history.accept("inventory.update", {member: None}, of=id_of(item))[member] == empty
@@ -166,7 +172,12 @@ def test_null_in_a_patch_takes_the_member_away(member: str, empty: object) -> No
 def test_a_put_sets_everything_but_a_quantity_it_leaves_out() -> None:
     history, item = a_history(extra_data={"a": 1}, low_stock_threshold=2, identifiers=[{"scheme": "own", "value": "1"}])
     after = history.accept("inventory.replace", {"sku": "B", "name": "N", "price": "1"}, of=id_of(item))
-    assert (after["sku"], after["extra_data"], after["low_stock_threshold"], after["identifiers"]) == ("B", {}, None, [])
+    assert (after["sku"], after["extra_data"], after["low_stock_threshold"], after["identifiers"]) == (
+        "B",
+        {},
+        None,
+        [],
+    )
     assert after["quantity"] == 10
     assert history.types()[-1] == "inventory.updated"
 
@@ -180,7 +191,9 @@ def test_nothing_changed_is_no_event_and_no_version(body: Json) -> None:
 
 def test_true_is_another_value_than_one() -> None:
     history, item = a_history(extra_data={"cold": 1})
-    assert history.accept("inventory.update", {"extra_data": {"cold": True}}, of=id_of(item))["extra_data"] == {"cold": True}
+    assert history.accept("inventory.update", {"extra_data": {"cold": True}}, of=id_of(item))["extra_data"] == {
+        "cold": True
+    }
     assert history.last_event()["data"]["changed"] == {"extra_data": {"cold": 1}}
 
 
@@ -189,7 +202,8 @@ def test_a_renamed_sku_frees_the_old_one_and_takes_the_new_one() -> None:
     other = history.accept("inventory.create", an_item("B"))
     assert history.refuse("inventory.update", {"sku": "B"}, of=id_of(item)).slug == "duplicate"
     rename, again, free = (
-        a_command("inventory.update", {"sku": "C"}, of=id_of(item)), a_command("inventory.create", an_item("C")),
+        a_command("inventory.update", {"sku": "C"}, of=id_of(item)),
+        a_command("inventory.create", an_item("C")),
         a_command("inventory.create", an_item("A")),
     )
     outcomes = history.settle([rename, again, free])
@@ -203,7 +217,9 @@ def test_a_deleted_item_is_written_off_gone_and_its_sku_free() -> None:
     assert (history.movements[-1].delta, history.movements[-1].reason) == (-6, "correction")
     event = history.last_event()
     assert (event["type"], event["data"]["inventory"]["quantity"], event["data"]["changed"]) == (
-        "inventory.deleted", 0, {"quantity": 6, "available": 6},
+        "inventory.deleted",
+        0,
+        {"quantity": 6, "available": 6},
     )
     assert history.refuse("sale.record", a_sale()).slug == "unknown-item"
     again = history.accept("inventory.create", an_item())
@@ -212,10 +228,13 @@ def test_a_deleted_item_is_written_off_gone_and_its_sku_free() -> None:
 
 def test_in_one_window_a_sku_is_free_again_after_a_delete() -> None:
     history, item = a_history()
-    outcomes = history.settle([
-        a_command("inventory.delete", of=id_of(item)), a_command("inventory.create", an_item()),
-        a_command("inventory.create", an_item()),
-    ])
+    outcomes = history.settle(
+        [
+            a_command("inventory.delete", of=id_of(item)),
+            a_command("inventory.create", an_item()),
+            a_command("inventory.create", an_item()),
+        ]
+    )
     assert [type(outcome).__name__ for outcome in outcomes] == ["Accepted", "Accepted", "Rejected"]
     assert sum(row.deleted_at is None for row in history.of_kind(InventoryItem)) == 1
 

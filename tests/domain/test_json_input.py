@@ -18,11 +18,44 @@ DEEP = 32
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b" ", b"{}{}", b"{} x", b'{"a":1,}', b"[1,]", b"// a\n{}", b"{'a':1}", b"{a:1}", b"[1 2]", b'{"a"}', b"nul",
-        b"NaN", b"[Infinity]", b'{"a":-Infinity}', b"1e400", b"-1e400", b"01", b"+1", b"1.", b".5", b"0x1", b"1" * 5001,
-        b"\xef\xbb\xbf{}", "{}".encode("utf-16"), b'{"a":"\xff"}', b'"\xed\xa0\x80"', b'"a\x00b"', b'"a\nb"', b'"\\x41"', b'"\\u12"',
-        b'{"a":1,"a":2}', b'{"a":{"b":1,"c":2,"b":1}}', b'{"a":1,"\\u0061":2}', b"[" * 33 + b"]" * 33, b"[" * 100_000,
-        b'{"a":' * 33 + b"1" + b"}" * 33, b"[" * 1_000 + b"]" * 1_000,
+        b"",
+        b" ",
+        b"{}{}",
+        b"{} x",
+        b'{"a":1,}',
+        b"[1,]",
+        b"// a\n{}",
+        b"{'a':1}",
+        b"{a:1}",
+        b"[1 2]",
+        b'{"a"}',
+        b"nul",
+        b"NaN",
+        b"[Infinity]",
+        b'{"a":-Infinity}',
+        b"1e400",
+        b"-1e400",
+        b"01",
+        b"+1",
+        b"1.",
+        b".5",
+        b"0x1",
+        b"1" * 5001,
+        b"\xef\xbb\xbf{}",
+        "{}".encode("utf-16"),
+        b'{"a":"\xff"}',
+        b'"\xed\xa0\x80"',
+        b'"a\x00b"',
+        b'"a\nb"',
+        b'"\\x41"',
+        b'"\\u12"',
+        b'{"a":1,"a":2}',
+        b'{"a":{"b":1,"c":2,"b":1}}',
+        b'{"a":1,"\\u0061":2}',
+        b"[" * 33 + b"]" * 33,
+        b"[" * 100_000,
+        b'{"a":' * 33 + b"1" + b"}" * 33,
+        b"[" * 1_000 + b"]" * 1_000,
     ],
     ids=lambda raw: repr(raw[:24]),
 )
@@ -35,14 +68,20 @@ def test_what_is_no_json_is_malformed(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "pointer", "code"),
     [
-        (b'{"name":"a\\u0000b"}', "#/name", "nul"), (b'{"a\\u0000":1}', "#/a\\u0000", "nul"),
-        (b'{"x":{"y":[1,{"z":"\\u0000"}]}}', "#/x/y/1/z", "nul"), (b'"\\u0000"', "#", "nul"),
-        (b'{"a":"\\ud800"}', "#/a", "surrogate"), (b'{"a":"\\uDFFF\\ud83d"}', "#/a", "surrogate"),
-        (b'{"\\ud800":1}', "#/?", "surrogate"), (b'["ok","\\ude00\\ud83d"]', "#/1", "surrogate"),
+        (b'{"name":"a\\u0000b"}', "#/name", "nul"),
+        (b'{"a\\u0000":1}', "#/a\\u0000", "nul"),
+        (b'{"x":{"y":[1,{"z":"\\u0000"}]}}', "#/x/y/1/z", "nul"),
+        (b'"\\u0000"', "#", "nul"),
+        (b'{"a":"\\ud800"}', "#/a", "surrogate"),
+        (b'{"a":"\\uDFFF\\ud83d"}', "#/a", "surrogate"),
+        (b'{"\\ud800":1}', "#/?", "surrogate"),
+        (b'["ok","\\ude00\\ud83d"]', "#/1", "surrogate"),
         (b'{"a~b/c":"' + b"x" * 10_001 + b'"}', "#/a~0b~1c", "string_too_long"),
         (b'{"a":["' + "\u00e9".encode() * 10_001 + b'"]}', "#/a/0", "string_too_long"),
-        (b"9223372036854775808", "#", "integer_range"), (b'{"q":-9223372036854775808}', "#/q", "integer_range"),
-        (b'{"q":10000000000000000000000}', "#/q", "integer_range"), (b"1" * 4000, "#", "integer_range"),
+        (b"9223372036854775808", "#", "integer_range"),
+        (b'{"q":-9223372036854775808}', "#/q", "integer_range"),
+        (b'{"q":10000000000000000000000}', "#/q", "integer_range"),
+        (b"1" * 4000, "#", "integer_range"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -56,10 +95,29 @@ def test_what_is_never_stored_is_named_by_its_pointer(raw: bytes, pointer: str, 
 @pytest.mark.parametrize(
     "text",
     [
-        "null", "true", "[]", '"x"', "{}", '{"__proto__":{"a":1},"constructor":2}', '"{{7*7}}"', '"${jndi:ldap://x}"',
-        '"\' OR 1=1--"', '"<script>"', '"\\ud83d\\ude00"', '"\\\\u0000"', "9223372036854775807", "-9223372036854775807",
-        "[" * DEEP + "]" * DEEP, '"' + "[" * 500 + '"', '{"a":' * (DEEP - 1) + "[]" + "}" * (DEEP - 1), "1e308", "-0", "[1.5,1E2]",
-        '"' + "x" * 10_000 + '"', '{"a":[true,false,null,1.5,"x"],"long":1234567890123456789}', ' {"a" : 1}\n',
+        "null",
+        "true",
+        "[]",
+        '"x"',
+        "{}",
+        '{"__proto__":{"a":1},"constructor":2}',
+        '"{{7*7}}"',
+        '"${jndi:ldap://x}"',
+        '"\' OR 1=1--"',
+        '"<script>"',
+        '"\\ud83d\\ude00"',
+        '"\\\\u0000"',
+        "9223372036854775807",
+        "-9223372036854775807",
+        "[" * DEEP + "]" * DEEP,
+        '"' + "[" * 500 + '"',
+        '{"a":' * (DEEP - 1) + "[]" + "}" * (DEEP - 1),
+        "1e308",
+        "-0",
+        "[1.5,1E2]",
+        '"' + "x" * 10_000 + '"',
+        '{"a":[true,false,null,1.5,"x"],"long":1234567890123456789}',
+        ' {"a" : 1}\n',
     ],
     ids=lambda text: text[:24],
 )
@@ -76,7 +134,9 @@ def test_a_pointer_into_a_huge_key_stays_short() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"[" * 100_000, b"[" + b"1," * 499_999 + b"1]", b'"' + b"x" * 1_000_000 + b'"',
+        b"[" * 100_000,
+        b"[" + b"1," * 499_999 + b"1]",
+        b'"' + b"x" * 1_000_000 + b'"',
         b"{" + b",".join(b'"%d":1' % number for number in range(10_000)) + b"}",
     ],
     ids=["nested", "a long list", "a long string", "many keys"],
@@ -89,10 +149,17 @@ def test_a_hostile_megabyte_is_answered_soon(raw: bytes) -> None:
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=4), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=4), inner, max_size=4
+        )
+    ),
     max_leaves=12,
 )
 

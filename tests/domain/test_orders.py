@@ -33,13 +33,22 @@ TABLE: dict[str, dict[str, str]] = {
     "on_hold from pending": {"pending": "", "cancelled": "", "rejected": ""},
     "on_hold from confirmed": {"confirmed": "", "cancelled": "release", "rejected": "release"},
     "on_hold from preparing": {"preparing": "", "cancelled": "release", "rejected": "release"},
-    "completed": {}, "cancelled": {}, "rejected": {}, "expired": {},
+    "completed": {},
+    "cancelled": {},
+    "rejected": {},
+    "expired": {},
 }
 WAYS: dict[str, list[str]] = {
-    "pending": [], "confirmed": ["confirmed"], "preparing": ["confirmed", "preparing"],
-    "ready": ["confirmed", "preparing", "ready"], "on_hold from pending": ["on_hold"],
-    "on_hold from confirmed": ["confirmed", "on_hold"], "on_hold from preparing": ["confirmed", "preparing", "on_hold"],
-    "completed": ["confirmed", "preparing", "ready", "completed"], "cancelled": ["cancelled"], "rejected": ["rejected"],
+    "pending": [],
+    "confirmed": ["confirmed"],
+    "preparing": ["confirmed", "preparing"],
+    "ready": ["confirmed", "preparing", "ready"],
+    "on_hold from pending": ["on_hold"],
+    "on_hold from confirmed": ["confirmed", "on_hold"],
+    "on_hold from preparing": ["confirmed", "preparing", "on_hold"],
+    "completed": ["confirmed", "preparing", "ready", "completed"],
+    "cancelled": ["cancelled"],
+    "rejected": ["rejected"],
     "expired": ["confirmed", "preparing", "ready", "expired"],
 }
 HOLDS = {"confirmed", "preparing", "ready", "on_hold from confirmed", "on_hold from preparing"}
@@ -52,8 +61,16 @@ def test_an_order_begins_as_pending_and_holds_nothing() -> None:
     assert placed["subject"] == f"orders/{order_id}"
     assert (placed["data"]["order"]["status"], placed["data"]["order"]["total_amount"]) == ("pending", "5.00")
     assert placed["data"]["order"]["items"] == [
-        {"sku": "PZN1", "name": "Aspirin", "quantity": 2, "unit_price": "2.50", "inventory_item": None, "reserved": 0,
-         "supplied": 0, "short": False},
+        {
+            "sku": "PZN1",
+            "name": "Aspirin",
+            "quantity": 2,
+            "unit_price": "2.50",
+            "inventory_item": None,
+            "reserved": 0,
+            "supplied": 0,
+            "short": False,
+        },
     ]
     assert history.item(item_id)["reserved"] == 0
 
@@ -76,7 +93,9 @@ def test_an_order_moves_only_along_the_table(start: str, target: str) -> None:
         problem = history.refuse("order.transition", {"status": target}, of=order_id)
         assert (problem.slug, problem.status) == ("invalid-transition", 409)
         assert problem.extra == {
-            "from": status, "to": target, "allowed": sorted(TABLE[start], key=STATES.index),
+            "from": status,
+            "to": target,
+            "allowed": sorted(TABLE[start], key=STATES.index),
         }
         return
     after = move(history, order_id, target)
@@ -135,14 +154,18 @@ def test_completing_books_one_movement_that_names_the_order() -> None:
 
 def test_a_short_order_is_refused_with_numbers_and_nothing_is_reserved() -> None:
     history = History()
-    items = [history.accept("inventory.create", an_item(sku, quantity=units)) for sku, units in (("A", 5), ("B", 1), ("C", 9))]
+    items = [
+        history.accept("inventory.create", an_item(sku, quantity=units))
+        for sku, units in (("A", 5), ("B", 1), ("C", 9))
+    ]
     lines = [an_order_line("A", 3), an_order_line("B", 2), an_order_line("A", 4), an_order_line("C", 9)]
     order = history.accept("order.place", an_order(lines))
     problem = history.refuse("order.transition", {"status": "confirmed"}, of=id_of(order))
     assert (problem.slug, problem.status) == ("insufficient-stock", 409)
     # The two lines of A are summed: 7 of 5.
     assert problem.extra["lines"] == [
-        {"sku": "A", "requested": 7, "available": 5}, {"sku": "B", "requested": 2, "available": 1},
+        {"sku": "A", "requested": 7, "available": 5},
+        {"sku": "B", "requested": 2, "available": 1},
     ]
     assert [history.item(item["id"])["reserved"] for item in items] == [0, 0, 0]
 
@@ -260,10 +283,17 @@ def test_what_is_not_there_is_not_found_and_what_is_stale_is_a_412(verb: str) ->
 @pytest.mark.parametrize(
     "body",
     [
-        an_order(total_amount="5.01"), an_order(status="confirmed"), an_order([]), an_order([an_order_line()] * 501),
-        an_order([an_order_line(quantity=0)]), an_order([an_order_line(unit_price="-1")]), an_order(order_reference=" "),
-        an_order(status="lost", source="external"), an_order([an_order_line(quantity=2_147_483_647, unit_price="9.99")]),
-        an_order([an_order_line(quantity=2_147_483_647, unit_price="9.99")], source="external"), an_order(total_amount="-1"),
+        an_order(total_amount="5.01"),
+        an_order(status="confirmed"),
+        an_order([]),
+        an_order([an_order_line()] * 501),
+        an_order([an_order_line(quantity=0)]),
+        an_order([an_order_line(unit_price="-1")]),
+        an_order(order_reference=" "),
+        an_order(status="lost", source="external"),
+        an_order([an_order_line(quantity=2_147_483_647, unit_price="9.99")]),
+        an_order([an_order_line(quantity=2_147_483_647, unit_price="9.99")], source="external"),
+        an_order(total_amount="-1"),
     ],
 )
 def test_an_order_that_does_not_fit_is_refused(body: Json) -> None:

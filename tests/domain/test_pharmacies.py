@@ -28,8 +28,14 @@ def endpoint_of(history: History) -> WebhookEndpoint:
 def test_a_new_pharmacy_has_its_first_key_as_a_hash() -> None:
     history, pharmacy = a_history()
     assert pharmacy == {
-        "id": str(CORNER), "name": "Corner", "is_active": True, "webhook_url": None, "settings": {}, "version": 1,
-        "created_at": pharmacy["created_at"], "updated_at": pharmacy["created_at"],
+        "id": str(CORNER),
+        "name": "Corner",
+        "is_active": True,
+        "webhook_url": None,
+        "settings": {},
+        "version": 1,
+        "created_at": pharmacy["created_at"],
+        "updated_at": pharmacy["created_at"],
     }
     (key,) = history.of_kind(ApiKey)
     assert (key.pharmacy_id, key.digest, key.hint) == (CORNER, MINTED["key_digest"], "abcd")
@@ -120,9 +126,17 @@ def test_what_is_not_there_is_not_found_and_what_is_stale_is_a_412(verb: str) ->
 @pytest.mark.parametrize(
     ("command", "body"),
     [
-        ("create", {}), ("create", {"name": ""}), ("create", {"name": 1}), ("create", a_pharmacy(is_active=1)),
-        ("create", a_pharmacy(webhook_url="")), ("create", a_pharmacy(webhook_url="x" * 2049)), ("create", a_pharmacy(settings=[])),
-        ("create", a_pharmacy(api_key="phk_x")), ("update", {"name": None}), ("update", {"is_active": None}), ("replace", {}),
+        ("create", {}),
+        ("create", {"name": ""}),
+        ("create", {"name": 1}),
+        ("create", a_pharmacy(is_active=1)),
+        ("create", a_pharmacy(webhook_url="")),
+        ("create", a_pharmacy(webhook_url="x" * 2049)),
+        ("create", a_pharmacy(settings=[])),
+        ("create", a_pharmacy(api_key="phk_x")),
+        ("update", {"name": None}),
+        ("update", {"is_active": None}),
+        ("replace", {}),
     ],
 )
 def test_a_pharmacy_that_does_not_fit_is_refused(command: str, body: Json) -> None:
@@ -134,7 +148,11 @@ def test_a_key_has_its_scopes_in_order_and_never_its_text() -> None:
     history, _ = a_history()
     body = {"name": "till", "scopes": ["write", "read"], "expires_at": "2027-01-01T00:00:00Z"}
     key = history.accept("api_key.create", body)
-    assert (key["scopes"], key["expires_at"], key["revoked_at"]) == (["read", "write"], "2027-01-01T00:00:00.000000Z", None)
+    assert (key["scopes"], key["expires_at"], key["revoked_at"]) == (
+        ["read", "write"],
+        "2027-01-01T00:00:00.000000Z",
+        None,
+    )
     assert "digest" not in key
     assert history.last_event()["subject"] == f"keys/{key['id']}"
     assert history.last_event()["data"] == {"api_key": key, "changed": {}}
@@ -179,4 +197,8 @@ def test_an_operators_key_belongs_to_the_hub() -> None:
     assert (key["name"], key["hint"]) == ("operator", "abcd")
     assert history.rows[OperatorKey, id_of(key)].digest == MINTED["key_digest"]
     event = history.last_event(HUB_ID)
-    assert (event["source"], event["type"], event["subject"]) == ("/hub", "operator_key.created", f"operator-keys/{key['id']}")
+    assert (event["source"], event["type"], event["subject"]) == (
+        "/hub",
+        "operator_key.created",
+        f"operator-keys/{key['id']}",
+    )

@@ -16,7 +16,9 @@ MAX = 2_147_483_647
 def a_shop(**quantities: int) -> tuple[History, dict[str, Json]]:
     history = History()
     stock = quantities or {"PZN1": 10}
-    return history, {sku: history.accept("inventory.create", an_item(sku, quantity=units)) for sku, units in stock.items()}
+    return history, {
+        sku: history.accept("inventory.create", an_item(sku, quantity=units)) for sku, units in stock.items()
+    }
 
 
 def test_a_sale_moves_every_item_and_is_one_event() -> None:
@@ -46,7 +48,10 @@ def test_the_flat_form_is_one_line_and_answers_both_forms(by: str) -> None:
     named = {"sku": "PZN1"} if by == "sku" else {"inventory_item": items["PZN1"]["id"]}
     sale = history.accept("sale.record", named | {"quantity": 2, "total_price": "9.98"})
     assert (sale["sku"], sale["inventory_item"], sale["quantity"], sale["total_price"]) == (
-        "PZN1", items["PZN1"]["id"], 2, "9.98",
+        "PZN1",
+        items["PZN1"]["id"],
+        2,
+        "9.98",
     )
     assert len(sale["lines"]) == 1
     assert sale["sale_time"] == "2026-11-24T12:00:00.000000Z"
@@ -104,12 +109,25 @@ def test_a_sale_beyond_what_a_quantity_holds_is_refused_whole() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {}, {"lines": []}, {"lines": [a_line()] * 501}, a_sale(sku="A"), a_sale(quantity=1), a_sale(total_price="1"),
-        a_sale(inventory_item=NOBODY), {"sku": "A", "quantity": 1}, {"sku": "A", "total_price": "1"},
-        {"quantity": 1, "total_price": "1"}, {"sku": "A", "inventory_item": NOBODY, "quantity": 1, "total_price": "1"},
-        a_sale([a_line(None)]), a_sale([a_line(inventory_item=NOBODY)]), a_sale([a_line(quantity=0)]),
-        a_sale([a_line(quantity=-1)]), a_sale([a_line(total_price="-1")]), a_sale([a_line(quantity_after=3)]),
-        a_sale(status="recorded"), a_sale(sale_time="2026-11-24T12:00:00"),
+        {},
+        {"lines": []},
+        {"lines": [a_line()] * 501},
+        a_sale(sku="A"),
+        a_sale(quantity=1),
+        a_sale(total_price="1"),
+        a_sale(inventory_item=NOBODY),
+        {"sku": "A", "quantity": 1},
+        {"sku": "A", "total_price": "1"},
+        {"quantity": 1, "total_price": "1"},
+        {"sku": "A", "inventory_item": NOBODY, "quantity": 1, "total_price": "1"},
+        a_sale([a_line(None)]),
+        a_sale([a_line(inventory_item=NOBODY)]),
+        a_sale([a_line(quantity=0)]),
+        a_sale([a_line(quantity=-1)]),
+        a_sale([a_line(total_price="-1")]),
+        a_sale([a_line(quantity_after=3)]),
+        a_sale(status="recorded"),
+        a_sale(sale_time="2026-11-24T12:00:00"),
     ],
 )
 def test_a_sale_that_does_not_fit_is_refused(body: Json) -> None:
@@ -130,12 +148,18 @@ def test_what_is_not_there_is_not_found(verb: str) -> None:
 @pytest.mark.parametrize(
     ("body", "fixed"),
     [
-        ({"quantity": 3}, ["quantity"]), ({"total_price": "1"}, ["total_price"]), ({"sku": "B"}, ["sku"]),
-        ({"inventory_item": NOBODY}, ["inventory_item"]), ({"sale_time": "2020-01-01T00:00:00Z"}, ["sale_time"]),
-        ({"lines": [a_line("A", 2)]}, ["lines"]), ({"lines": [a_line("A", 1), a_line("A", 1)]}, ["lines"]),
-        ({"lines": [a_line("B", 1)]}, ["lines"]), ({"lines": [a_line("A", 1, total_price="1")]}, ["lines"]),
+        ({"quantity": 3}, ["quantity"]),
+        ({"total_price": "1"}, ["total_price"]),
+        ({"sku": "B"}, ["sku"]),
+        ({"inventory_item": NOBODY}, ["inventory_item"]),
+        ({"sale_time": "2020-01-01T00:00:00Z"}, ["sale_time"]),
+        ({"lines": [a_line("A", 2)]}, ["lines"]),
+        ({"lines": [a_line("A", 1), a_line("A", 1)]}, ["lines"]),
+        ({"lines": [a_line("B", 1)]}, ["lines"]),
+        ({"lines": [a_line("A", 1, total_price="1")]}, ["lines"]),
         ({"lines": [a_line(None, inventory_item=NOBODY)]}, ["lines"]),
-        ({"lines": None}, ["lines"]), ({"sale_time": None, "sku": None}, ["sku", "sale_time"]),
+        ({"lines": None}, ["lines"]),
+        ({"sale_time": None, "sku": None}, ["sku", "sale_time"]),
         ({"quantity": 3, "total_price": "1", "reference": "r"}, ["quantity", "total_price"]),
     ],
 )
@@ -153,7 +177,8 @@ def test_the_same_facts_again_change_nothing(form: str) -> None:
     sale = history.accept("sale.record", a_sale([a_line("A", 1)], sale_time="2026-11-24T10:00:00Z"))
     item_id = items["A"]["id"]
     forms: dict[str, Json] = {
-        "lines": {"lines": [a_line("A", 1)]}, "lines by item": {"lines": [a_line(None, 1, inventory_item=item_id)]},
+        "lines": {"lines": [a_line("A", 1)]},
+        "lines by item": {"lines": [a_line(None, 1, inventory_item=item_id)]},
         "flat": {"sku": "A", "quantity": 1, "total_price": "4.99"},
         "flat by item": {"inventory_item": item_id, "quantity": 1, "total_price": "4.99"},
     }
@@ -238,9 +263,13 @@ def test_a_renamed_item_does_not_rewrite_its_sales() -> None:
 def test_a_sale_may_come_in_one_window_with_its_item_and_its_void() -> None:
     history = History()
     sale = a_command("sale.record", a_sale([a_line("A", 4)]))
-    history.settle([
-        a_command("inventory.create", an_item("A")), sale, a_command("sale.void", of=sale.resource_id),
-        a_command("inventory.create", an_item("A")),
-    ])
+    history.settle(
+        [
+            a_command("inventory.create", an_item("A")),
+            sale,
+            a_command("sale.void", of=sale.resource_id),
+            a_command("inventory.create", an_item("A")),
+        ]
+    )
     assert history.types() == ["inventory.created", "sale.recorded", "sale.voided"]
     assert [movement.delta for movement in history.movements] == [10, -4, 4]

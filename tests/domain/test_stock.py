@@ -37,8 +37,14 @@ def test_an_adjustment_books_its_delta_with_its_reason(reason: Reason) -> None:
     assert after["quantity"] == 6
     movement = history.last_event()["data"]["movement"]
     assert movement == {
-        "id": movement["id"], "delta": -4, "quantity_after": 6, "reason": reason.value, "note": "n",
-        "reference_uri": "urn:x", "occurred_at": "2026-11-23T07:00:00.000000Z", "recorded_at": "2026-11-24T12:00:01.000000Z",
+        "id": movement["id"],
+        "delta": -4,
+        "quantity_after": 6,
+        "reason": reason.value,
+        "note": "n",
+        "reference_uri": "urn:x",
+        "occurred_at": "2026-11-23T07:00:00.000000Z",
+        "recorded_at": "2026-11-24T12:00:01.000000Z",
         "operation_id": history.last_event()["causationid"],
     }
     assert history.types()[-1] == "inventory.adjusted"
@@ -78,11 +84,19 @@ def test_a_count_that_agrees_is_no_event() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"reason": "received"}, {"reason": "received", "delta": 0}, {"reason": "count"},
-        {"reason": "received", "quantity": 3}, {"reason": "count", "quantity": 3, "delta": 1},
-        {"reason": "count", "quantity": -1}, {"reason": "lost", "delta": 1}, {"delta": 1},
-        {"reason": "received", "delta": 1.0}, {"reason": "received", "delta": "1"}, {"reason": "received", "delta": True},
-        {"reason": "received", "delta": MAX + 1}, {"reason": "received", "delta": 1, "by": "me"},
+        {"reason": "received"},
+        {"reason": "received", "delta": 0},
+        {"reason": "count"},
+        {"reason": "received", "quantity": 3},
+        {"reason": "count", "quantity": 3, "delta": 1},
+        {"reason": "count", "quantity": -1},
+        {"reason": "lost", "delta": 1},
+        {"delta": 1},
+        {"reason": "received", "delta": 1.0},
+        {"reason": "received", "delta": "1"},
+        {"reason": "received", "delta": True},
+        {"reason": "received", "delta": MAX + 1},
+        {"reason": "received", "delta": 1, "by": "me"},
         {"reason": "received", "delta": 1, "reference_uri": "x" * 2049},
     ],
 )
@@ -95,18 +109,24 @@ def test_an_hour_ahead_is_the_latest_a_movement_may_have_occurred() -> None:
     history, item = a_history()
     late = an_adjustment(1, occurred_at=(NOON + timedelta(hours=1, seconds=1)).isoformat())
     problem = history.refuse("inventory.adjust", late, of=id_of(item))
-    assert (problem.slug, problem.errors[0].pointer, problem.errors[0].code) == ("validation", "#/occurred_at", "future")
+    assert (problem.slug, problem.errors[0].pointer, problem.errors[0].code) == (
+        "validation",
+        "#/occurred_at",
+        "future",
+    )
     history.accept("inventory.adjust", an_adjustment(1, occurred_at="2026-11-24T13:00:00Z"), of=id_of(item))
     history.accept("inventory.adjust", an_adjustment(1, occurred_at="1999-01-01T00:00:00Z"), of=id_of(item))
 
 
-@pytest.mark.parametrize(
-    ("start", "delta"), [(MAX, 1), (MAX - 5, 6), (5, MAX)]
-)
+@pytest.mark.parametrize(("start", "delta"), [(MAX, 1), (MAX - 5, 6), (5, MAX)])
 def test_a_quantity_stays_in_its_bounds(start: int, delta: int) -> None:
     history, item = a_history(quantity=start)
     problem = history.refuse("inventory.adjust", an_adjustment(delta), of=id_of(item))
-    assert (problem.slug, problem.errors[0].code, problem.errors[0].pointer) == ("validation", "quantity_range", "#/delta")
+    assert (problem.slug, problem.errors[0].code, problem.errors[0].pointer) == (
+        "validation",
+        "quantity_range",
+        "#/delta",
+    )
 
 
 @pytest.mark.parametrize("verb", ["adjust", "update"])
@@ -139,8 +159,15 @@ def test_stock_low_is_said_when_what_is_available_falls_to_the_threshold() -> No
         history.accept("inventory.adjust", an_adjustment(delta, "sold" if delta < 0 else "found"), of=id_of(item))
     # 5, 4 (falls to it), 3, 8, -1 (falls to it, and below zero)
     assert history.types() == [
-        "inventory.created", "inventory.adjusted", "inventory.adjusted", "inventory.stock_low", "inventory.adjusted",
-        "inventory.adjusted", "inventory.adjusted", "inventory.stock_negative", "inventory.stock_low",
+        "inventory.created",
+        "inventory.adjusted",
+        "inventory.adjusted",
+        "inventory.stock_low",
+        "inventory.adjusted",
+        "inventory.adjusted",
+        "inventory.adjusted",
+        "inventory.stock_negative",
+        "inventory.stock_low",
     ]
 
 

@@ -49,7 +49,9 @@ def test_an_empty_upload_is_done() -> None:
 def test_a_row_changes_only_the_fields_it_names() -> None:
     history, upload_id = an_upload(2)
     item = history.accept("inventory.create", an_item("A", extra_data={"a": 1}, low_stock_threshold=2))
-    history.accept("inventory.import", {"digest": "d", "rows": [a_row(1, sku="A", price="7"), a_row(2, sku="A")]}, of=upload_id)
+    history.accept(
+        "inventory.import", {"digest": "d", "rows": [a_row(1, sku="A", price="7"), a_row(2, sku="A")]}, of=upload_id
+    )
     after = history.item(item["id"])
     assert after == item | {"price": "7.00", "version": 2, "updated_at": after["updated_at"]}
     assert state_of(history, upload_id) == (2, 0, 0, "done")
@@ -76,7 +78,11 @@ def test_a_new_item_needs_a_name_and_a_price() -> None:
 
 def test_two_rows_of_one_sku_see_each_other_and_book_two_movements() -> None:
     history, upload_id = an_upload(3)
-    rows = [a_row(1, sku="A", name="a", price="1", quantity=4), a_row(2, sku="A", quantity=9), a_row(3, sku="A", quantity=1)]
+    rows = [
+        a_row(1, sku="A", name="a", price="1", quantity=4),
+        a_row(2, sku="A", quantity=9),
+        a_row(3, sku="A", quantity=1),
+    ]
     history.accept("inventory.import", {"digest": "d", "rows": rows}, of=upload_id)
     assert [movement.delta for movement in history.movements] == [4, 5, -8]
     assert len({movement.id for movement in history.movements}) == 3
@@ -88,7 +94,8 @@ def test_sales_of_a_file_are_recorded_one_by_one() -> None:
     history, upload_id = an_upload(3, "sales")
     item = history.accept("inventory.create", an_item("A", quantity=1))
     rows = [
-        a_row(1, **a_sale([a_line("A", 1)])), a_row(2, **a_sale([a_line("nope", 1)])),
+        a_row(1, **a_sale([a_line("A", 1)])),
+        a_row(2, **a_sale([a_line("nope", 1)])),
         a_row(3, sku="A", quantity=2, total_price="1", sale_time="2026-11-24T10:00:00Z"),
     ]
     history.accept("sale.import", {"digest": "d", "rows": rows}, of=upload_id)
@@ -119,7 +126,11 @@ def test_an_unknown_upload_and_another_file_are_refused() -> None:
 def test_a_repeated_list_of_rows_has_no_second_effect(repeats: int) -> None:
     history, upload_id = an_upload(1)
     for _ in range(repeats):
-        history.accept("inventory.import", {"digest": "d", "rows": [a_row(1, sku="A", name="a", price="1", quantity=2)]},
-                       of=upload_id, number=77)
+        history.accept(
+            "inventory.import",
+            {"digest": "d", "rows": [a_row(1, sku="A", name="a", price="1", quantity=2)]},
+            of=upload_id,
+            number=77,
+        )
     assert state_of(history, upload_id) == (1, 0, 0, "done")
     assert len(history.movements) == 1

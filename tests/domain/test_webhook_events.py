@@ -20,7 +20,11 @@ def a_history(**members: object) -> tuple[History, Json]:
 def test_a_webhook_is_received_as_it_is() -> None:
     history, event = a_history(payload={"id": 1, "deep": [None, {"a": True}]})
     assert (event["event_type"], event["payload"]) == ("order.created", {"id": 1, "deep": [None, {"a": True}]})
-    assert (event["received_at"], event["processed"], event["processed_at"]) == ("2026-11-24T12:00:00.000000Z", False, None)
+    assert (event["received_at"], event["processed"], event["processed_at"]) == (
+        "2026-11-24T12:00:00.000000Z",
+        False,
+        None,
+    )
     assert event["source_id"] is None
     assert history.rows[WebhookEvent, id_of(event)].received_at == NOON
     assert history.last_event()["data"] == {"webhook_event": event, "changed": {}}
@@ -48,13 +52,17 @@ def test_processed_is_said_with_its_time_and_may_be_taken_back(verb: str) -> Non
     assert history.last_event()["data"]["changed"] == {"processed": False, "processed_at": None}
     assert history.accept(f"webhook_event.{verb}", whole | {"processed": True}, of=id_of(event)) == after
     assert history.accept(f"webhook_event.{verb}", whole, of=id_of(event)) == after
-    assert history.accept(f"webhook_event.{verb}", whole | {"processed": False}, of=id_of(event))["processed_at"] is None
+    assert (
+        history.accept(f"webhook_event.{verb}", whole | {"processed": False}, of=id_of(event))["processed_at"] is None
+    )
 
 
 @pytest.mark.parametrize(
     ("body", "fixed"),
     [
-        ({"event_type": "x"}, ["event_type"]), ({"payload": {"id": True}}, ["payload"]), ({"payload": None}, ["payload"]),
+        ({"event_type": "x"}, ["event_type"]),
+        ({"payload": {"id": True}}, ["payload"]),
+        ({"payload": None}, ["payload"]),
         ({"event_type": "x", "payload": 1, "processed": True}, ["event_type", "payload"]),
     ],
 )
@@ -85,7 +93,15 @@ def test_what_is_not_there_is_not_found_and_what_is_stale_is_a_412(verb: str) ->
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"event_type": ""}, {"event_type": 1}, {"event_type": "x" * 129}, a_webhook(processed=True), a_webhook(id="x")]
+    "body",
+    [
+        {},
+        {"event_type": ""},
+        {"event_type": 1},
+        {"event_type": "x" * 129},
+        a_webhook(processed=True),
+        a_webhook(id="x"),
+    ],
 )
 def test_a_webhook_that_does_not_fit_is_refused(body: Json) -> None:
     with pytest.raises(ValidationError):

@@ -14,10 +14,18 @@ DAY = 86400.0
 @pytest.mark.parametrize(
     ("event_types", "event_type", "wanted"),
     [
-        (["*"], "sale.recorded", True), (["sale.*"], "sale.voided", True), (["sale.*"], "sales.voided", False),
-        (["sale.recorded"], "sale.recorded", True), (["sale.recorded"], "sale.recorded2", False), (["sale"], "sale.recorded", False),
-        (["order.*", "sale.voided"], "sale.voided", True), (["order.*", "sale.voided"], "sale.recorded", False), ([], "sale.recorded", False),
-        (["s*"], "sale.recorded", True), (["sale.*"], "sale.", True), (["*.recorded"], "sale.recorded", False),
+        (["*"], "sale.recorded", True),
+        (["sale.*"], "sale.voided", True),
+        (["sale.*"], "sales.voided", False),
+        (["sale.recorded"], "sale.recorded", True),
+        (["sale.recorded"], "sale.recorded2", False),
+        (["sale"], "sale.recorded", False),
+        (["order.*", "sale.voided"], "sale.voided", True),
+        (["order.*", "sale.voided"], "sale.recorded", False),
+        ([], "sale.recorded", False),
+        (["s*"], "sale.recorded", True),
+        (["sale.*"], "sale.", True),
+        (["*.recorded"], "sale.recorded", False),
     ],
 )
 def test_a_type_is_exact_or_ends_in_a_star(event_types: list[str], event_type: str, wanted: bool) -> None:  # noqa: FBT001 -- a table
@@ -46,8 +54,17 @@ def test_the_default_ladder_is_ten_attempts() -> None:
 @pytest.mark.parametrize(
     ("status", "retry_after", "wait"),
     [
-        (429, 60.0, 60.0), (503, 60.0, 60.0), (502, 60.0, 60.0), (504, 60.0, 60.0), (429, 1.0, 5.0), (429, 10 * DAY, DAY),
-        (500, 60.0, 5.0), (404, 60.0, 5.0), (None, 60.0, 5.0), (301, 60.0, 5.0), (429, -1.0, 5.0),
+        (429, 60.0, 60.0),
+        (503, 60.0, 60.0),
+        (502, 60.0, 60.0),
+        (504, 60.0, 60.0),
+        (429, 1.0, 5.0),
+        (429, 10 * DAY, DAY),
+        (500, 60.0, 5.0),
+        (404, 60.0, 5.0),
+        (None, 60.0, 5.0),
+        (301, 60.0, 5.0),
+        (429, -1.0, 5.0),
     ],
 )
 def test_retry_after_is_honoured_up_to_a_day(status: int | None, retry_after: float, wait: float) -> None:
@@ -69,7 +86,9 @@ def test_jitter_moves_a_wait_by_a_fifth_at_most(jitter: float, attempt: int) -> 
 @pytest.mark.parametrize(
     ("event_type", "operational"),
     [
-        ("webhook_endpoint.failing", True), ("webhook_delivery.exhausted", True), ("webhook_event.received", False),
+        ("webhook_endpoint.failing", True),
+        ("webhook_delivery.exhausted", True),
+        ("webhook_event.received", False),
         ("sale.recorded", False),
     ],
 )

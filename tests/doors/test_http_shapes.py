@@ -1,16 +1,14 @@
 """What is wrong with a request's shape is said at once, in one form, and harms nobody."""
 
 import asyncio
-from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from tests.kit.builders import an_item
 from tests.kit.gateway import GatewayStage, TestKey
+from tests.kit.http import JSON, assert_problem, post, raw
 
-JSON = {"Content-Type": "application/json"}
 ITEM = '{"sku":"A","name":"N","price":"1.00"%s}'
 
 
@@ -18,25 +16,6 @@ ITEM = '{"sku":"A","name":"N","price":"1.00"%s}'
 async def key(live: GatewayStage) -> TestKey:
     """A pharmacy's key."""
     return await live.add_key()
-
-
-async def post(
-    stage: GatewayStage, key: TestKey, content: bytes | str, path: str = "/api/inventory/", **headers: str
-) -> httpx.Response:
-    """Post bytes as JSON."""
-    named = JSON | {name.replace("_", "-"): value for name, value in headers.items()}
-    return await stage.client.post(path, content=content, headers={**key.headers, **named})
-
-
-def assert_problem(answer: httpx.Response, status: int, what: object = "") -> dict[str, Any]:
-    """See that an answer is a whole problem of this status."""
-    assert answer.status_code == status, f"{what!r}: {answer.status_code} {answer.text[:300]}"
-    assert answer.headers["content-type"] == "application/problem+json", what
-    body: dict[str, Any] = answer.json()
-    assert {"type", "title", "status", "detail", "instance", "errors"} <= set(body)
-    assert body["status"] == status
-    assert "Traceback" not in answer.text
-    return body
 
 
 BODIES: list[tuple[int, bytes | str]] = [
@@ -302,62 +281,3 @@ async def test_scopes_are_strict(live: GatewayStage, key: TestKey) -> None:
     assert_problem(await live.client.get("/api/sales/", headers=writer.headers), 403)
     assert_problem(await post(live, reader, ITEM % ""), 403)
     assert (await post(live, writer, ITEM % "")).status_code == 202
-
-
-async def raw(stage: GatewayStage, target: str, key: TestKey) -> httpx.Response:
-    """Ask for a target as it is: httpx would make it tidy."""
-    status, headers, body = await wire(
-        stage, f"GET {target} HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nConnection: close\r\n\r\n".encode()
-    )
-    return httpx.Response(status, headers=headers, content=body)
-
-
-async def wire(stage: GatewayStage, sent: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Send bytes, read the head of the answer and what comes with it."""
-    host, port = stage.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(sent)
-        await writer.drain()
-        async with asyncio.timeout(10):
-            head = await reader.readuntil(b"\r\n\r\n")
-            lines = head.decode("latin-1").split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-    finally:
-        writer.close()
-    return int(lines[0].split()[1]), headers, body
-
-
-async def test_too_large_is_said_before_it_is_read(live: GatewayStage, key: TestKey) -> None:
-    """Announced with Expect, announced and sent, and chunked; the header's size too."""
-    head = f"POST /api/inventory/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: application/json\r\n".encode()
-    status, headers, body = await wire(live, head + b"Content-Length: 1000000000\r\nExpect: 100-continue\r\n\r\n")
-    assert (status, headers["connection"]) == (413, "close")
-    assert b"/problems/too-large" in body
-    assert_problem(await post(live, key, b" " * 1_048_577), 413)
-    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
-    status, _, _ = await wire(live, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 17)
-    assert status == 413
-    many = {**key.headers, **{f"X-{n}": "1" for n in range(120)}}
-    assert_problem(await live.client.get("/api/inventory/", headers=many), 431)
-    assert_problem(await live.client.get("/api/inventory/", headers={**key.headers, "X-Long": "x" * 40_000}), 431)
-
-
-@pytest.mark.parametrize(
-    "framing",
-    [
-        b"Content-Length: -1",
-        b"Content-Length: +5",
-        b"Content-Length: 5\r\nContent-Length: 6",
-        b"Content-Length: x",
-        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
-        b"Bad Header: 1",
-        b"X: a\x00b",
-    ],
-)
-async def test_ambiguous_framing_is_refused(live: GatewayStage, key: TestKey, framing: bytes) -> None:
-    """What two parsers could read differently is a 400, and the connection ends."""
-    head = f"POST /api/inventory/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: application/json\r\n".encode()
-    status, _, _ = await wire(live, head + framing + b"\r\n\r\n5\r\n{    \r\n0\r\n\r\n")
-    assert status == 400

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -60,7 +60,8 @@ class Teller:
         )[0]
         if not self.items:
             kind = "create"
-        return getattr(self, f"_{kind}")()
+        tell: Callable[[], Wish] = getattr(self, f"_{kind}")
+        return tell()
 
     def _wish(self, command: str, body: dict[str, Any], resource_id: UUID | None = None) -> Wish:
         return Wish(clock.new_id(), self.pharmacy_id, resource_id or clock.new_id(), command, body)

@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections import defaultdict
+from functools import partial
+from operator import le
 from uuid import UUID
 
 import asyncpg
@@ -33,9 +35,10 @@ async def test_random_commands_survive_kills_of_the_consumers(settings: Settings
             connection = await asyncpg.connect(settings.database_url.get_secret_value())
 
             async def finished() -> int:
-                return await connection.fetchval(
+                found: int = await connection.fetchval(
                     "SELECT count(*) FROM operations WHERE door = 'system' AND actor = 'system'"
                 )
+                return found
 
             async def publish() -> None:
                 left = commands
@@ -50,7 +53,7 @@ async def test_random_commands_survive_kills_of_the_consumers(settings: Settings
             async def kill() -> None:
                 for number in range(1, kills + 1):
                     goal = commands * number // (kills + 2)
-                    await eventually(finished, lambda count, goal=goal: count >= goal, within=300)
+                    await eventually(finished, partial(le, goal), within=300)
                     consumers.kill()
                     consumers.restart()
 
@@ -91,11 +94,10 @@ async def _check(connection: asyncpg.Connection, pharmacy_id: UUID, wishes: list
     items = await connection.fetch(
         "SELECT id, quantity, reserved FROM inventory_items WHERE pharmacy_id = $1", pharmacy_id
     )
-    ledger = dict(
-        await connection.fetch(
-            "SELECT item_id, sum(delta)::int FROM stock_movements WHERE pharmacy_id = $1 GROUP BY item_id", pharmacy_id
-        )
+    sums = await connection.fetch(
+        "SELECT item_id, sum(delta)::int FROM stock_movements WHERE pharmacy_id = $1 GROUP BY item_id", pharmacy_id
     )
+    ledger = {row[0]: row[1] for row in sums}
     applied = [wish for wish in wishes if operations[wish.operation_id]["status"] == "applied"]
     said = quantities_said(applied)
     held: dict[UUID, int] = defaultdict(int)

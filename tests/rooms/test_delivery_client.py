@@ -466,7 +466,7 @@ async def test_a_name_server_that_hangs_is_a_timeout_and_holds_nobody_up(
 ) -> None:
     asked = socket.getaddrinfo
 
-    def getaddrinfo(host: str, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - stands in for the system's
+    def getaddrinfo(host: str, *rest: Any, **more: Any) -> Any:
         if host.startswith("slow"):
             time.sleep(1.5)
         return asked(host, *rest, **more)
@@ -496,9 +496,9 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
     """A server certificate for `localhost`, which is its own authority."""
-    from cryptography import x509  # noqa: PLC0415 - only these tests make certificates
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])

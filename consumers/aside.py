@@ -1,0 +1,49 @@
+"""What else the writer says and stores of a command: a parked one that is replayed, and a line of the audit log."""
+
+from collections.abc import Iterable
+
+from hub.domain.audit import AuditEntry, is_audited
+from hub.domain.ids import HUB_ID, derived_id
+from hub.domain.parked import ParkedMessage
+from hub.domain.state import Row
+from hub.messaging.bulk_publisher import Outgoing
+from hub.messaging.topology import COMMANDS
+from hub.storage.operations import Operation
+
+
+def replayed(changes: Iterable[Row]) -> list[ParkedMessage]:
+    """Name the parked messages that these changes replay."""
+    return [row for row in changes if isinstance(row, ParkedMessage) and row.replayed_at is not None]
+
+
+def replay_messages(parked: Iterable[ParkedMessage]) -> list[Outgoing]:
+    """Send parked commands to the end of their partitions: what came in meanwhile was applied before."""
+    found = []
+    for message in parked:
+        assert message.partition is not None, "the rule refuses what came from elsewhere"
+        body = message.payload
+        if body.lstrip()[:1] != b"[":
+            body = b"[" + body + b"]"
+        found.append(Outgoing(COMMANDS, str(message.partition), body))
+    return found
+
+
+def audit_entries(finished: Iterable[tuple[Operation, str]]) -> list[AuditEntry]:
+    """Make the lines of the audit log for those of these operations that are audited, each with its origin."""
+    return [
+        AuditEntry(
+            # The time is part of it: a command that was parked and is replayed has two lines.
+            derived_id(operation.id, "audit", operation.finished_at.isoformat()),
+            None if operation.pharmacy_id == HUB_ID else operation.pharmacy_id,
+            operation.actor,
+            operation.type,
+            operation.resource_type
+            if operation.resource_id is None
+            else f"{operation.resource_type}/{operation.resource_id}",
+            operation.finished_at,
+            origin or operation.door,
+            operation.status,
+        )
+        for operation, origin in finished
+        if is_audited(operation.actor, operation.door, operation.type)
+    ]

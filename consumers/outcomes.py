@@ -1,0 +1,191 @@
+"""What a transaction makes known: operations with their outcome, numbered events, replies, notices, parked messages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from consumers.envelope import SetAside
+from hub.domain.command import Command
+from hub.domain.event import NumberedEvent, routing_key_of
+from hub.domain.fields import format_id
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected
+from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
+from hub.domain.problem import Problem
+from hub.domain.state import Row
+from hub.messaging.bulk_publisher import Outgoing
+from hub.messaging.control import Notice, notice_message
+from hub.messaging.parking import Parked, park
+from hub.messaging.replies import replies_message
+from hub.messaging.topology import EVENTS, command_queue
+from hub.resources import COMMANDS
+from hub.storage.events import StoredEvent
+from hub.storage.operations import Operation, dump_operation
+
+PARKED = Problem("parked", "the command could not be applied and was set aside; an operator can replay it").dump()
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Gathers what one transaction decides.
+
+    Args:
+        now: the time of the transaction, which every row and event of it bears.
+    """
+
+    now: datetime
+    changes: list[Row] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)
+    operations: dict[UUID, Operation] = field(default_factory=dict)
+    replies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def finish(self, command: Command, outcome: Outcome, numbers: dict[UUID, int]) -> None:
+        """End a command's operation: number its events, answer whoever waits.
+
+        Args:
+            numbers: the next event number of each pharmacy; moved on.
+        """
+        links: list[dict[str, Any]] = []
+        first = problem = resource = None
+        match outcome:
+            case Rejected():
+                problem = outcome.problem.dump()
+            case Accepted():
+                resource = outcome.resource
+                if outcome.events:
+                    first = numbers[command.pharmacy_id]
+                    links = [self._number(command, event, first + at, at) for at, event in enumerate(outcome.events)]
+                    numbers[command.pharmacy_id] = first + len(links)
+        operation = Operation(
+            command.operation_id,
+            command.pharmacy_id,
+            command.type,
+            "applied" if problem is None else "rejected",
+            command.fingerprint,
+            COMMANDS[command.type].resource,
+            command.resource_id,
+            command.accepted_at,
+            self.now,
+            first,
+            len(links),
+            problem,
+            None if links else resource,
+            command.actor,
+            command.door,
+        )
+        self.operations[operation.id] = operation
+        self.reply(command.reply_to, operation, links, resource)
+
+    def _number(self, command: Command, event: Event, sequence: int, index: int) -> dict[str, Any]:
+        numbered = NumberedEvent(event, command.pharmacy_id, command.operation_id, index, sequence, self.now)
+        event_id = numbered.id
+        body = orjson.dumps(numbered.dump(event_id)).decode()
+        self.events.append(
+            StoredEvent(event_id, command.pharmacy_id, sequence, event.type, command.operation_id, self.now, body)
+        )
+        return {"id": format_id(event_id), "type": event.type, "sequence": sequence}
+
+    def reply(
+        self,
+        queue: str,
+        operation: Operation,
+        links: Sequence[Mapping[str, Any]] = (),
+        resource: Mapping[str, Any] | None = None,
+        *,
+        mismatch: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Answer whoever waits in a queue; the answers of a window to one queue travel together.
+
+        Args:
+            mismatch: the problem of a request that is another one than the operation's.
+        """
+        if not queue:
+            return
+        self.replies.setdefault(queue, []).append(
+            {
+                "operation_id": str(operation.id),
+                "status": operation.status,
+                "operation": dump_operation(operation, links),
+                "resource": resource,
+                "version": None if resource is None else resource.get("version"),
+                "problem": mismatch or operation.problem,
+                "mismatch": mismatch is not None,
+            }
+        )
+
+    def answer_again(self, command: Command, operation: Operation, events: Sequence[StoredEvent]) -> None:
+        """Answer a repeat with the saved outcome; the same id for another request is a mismatch."""
+        if not command.reply_to:
+            return
+        if command.fingerprint != operation.fingerprint:
+            detail = "this Idempotency-Key was used for another request; choose a new one"
+            self.reply(command.reply_to, operation, mismatch=Problem("idempotency-mismatch", detail).dump())
+            return
+        resource = operation.result
+        if events:
+            data = orjson.loads(events[0].body)["data"]
+            resource = data[next(name for name in data if name not in {"changed", "movement"})]
+        links = [{"id": format_id(event.id), "type": event.type, "sequence": event.sequence} for event in events]
+        self.reply(command.reply_to, operation, links, resource)
+
+    def messages(self, repeats: Sequence[StoredEvent], parked: Iterable[Outgoing]) -> list[Outgoing]:
+        """Write it all down for the broker: replies first, somebody waits for them.
+
+        Args:
+            repeats: events that were numbered before and may never have been published.
+            parked: messages for `hub.dead`.
+        """
+        return [
+            *(replies_message(queue, answers) for queue, answers in self.replies.items()),
+            *parked,
+            # Repeats are older than what was just numbered, so a receiver sees doubles but never a gap.
+            *map(_event_message, repeats),
+            *map(_event_message, self.events),
+            *_notices(self.changes),
+        ]
+
+
+def parked_message(aside: SetAside, failed_at: datetime) -> Outgoing:
+    """Write a command that was set aside for `hub.dead`.
+
+    Args:
+        failed_at: the same on every repeat, so that the parker keeps one row of it.
+    """
+    origin = command_queue(aside.partition)
+    return park(Parked(aside.body(), aside.reason, origin, failed_at, failed_at, extra=aside.facts()))
+
+
+def _event_message(event: StoredEvent) -> Outgoing:
+    return Outgoing(
+        EVENTS,
+        routing_key_of(event.pharmacy_id, event.type),
+        event.body.encode(),
+        content_type="application/cloudevents+json",
+        message_id=format_id(event.id),
+        headers={
+            "sequence": event.sequence,
+            "pharmacy_id": format_id(event.pharmacy_id),
+        },
+        # An event that nobody listens to is in the log; the fan-out and the sockets read it there.
+        mandatory=False,
+    )
+
+
+def _notices(changes: Iterable[Row]) -> list[Outgoing]:
+    """Tell the gateways whose keys to read again (None: the operators')."""
+    whose: dict[UUID | None, None] = {}
+    for row in changes:
+        match row:
+            case Pharmacy():
+                whose[row.id] = None
+            case ApiKey():
+                whose[row.pharmacy_id] = None
+            case OperatorKey():
+                whose[None] = None
+    return [
+        notice_message(Notice("key.changed", {"pharmacy_id": None if pharmacy_id is None else str(pharmacy_id)}))
+        for pharmacy_id in whose
+    ]

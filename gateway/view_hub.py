@@ -1,0 +1,78 @@
+"""What operators see of the hub itself, and what a pharmacy reconciles with, as models; `gateway.views` names them."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from gateway.view_resources import Anything, Count, Instant, Key, View
+
+
+class Parked(View):
+    """A message that was set aside, without its payload."""
+
+    id: UUID
+    pharmacy_id: UUID | None
+    operation_id: UUID | None
+    origin: Annotated[str, Field(description="The queue it came from.")]
+    reason: str
+    status: Literal["parked", "replayed", "discarded"]
+    payload_bytes: Count
+    parked_at: Instant
+    replayed_at: Instant | None
+    discarded_at: Instant | None
+    note: Annotated[str | None, Field(description="What the operator said when it was replayed or discarded.")]
+
+
+class ParkedWhole(Parked):
+    """A message that was set aside, with its payload: JSON where it is some, else text, else base64."""
+
+    payload: Anything
+    payload_encoding: Literal["json", "text", "base64"]
+    payload_truncated: Annotated[bool, Field(description="Only the first MiB is shown, as base64.")]
+
+
+class AuditLine(View):
+    """Who did what, to what, when and from where."""
+
+    id: UUID
+    pharmacy_id: UUID | None
+    actor: str
+    action: str
+    subject: str
+    outcome: Literal["applied", "rejected", "parked"] | None
+    origin: str
+    at: Instant
+
+
+class KnownKey(Key):
+    """A pharmacy's key as the list shows it; `last_used_at` is right to about ten seconds."""
+
+    last_used_at: Instant | None
+
+
+class DeliveryStates(View):
+    """The deliveries that were made on the day, by where they stand now."""
+
+    pending: Count
+    delivered: Count
+    failed: Count
+    exhausted: Count
+    cancelled: Count
+    skipped: Count
+
+
+class Reconciliation(View):
+    """One day (UTC) in figures; `accepted` = applied + rejected + parked + pending."""
+
+    day: str
+    pharmacy_id: Annotated[UUID | None, Field(description="null: all pharmacies and the hub itself.")]
+    accepted: Annotated[
+        Count, Field(description="Operations whose command was taken in on the day, as far as they are known.")
+    ]
+    applied: Count
+    rejected: Count
+    parked: Count
+    pending: Annotated[Count, Field(description="Parked, and replayed, and not applied yet.")]
+    events: Annotated[Count, Field(description="Events of the day in the log.")]
+    deliveries: DeliveryStates

@@ -1,0 +1,65 @@
+"""The lists of the hub itself, for operators: parked messages, the audit log."""
+
+from typing import Final
+
+from hub.storage import models
+from hub.storage.list_parts import equal, since
+from hub.storage.page_sql import item_of
+from hub.storage.paging import IDENTIFIER, TIME, Filter, Listing, Sort, one_of, text_of
+
+_STATUS: Final = "CASE WHEN t.replayed_at IS NOT NULL THEN 'replayed' WHEN t.discarded_at IS NOT NULL THEN 'discarded' ELSE 'parked' END"
+_WORD: Final = text_of(64)
+
+LISTINGS_HUB: Final = (
+    Listing(
+        "parked",
+        "parked_messages",
+        "parked message",
+        item_of(
+            models.ParkedMessage,
+            (
+                "id",
+                "pharmacy_id",
+                "operation_id",
+                "origin",
+                "reason",
+                "status",
+                "payload_bytes",
+                "parked_at",
+                "replayed_at",
+                "discarded_at",
+                "note",
+            ),
+            status=f"to_json({_STATUS})",
+            payload_bytes="octet_length(t.payload)::text",
+        ),
+        {
+            "pharmacy_id": equal("pharmacy_id", IDENTIFIER, "What came from this pharmacy."),
+            "operation_id": equal("operation_id", IDENTIFIER),
+            "origin": equal("origin", text_of(255), "The queue it came from."),
+            "status": Filter(one_of(("parked", "replayed", "discarded")), f"{_STATUS} = {{}}"),
+            "parked_since": since("parked_at"),
+        },
+        {"parked_at": Sort("t.parked_at", "timestamptz", lambda item: item["parked_at"])},
+        "-parked_at",
+        versioned=False,
+    ),
+    Listing(
+        "audit",
+        "audit_log",
+        "line of the audit log",
+        item_of(models.AuditEntry, ("id", "pharmacy_id", "actor", "action", "subject", "outcome", "origin", "at")),
+        {
+            "pharmacy_id": equal("pharmacy_id", IDENTIFIER, "What was done to this pharmacy."),
+            "actor": equal("actor", _WORD, "`operator:<id>`, `key:<id>`, `source:<id>` or `system`."),
+            "action": equal("action", _WORD, "The type of a command, or `<what>.read`."),
+            "subject": equal("subject", text_of(500)),
+            "outcome": equal("outcome", one_of(("applied", "rejected", "parked"))),
+            "at_since": since("at"),
+            "at_before": Filter(TIME, "t.at < {}", "`at` before this time."),
+        },
+        {"at": Sort("t.at", "timestamptz", lambda item: item["at"])},
+        "-at",
+        versioned=False,
+    ),
+)

@@ -1,0 +1,390 @@
+"""The janitor against a real database: what is old goes, what anybody still needs stays, whoever else is at work."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import orjson
+import pytest
+
+from consumers.janitor import Janitor
+from consumers.window import Window
+from hub import clock
+from hub.domain.audit import AuditEntry
+from hub.messaging.audit import audit_message
+from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
+from hub.messaging.connection import open_connection
+from hub.messaging.topology import AUDIT, declare_topology
+from hub.settings import Settings
+from hub.storage.audit import add_entries, keep_audit
+from hub.storage.database import Database, open_database
+from tests.kit.consumers import running_consumers
+from tests.kit.door import open_test_door
+from tests.kit.wait import eventually
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A janitor, and the hands of a time traveller."""
+
+    janitor: Janitor
+    writes: Database
+    owner: asyncpg.Connection
+    publisher: BulkPublisher
+    settings: Settings
+
+    async def add(self, table: str, **values: Any) -> UUID:
+        """Insert a row as it stands; gives its id."""
+        values = {"id": uuid4()} | values
+        names, places = ", ".join(values), ", ".join(f"${index}" for index in range(1, len(values) + 1))
+        await self.owner.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *values.values())
+        row_id: UUID = values["id"]
+        return row_id
+
+    async def operation(self, status: str, ended: datetime) -> UUID:
+        """Add an operation."""
+        return await self.add(
+            "operations", pharmacy_id=uuid4(), type="sale.record", status=status, fingerprint="", resource_type="sales",
+            accepted_at=ended, finished_at=ended, event_count=0, actor="system", door="http",
+        )  # fmt: skip
+
+    async def log(self, pharmacy_id: UUID, *times: datetime) -> None:
+        """Write a pharmacy's whole log, from sequence 1."""
+        for sequence, time in enumerate(times, 1):
+            await self.add(
+                "events", pharmacy_id=pharmacy_id, sequence=sequence, type="sale.recorded", operation_id=uuid4(), time=time, body="{}"
+            )  # fmt: skip
+        await self.owner.execute("INSERT INTO event_sequences VALUES ($1, $2)", pharmacy_id, len(times))
+
+    async def sequences(self, pharmacy_id: UUID) -> list[int]:
+        """Name the events that are left."""
+        query = "SELECT sequence FROM events WHERE pharmacy_id = $1 ORDER BY 1"
+        return [record[0] for record in await self.owner.fetch(query, pharmacy_id)]
+
+    async def endpoint(
+        self, pharmacy_id: UUID, cursor: int | None, *, enabled: bool = True, deleted: bool = False
+    ) -> UUID:
+        """Add an endpoint whose log is spread up to a cursor."""
+        now = clock.now()
+        endpoint_id = await self.add(
+            "webhook_endpoints", pharmacy_id=pharmacy_id, url="https://x.example/", secret="", event_types='["*"]', enabled=enabled,
+            is_default=False, description="", created_at=now - 400 * DAY, updated_at=now, version=1,
+            deleted_at=now if deleted else None,
+        )  # fmt: skip
+        if cursor is not None:
+            await self.owner.execute(
+                "INSERT INTO webhook_cursors VALUES ($1, $2, $3)", endpoint_id, pharmacy_id, cursor
+            )
+        return endpoint_id
+
+    async def delivery(
+        self, status: str, at: datetime, pharmacy_id: UUID | None = None, sequence: int = 1, **more: Any
+    ) -> UUID:
+        """Add a delivery with one attempt."""
+        owner = pharmacy_id or uuid4()
+        delivery_id = await self.add(
+            "webhook_deliveries", pharmacy_id=owner, endpoint_id=uuid4(), event_id=uuid4(), event_sequence=sequence,
+            event_type="sale.recorded", status=status, attempts=1, created_at=at, updated_at=at, **more,
+        )  # fmt: skip
+        await self.add(
+            "webhook_attempts", pharmacy_id=owner, delivery_id=delivery_id, number=1, at=at, status_code=500, duration_ms=1,
+            response_body="",
+        )  # fmt: skip
+        return delivery_id
+
+    async def left(self, table: str) -> set[UUID]:
+        """Name the rows that are left."""
+        return {record[0] for record in await self.owner.fetch(f"SELECT id FROM {table}")}
+
+
+@pytest.fixture
+async def stage(settings: Settings) -> AsyncIterator[Stage]:
+    """A janitor that does a round when it is told."""
+    url = settings.database_url.get_secret_value()
+    owner = await asyncpg.connect(url)
+    async with (
+        open_connection(settings.amqp_urls, name="test publishing") as connection,
+        open_database(url, "hub_write", pool=2) as writes,
+    ):
+        await declare_topology(connection, settings.partitions)
+        publisher = BulkPublisher(connection, confirm_seconds=5)
+        yield Stage(Janitor(Window(), writes, publisher, settings), writes, owner, publisher, settings)
+    await owner.close()
+
+
+async def test_old_operations_go_but_never_one_that_is_parked_or_pending(stage: Stage) -> None:
+    old, young = clock.now() - 31 * DAY, clock.now() - 29 * DAY
+    kept = {await stage.operation(status, old) for status in ("parked", "pending")}
+    kept |= {await stage.operation(status, young) for status in ("applied", "rejected")}
+    for status in ("applied", "rejected"):
+        await stage.operation(status, old)
+    done = await stage.janitor.work()
+    assert done.deleted["operations"] == 2
+    assert await stage.left("operations") == kept
+
+
+async def test_old_events_go_from_the_beginning_and_the_log_keeps_its_tail(stage: Stage) -> None:
+    old, young = clock.now() - 91 * DAY, clock.now() - 89 * DAY
+    cut, all_old, all_young, jumped = (uuid4() for _ in range(4))
+    await stage.log(cut, old, old, young, young)
+    await stage.log(all_old, old, old, old)
+    await stage.log(all_young, young, young)
+    await stage.log(jumped, old, young, old, young)  # a clock that went back makes no gap
+    await stage.janitor.work()
+    assert await stage.sequences(cut) == [3, 4]
+    assert await stage.sequences(all_old) == [3]
+    assert await stage.sequences(all_young) == [1, 2]
+    assert await stage.sequences(jumped) == [2, 3, 4]
+
+
+async def test_no_event_goes_that_an_open_endpoint_has_not_passed(stage: Stage) -> None:
+    old = clock.now() - 91 * DAY
+    waiting, unread, closed = (uuid4() for _ in range(3))
+    for pharmacy_id in (waiting, unread, closed):
+        await stage.log(pharmacy_id, *[old] * 5)
+    await stage.endpoint(waiting, 2)
+    await stage.endpoint(waiting, 4)
+    await stage.endpoint(unread, None)
+    await stage.endpoint(closed, 1, enabled=False)
+    await stage.endpoint(closed, 1, deleted=True)
+    await stage.janitor.work()
+    assert await stage.sequences(waiting) == [3, 4, 5]
+    assert await stage.sequences(unread) == [1, 2, 3, 4, 5]
+    assert await stage.sequences(closed) == [5]
+
+
+async def test_no_event_goes_whose_delivery_is_not_settled(stage: Stage) -> None:
+    old, pharmacy_id = clock.now() - 91 * DAY, uuid4()
+    await stage.log(pharmacy_id, *[old] * 5)
+    await stage.endpoint(pharmacy_id, 5)
+    delivery = await stage.delivery("pending", old, pharmacy_id, sequence=3, next_attempt_at=clock.now() + DAY)
+    await stage.janitor.work()
+    assert await stage.sequences(pharmacy_id) == [3, 4, 5]
+    assert delivery in await stage.left("webhook_deliveries")
+    await stage.owner.execute("UPDATE webhook_deliveries SET status = 'delivered' WHERE id = $1", delivery)
+    await stage.janitor.work()
+    assert await stage.sequences(pharmacy_id) == [5]
+
+
+async def test_settled_deliveries_go_with_their_attempts(stage: Stage) -> None:
+    old, young = clock.now() - 31 * DAY, clock.now() - 29 * DAY
+    settled = ("delivered", "exhausted", "cancelled", "skipped")
+    for status in settled:
+        await stage.delivery(status, old)
+    kept = {await stage.delivery(status, old) for status in ("pending", "failed")}
+    kept |= {await stage.delivery(status, young) for status in settled}
+    done = await stage.janitor.work()
+    assert done.deleted["webhook_deliveries"] == len(settled)
+    assert await stage.left("webhook_deliveries") == kept
+    attempted = {record[0] for record in await stage.owner.fetch("SELECT delivery_id FROM webhook_attempts")}
+    assert attempted == kept
+
+
+async def test_parked_messages_go_only_when_an_operator_settled_them(stage: Stage) -> None:
+    old, young = clock.now() - 31 * DAY, clock.now() - 29 * DAY
+    row: dict[str, Any] = {
+        "origin": "hub.commands.0",
+        "reason": "x",
+        "payload": b"",
+        "parked_at": clock.now() - 400 * DAY,
+    }
+    kept = {
+        await stage.add("parked_messages", **row),
+        await stage.add("parked_messages", **row, replayed_at=young),
+        await stage.add("parked_messages", **row, discarded_at=young),
+    }
+    await stage.add("parked_messages", **row, replayed_at=old)
+    await stage.add("parked_messages", **row, discarded_at=old)
+    await stage.janitor.work()
+    assert await stage.left("parked_messages") == kept
+
+
+async def test_faults_of_old_uploads_go_and_their_counts_stay(stage: Stage) -> None:
+    old = clock.now() - 31 * DAY
+    kept, uploads = set(), set()
+    for rejected, at in ((2, old), (1, old), (2, clock.now())):  # the second waits for a row
+        upload_id = await stage.add(
+            "uploads", pharmacy_id=uuid4(), kind="sales", digest="", rows=2, applied=0, rejected=rejected, created_at=at,
+            updated_at=at, version=1,
+        )  # fmt: skip
+        uploads.add(upload_id)
+        fault = {"upload_id": upload_id, "pharmacy_id": uuid4(), "line": 1, "pointer": "#", "code": "x", "detail": "x"}
+        fault_id = await stage.add("upload_errors", **fault)
+        if (rejected, at) != (2, old):
+            kept.add(fault_id)
+    await stage.janitor.work()
+    assert await stage.left("upload_errors") == kept
+    assert await stage.left("uploads") == uploads
+
+
+async def test_more_than_a_batch_goes_batch_by_batch(stage: Stage) -> None:
+    await stage.owner.execute(
+        "INSERT INTO operations (id, pharmacy_id, type, status, fingerprint, resource_type, accepted_at, finished_at, event_count, "
+        "actor, door) SELECT gen_random_uuid(), gen_random_uuid(), 'x', 'applied', '', '', now(), now() - interval '31 days', 0, '', '' "
+        "FROM generate_series(1, 2500)"
+    )
+    done = await stage.janitor.work()
+    assert done.deleted["operations"] == 2500
+
+
+async def test_while_one_janitor_is_at_work_another_does_nothing(stage: Stage) -> None:
+    await stage.operation("applied", clock.now() - 31 * DAY)
+    async with stage.writes.transaction() as other:
+        assert await other.fetchval("SELECT pg_try_advisory_xact_lock(7140200)")
+        done = await stage.janitor.work()
+        assert sum(done.deleted.values()) == 0
+    assert (await stage.janitor.work()).deleted["operations"] == 1
+
+
+async def test_overdue_deliveries_are_counted_and_none_waits_without_a_time(stage: Stage) -> None:
+    now = clock.now()
+    await stage.delivery("pending", now, next_attempt_at=now - timedelta(seconds=59))
+    await stage.delivery("pending", now, next_attempt_at=now + DAY)
+    assert (await stage.janitor.work()).overdue.count == 0
+    since = now - timedelta(seconds=120)
+    await stage.delivery("pending", now, next_attempt_at=since)
+    timeless = await stage.delivery("pending", now)
+    overdue = (await stage.janitor.work()).overdue
+    assert (overdue.count, overdue.since) == (1, since)
+    assert (
+        await stage.owner.fetchval("SELECT next_attempt_at FROM webhook_deliveries WHERE id = $1", timeless) is not None
+    )
+
+
+async def _fill_audit(stage: Stage, *times: datetime) -> None:
+    entries = [AuditEntry(uuid4(), None, "system", "x", "y", at, "z") for at in times]
+    async with stage.writes.transaction() as connection:
+        await add_entries(connection, entries)
+
+
+async def _audit_times(stage: Stage) -> list[datetime]:
+    return [record[0] for record in await stage.owner.fetch("SELECT at FROM audit_log ORDER BY 1")]
+
+
+async def test_the_audit_log_is_dropped_by_whole_months_that_are_old_enough(stage: Stage) -> None:
+    now = clock.now()
+    times = [now - 200 * DAY, now - 89 * DAY, now, now + 400 * DAY]
+    await _fill_audit(stage, *times)
+    # Nobody made a month for the old and the far ones; they wait in the default partition, and are moved.
+    assert await stage.owner.fetchval("SELECT count(*) FROM audit_log_default") == 3
+    done = await stage.janitor.work()
+    assert done.months == 1
+    assert await _audit_times(stage) == times[1:]
+    assert await stage.owner.fetchval("SELECT count(*) FROM audit_log_default") == 0
+    assert (await stage.janitor.work()).months == 0
+    await _fill_audit(stage, now + 20 * DAY)
+    assert await stage.owner.fetchval("SELECT count(*) FROM audit_log_default") == 0
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE audit_log SET actor = 'nobody'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "DROP TABLE audit_log",
+        "DROP TABLE audit_log_default",
+        "DELETE FROM audit_log_default",
+        "UPDATE audit_log_default SET actor = 'nobody'",
+        "INSERT INTO audit_log_default SELECT * FROM audit_log",
+        "ALTER TABLE audit_log DETACH PARTITION audit_log_default",
+        "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+        "CREATE TABLE audit_log_1999_01 PARTITION OF audit_log FOR VALUES FROM ('1999-01-01') TO ('1999-02-01')",
+        "SELECT hub_keep_audit(89)",
+        "SELECT hub_keep_audit(0)",
+        "SELECT hub_keep_audit(NULL)",
+        "SELECT hub_audit_month('1999-01-01')",
+        "CREATE OR REPLACE FUNCTION audit_log_stays() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+    ],
+)
+async def test_nobody_who_writes_rows_can_change_the_audit_log(stage: Stage, attack: str) -> None:
+    at = clock.now() - 60 * DAY
+    await _fill_audit(stage, at)
+    with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
+        async with stage.writes.transaction() as connection:
+            await connection.execute(attack)
+    assert await _audit_times(stage) == [at]
+    async with open_database(stage.settings.database_url.get_secret_value(), "hub_read", pool=1) as reads:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with reads.reading(uuid4()) as connection:
+                await connection.fetch("SELECT * FROM audit_log")
+
+
+@pytest.mark.parametrize("attack", ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log"])
+async def test_even_the_owner_of_the_tables_changes_no_line_by_mistake(stage: Stage, attack: str) -> None:
+    await _fill_audit(stage, clock.now(), clock.now() - 60 * DAY)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await stage.owner.execute(attack)
+    async with stage.writes.transaction() as connection:
+        await keep_audit(connection, 90)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await stage.owner.execute(attack)
+    assert len(await _audit_times(stage)) == 2
+
+
+async def test_what_gateways_tell_is_written_once_and_junk_is_parked(settings: Settings, stage: Stage) -> None:
+    key_id, now = uuid4(), clock.now()
+    await stage.add(
+        "api_keys", pharmacy_id=uuid4(), created_at=now, updated_at=now, version=1, name="k", digest="d", hint="h", scopes="[]",
+        id=key_id,
+    )  # fmt: skip
+    entry = AuditEntry(uuid4(), None, "operator:x", "parked.read", "/api/parked/\x00", now, "::1 r")
+    told = audit_message([entry], {key_id: now})
+    older = audit_message([], {key_id: now - DAY})
+    settings = settings.model_copy(update={"roles": ("janitor", "parker"), "janitor_seconds": 3600})
+    async with running_consumers(settings):
+        await stage.publisher.publish([told, Outgoing("", AUDIT, b"junk"), told, older])
+        parked = await eventually(
+            lambda: stage.owner.fetch("SELECT origin FROM parked_messages"), lambda rows: len(rows) == 1
+        )
+    assert parked[0]["origin"] == AUDIT
+    rows = await stage.owner.fetch("SELECT id, actor, subject, at, outcome FROM audit_log")
+    assert [tuple(row) for row in rows] == [(entry.id, "operator:x", "/api/parked/\ufffd", now, None)]
+    assert await stage.owner.fetchval("SELECT last_used_at FROM api_keys WHERE id = $1", key_id) == now
+
+
+async def test_orders_nobody_fetched_expire_by_a_command_and_give_their_stock_back(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer",), "orders_expire_hours": 48})
+    url = settings.database_url.get_secret_value()
+    owner = await asyncpg.connect(url)
+    async with (
+        running_consumers(settings),
+        open_test_door(settings) as door,
+        open_connection(settings.amqp_urls, name="test publishing") as connection,
+        open_database(url, "hub_write", pool=2) as writes,
+    ):
+        janitor = Janitor(Window(), writes, BulkPublisher(connection, confirm_seconds=5), settings)
+        pharmacy_id = await door.open_pharmacy()
+        await door.send(
+            pharmacy_id, "inventory.create", {"sku": "A", "name": "Aspirin", "price": "1.00", "quantity": 9}
+        )
+        orders = {}
+        for name, source in (("old", "hub"), ("young", "hub"), ("mirrored", "external")):
+            line = {"sku": "A", "name": "", "quantity": 2, "unit_price": "1.00"}
+            body = {"order_reference": name, "items": [line], "source": source}
+            orders[name] = UUID((await door.send(pharmacy_id, "order.place", body))["resource"]["id"])
+            for status in ("confirmed", "preparing", "ready"):
+                await door.send(pharmacy_id, "order.transition", {"status": status}, resource_id=orders[name])
+        assert (await janitor.work()).expired == 0
+        late = clock.now() - timedelta(hours=49)
+        await owner.execute("UPDATE orders SET updated_at = $1 WHERE order_reference IN ('old', 'mirrored')", late)
+        told = await asyncio.gather(janitor.work(), janitor.work())
+        assert sum(done.expired for done in told) >= 1
+
+        async def statuses() -> dict[str, str]:
+            return {row[0]: row[1] for row in await owner.fetch("SELECT order_reference, status FROM orders")}
+
+        wanted = {"old": "expired", "young": "ready", "mirrored": "ready"}
+        await eventually(statuses, lambda found: found == wanted)
+        assert await owner.fetchval("SELECT reserved FROM inventory_items") == 4
+        bodies = await owner.fetch("SELECT body FROM events WHERE type = 'order.status_changed' ORDER BY sequence")
+        expired = [order for row in bodies if (order := orjson.loads(row[0])["data"]["order"])["status"] == "expired"]
+        assert [order["reason"] for order in expired] == ["not fetched within 48 hours"]
+        assert (await janitor.work()).expired == 0
+    await owner.close()

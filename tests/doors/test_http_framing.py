@@ -1,0 +1,46 @@
+"""How a request's bytes are framed: too much is said before it is read, and nothing is read in two ways."""
+
+import pytest
+
+from tests.kit.gateway import GatewayStage, TestKey
+from tests.kit.http import assert_problem, post, wire
+
+
+@pytest.fixture
+async def key(live: GatewayStage) -> TestKey:
+    """A pharmacy's key."""
+    return await live.add_key()
+
+
+async def test_too_large_is_said_before_it_is_read(live: GatewayStage, key: TestKey) -> None:
+    """Announced with Expect, announced and sent, and chunked; the header's size too."""
+    head = f"POST /api/inventory/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: application/json\r\n".encode()
+    status, headers, body = await wire(live, head + b"Content-Length: 1000000000\r\nExpect: 100-continue\r\n\r\n")
+    assert (status, headers["connection"]) == (413, "close")
+    assert b"/problems/too-large" in body
+    assert_problem(await post(live, key, b" " * 1_048_577), 413)
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    status, _, _ = await wire(live, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 17)
+    assert status == 413
+    many = {**key.headers, **{f"X-{n}": "1" for n in range(120)}}
+    assert_problem(await live.client.get("/api/inventory/", headers=many), 431)
+    assert_problem(await live.client.get("/api/inventory/", headers={**key.headers, "X-Long": "x" * 40_000}), 431)
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: -1",
+        b"Content-Length: +5",
+        b"Content-Length: 5\r\nContent-Length: 6",
+        b"Content-Length: x",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+        b"Bad Header: 1",
+        b"X: a\x00b",
+    ],
+)
+async def test_ambiguous_framing_is_refused(live: GatewayStage, key: TestKey, framing: bytes) -> None:
+    """What two parsers could read differently is a 400, and the connection ends."""
+    head = f"POST /api/inventory/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: application/json\r\n".encode()
+    status, _, _ = await wire(live, head + framing + b"\r\n\r\n5\r\n{    \r\n0\r\n\r\n")
+    assert status == 400
