@@ -22,8 +22,8 @@ def replay_messages(parked: Iterable[ParkedMessage]) -> list[Outgoing]:
     for message in parked:
         assert message.partition is not None, "the rule refuses what came from elsewhere"
         body = message.payload
-        if body.lstrip()[:1] != b"[":
-            body = b"[" + body + b"]"
+        if body.lstrip()[:1] == b"{":
+            body = b"[" + body + b"]"  # one command; a whole message goes as it is
         found.append(Outgoing(COMMANDS, str(message.partition), body))
     return found
 

@@ -37,6 +37,18 @@ def origin_of(scope: Any, otherwise: str) -> str:  # noqa: ANN401 -- an ASGI sco
     return f"{client[0] if client else 'unknown'} {sent if _REQUEST_ID.fullmatch(sent) else otherwise}"
 
 
+def note_socket(gateway: Gateway, caller: Caller, scope: Any) -> None:  # noqa: ANN401 -- an ASGI scope
+    """Note that a key opened a socket of events, and that an operator reads them."""
+    gateway.audit.note_use(caller.key_id)
+    if caller.is_operator:
+        origin = origin_of(scope, str(clock.new_id()))
+        gateway.audit.note_read(_line(caller, "event.read", path_of(scope), origin))
+
+
+def _line(caller: Caller, action: str, path: str, origin: str) -> AuditEntry:
+    return AuditEntry(clock.new_id(), caller.pharmacy_id, caller.actor, action, path[:500], clock.now(), origin)
+
+
 def note_reads(app: ASGIApp) -> ASGIApp:
     """Stand before every matched route: note the key in use, and what operators read of payloads."""
     known: dict[int, str | None] = {}
@@ -61,10 +73,7 @@ def note_reads(app: ASGIApp) -> ASGIApp:
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 300:  # noqa: PLR2004 -- HTTP's
                 origin = origin_of(scope, request_id)
-                entry = AuditEntry(
-                    clock.new_id(), caller.pharmacy_id, caller.actor, action, path_of(scope)[:500], clock.now(), origin
-                )
-                gateway.audit.note_read(entry)
+                gateway.audit.note_read(_line(caller, action, path_of(scope), origin))
                 message["headers"] = [*message["headers"], (b"x-request-id", origin.rpartition(" ")[2].encode())]
             await send(message)
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from litestar.routes import HTTPRoute
+from websockets.asyncio.client import connect
 
 from gateway.audit import BATCH, WAITING, AuditTrail
 from gateway.audited import AUDITED_READS
@@ -131,6 +132,8 @@ async def test_an_operator_reads_on_while_nobody_writes_the_audit_and_it_is_writ
         assert answer.status_code == 200
         assert ("x-request-id" in answer.headers) == (path != "/api/inventory/")
     assert (await live.client.get("/api/webhook-events/", headers=key.headers)).status_code == 200
+    async with connect(f"{live.ws_url}/ws/events", additional_headers=named, proxy=None) as socket:
+        assert "ready" in str(await socket.recv())
     assert (await live.client.get(f"/api/webhook-events/{uuid4()}/", headers=named)).status_code == 404
 
     async def lines() -> list[dict[str, Any]]:
@@ -143,8 +146,9 @@ async def test_an_operator_reads_on_while_nobody_writes_the_audit_and_it_is_writ
     assert await lines() == []
     settings: Settings = live.settings.model_copy(update={"roles": ("janitor",), "janitor_seconds": 3600})
     async with running_consumers(settings):
-        found = await eventually(lines, lambda rows: len(rows) == 2)
+        found = await eventually(lines, lambda rows: len(rows) == 3)
     assert [(row["action"], row["subject"]) for row in found] == [
+        ("event.read", "/ws/events"),
         ("event.read", "/api/events/"),
         ("webhook_event.read", "/api/webhook-events/"),
     ]

@@ -8,9 +8,11 @@ from operator import le
 from uuid import UUID
 
 import asyncpg
+import jsonschema_rs
 import orjson
 import pytest
 
+from gateway.event_schemas import EVENTS, event_schema
 from hub.messaging.topology import partition_of
 from hub.settings import Settings
 from tests.kit.door import open_test_door
@@ -19,6 +21,7 @@ from tests.kit.wait import eventually
 from tests.promises.histories import Teller, Wish, quantities_said
 
 PHARMACIES = 16
+VALIDATORS = {name: jsonschema_rs.validator_for(event_schema(name)) for name in EVENTS}
 
 
 @pytest.mark.timeout(600)
@@ -83,7 +86,9 @@ async def _check(connection: asyncpg.Connection, pharmacy_id: UUID, wishes: list
     )
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     for event in events:
-        assert orjson.loads(event["body"])["sequence"] == event["sequence"]
+        body = orjson.loads(event["body"])
+        assert body["sequence"] == event["sequence"]
+        assert VALIDATORS[body["type"]].is_valid(body), next(VALIDATORS[body["type"]].iter_errors(body))
     assert sum(operation["event_count"] for operation in operations.values()) == len(events)
 
     # Order: what was sent first was applied first.

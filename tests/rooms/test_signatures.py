@@ -21,7 +21,7 @@ from hub.security.signatures import (
 )
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "standard_webhooks.json").read_text("utf-8"))
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BODY = b'{"type": "sale.recorded", "n": "\xc3\xa9"}'
 
 
