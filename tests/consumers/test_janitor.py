@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,108 +13,21 @@ import pytest
 from consumers.janitor import Janitor
 from consumers.window import Window
 from hub import clock
-from hub.domain.audit import AuditEntry
-from hub.messaging.audit import audit_message
-from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
+from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import open_connection
-from hub.messaging.topology import AUDIT, declare_topology
 from hub.settings import Settings
-from hub.storage.audit import add_entries, keep_audit
-from hub.storage.database import Database, open_database
+from hub.storage.database import open_database
 from tests.kit.consumers import running_consumers
 from tests.kit.door import open_test_door
+from tests.kit.janitor import DAY, open_janitor_stage
+from tests.kit.janitor import JanitorStage as Stage
 from tests.kit.wait import eventually
 
-DAY = timedelta(days=1)
 
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A janitor, and the hands of a time traveller."""
-
-    janitor: Janitor
-    writes: Database
-    owner: asyncpg.Connection
-    publisher: BulkPublisher
-    settings: Settings
-
-    async def add(self, table: str, **values: Any) -> UUID:
-        """Insert a row as it stands; gives its id."""
-        values = {"id": uuid4()} | values
-        names, places = ", ".join(values), ", ".join(f"${index}" for index in range(1, len(values) + 1))
-        await self.owner.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *values.values())
-        row_id: UUID = values["id"]
-        return row_id
-
-    async def operation(self, status: str, ended: datetime) -> UUID:
-        """Add an operation."""
-        return await self.add(
-            "operations", pharmacy_id=uuid4(), type="sale.record", status=status, fingerprint="", resource_type="sales",
-            accepted_at=ended, finished_at=ended, event_count=0, actor="system", door="http",
-        )  # fmt: skip
-
-    async def log(self, pharmacy_id: UUID, *times: datetime) -> None:
-        """Write a pharmacy's whole log, from sequence 1."""
-        for sequence, time in enumerate(times, 1):
-            await self.add(
-                "events", pharmacy_id=pharmacy_id, sequence=sequence, type="sale.recorded", operation_id=uuid4(), time=time, body="{}"
-            )  # fmt: skip
-        await self.owner.execute("INSERT INTO event_sequences VALUES ($1, $2)", pharmacy_id, len(times))
-
-    async def sequences(self, pharmacy_id: UUID) -> list[int]:
-        """Name the events that are left."""
-        query = "SELECT sequence FROM events WHERE pharmacy_id = $1 ORDER BY 1"
-        return [record[0] for record in await self.owner.fetch(query, pharmacy_id)]
-
-    async def endpoint(
-        self, pharmacy_id: UUID, cursor: int | None, *, enabled: bool = True, deleted: bool = False
-    ) -> UUID:
-        """Add an endpoint whose log is spread up to a cursor."""
-        now = clock.now()
-        endpoint_id = await self.add(
-            "webhook_endpoints", pharmacy_id=pharmacy_id, url="https://x.example/", secret="", event_types='["*"]', enabled=enabled,
-            is_default=False, description="", created_at=now - 400 * DAY, updated_at=now, version=1,
-            deleted_at=now if deleted else None,
-        )  # fmt: skip
-        if cursor is not None:
-            await self.owner.execute(
-                "INSERT INTO webhook_cursors VALUES ($1, $2, $3)", endpoint_id, pharmacy_id, cursor
-            )
-        return endpoint_id
-
-    async def delivery(
-        self, status: str, at: datetime, pharmacy_id: UUID | None = None, sequence: int = 1, **more: Any
-    ) -> UUID:
-        """Add a delivery with one attempt."""
-        owner = pharmacy_id or uuid4()
-        delivery_id = await self.add(
-            "webhook_deliveries", pharmacy_id=owner, endpoint_id=uuid4(), event_id=uuid4(), event_sequence=sequence,
-            event_type="sale.recorded", status=status, attempts=1, created_at=at, updated_at=at, **more,
-        )  # fmt: skip
-        await self.add(
-            "webhook_attempts", pharmacy_id=owner, delivery_id=delivery_id, number=1, at=at, status_code=500, duration_ms=1,
-            response_body="",
-        )  # fmt: skip
-        return delivery_id
-
-    async def left(self, table: str) -> set[UUID]:
-        """Name the rows that are left."""
-        return {record[0] for record in await self.owner.fetch(f"SELECT id FROM {table}")}
-
-
-@pytest.fixture
-async def stage(settings: Settings) -> AsyncIterator[Stage]:
-    """A janitor that does a round when it is told."""
-    url = settings.database_url.get_secret_value()
-    owner = await asyncpg.connect(url)
-    async with (
-        open_connection(settings.amqp_urls, name="test publishing") as connection,
-        open_database(url, "hub_write", pool=2) as writes,
-    ):
-        await declare_topology(connection, settings.partitions)
-        publisher = BulkPublisher(connection, confirm_seconds=5)
-        yield Stage(Janitor(Window(), writes, publisher, settings), writes, owner, publisher, settings)
-    await owner.close()
+@pytest.fixture(name="stage")
+async def _stage(settings: Settings) -> AsyncIterator[Stage]:
+    async with open_janitor_stage(settings) as stage:
+        yield stage
 
 
 async def test_old_operations_go_but_never_one_that_is_parked_or_pending(stage: Stage) -> None:
@@ -257,98 +169,6 @@ async def test_overdue_deliveries_are_counted_and_none_waits_without_a_time(stag
     )
 
 
-async def _fill_audit(stage: Stage, *times: datetime) -> None:
-    entries = [AuditEntry(uuid4(), None, "system", "x", "y", at, "z") for at in times]
-    async with stage.writes.transaction() as connection:
-        await add_entries(connection, entries)
-
-
-async def _audit_times(stage: Stage) -> list[datetime]:
-    return [record[0] for record in await stage.owner.fetch("SELECT at FROM audit_log ORDER BY 1")]
-
-
-async def test_the_audit_log_is_dropped_by_whole_months_that_are_old_enough(stage: Stage) -> None:
-    now = clock.now()
-    times = [now - 200 * DAY, now - 89 * DAY, now, now + 400 * DAY]
-    await _fill_audit(stage, *times)
-    # Nobody made a month for the old and the far ones; they wait in the default partition, and are moved.
-    assert await stage.owner.fetchval("SELECT count(*) FROM audit_log_default") == 3
-    done = await stage.janitor.work()
-    assert done.months == 1
-    assert await _audit_times(stage) == times[1:]
-    assert await stage.owner.fetchval("SELECT count(*) FROM audit_log_default") == 0
-    assert (await stage.janitor.work()).months == 0
-    await _fill_audit(stage, now + 20 * DAY)
-    assert await stage.owner.fetchval("SELECT count(*) FROM audit_log_default") == 0
-
-
-@pytest.mark.parametrize(
-    "attack",
-    [
-        "UPDATE audit_log SET actor = 'nobody'",
-        "DELETE FROM audit_log",
-        "TRUNCATE audit_log",
-        "DROP TABLE audit_log",
-        "DROP TABLE audit_log_default",
-        "DELETE FROM audit_log_default",
-        "UPDATE audit_log_default SET actor = 'nobody'",
-        "INSERT INTO audit_log_default SELECT * FROM audit_log",
-        "ALTER TABLE audit_log DETACH PARTITION audit_log_default",
-        "ALTER TABLE audit_log DISABLE TRIGGER ALL",
-        "CREATE TABLE audit_log_1999_01 PARTITION OF audit_log FOR VALUES FROM ('1999-01-01') TO ('1999-02-01')",
-        "SELECT hub_keep_audit(89)",
-        "SELECT hub_keep_audit(0)",
-        "SELECT hub_keep_audit(NULL)",
-        "SELECT hub_audit_month('1999-01-01')",
-        "CREATE OR REPLACE FUNCTION audit_log_stays() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
-    ],
-)
-async def test_nobody_who_writes_rows_can_change_the_audit_log(stage: Stage, attack: str) -> None:
-    at = clock.now() - 60 * DAY
-    await _fill_audit(stage, at)
-    with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
-        async with stage.writes.transaction() as connection:
-            await connection.execute(attack)
-    assert await _audit_times(stage) == [at]
-    async with open_database(stage.settings.database_url.get_secret_value(), "hub_read", pool=1) as reads:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with reads.reading(uuid4()) as connection:
-                await connection.fetch("SELECT * FROM audit_log")
-
-
-@pytest.mark.parametrize("attack", ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log"])
-async def test_even_the_owner_of_the_tables_changes_no_line_by_mistake(stage: Stage, attack: str) -> None:
-    await _fill_audit(stage, clock.now(), clock.now() - 60 * DAY)
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await stage.owner.execute(attack)
-    async with stage.writes.transaction() as connection:
-        await keep_audit(connection, 90)
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await stage.owner.execute(attack)
-    assert len(await _audit_times(stage)) == 2
-
-
-async def test_what_gateways_tell_is_written_once_and_junk_is_parked(settings: Settings, stage: Stage) -> None:
-    key_id, now = uuid4(), clock.now()
-    await stage.add(
-        "api_keys", pharmacy_id=uuid4(), created_at=now, updated_at=now, version=1, name="k", digest="d", hint="h", scopes="[]",
-        id=key_id,
-    )  # fmt: skip
-    entry = AuditEntry(uuid4(), None, "operator:x", "parked.read", "/api/parked/\x00", now, "::1 r")
-    told = audit_message([entry], {key_id: now})
-    older = audit_message([], {key_id: now - DAY})
-    settings = settings.model_copy(update={"roles": ("janitor", "parker"), "janitor_seconds": 3600})
-    async with running_consumers(settings):
-        await stage.publisher.publish([told, Outgoing("", AUDIT, b"junk"), told, older])
-        parked = await eventually(
-            lambda: stage.owner.fetch("SELECT origin FROM parked_messages"), lambda rows: len(rows) == 1
-        )
-    assert parked[0]["origin"] == AUDIT
-    rows = await stage.owner.fetch("SELECT id, actor, subject, at, outcome FROM audit_log")
-    assert [tuple(row) for row in rows] == [(entry.id, "operator:x", "/api/parked/\ufffd", now, None)]
-    assert await stage.owner.fetchval("SELECT last_used_at FROM api_keys WHERE id = $1", key_id) == now
-
-
 async def test_orders_nobody_fetched_expire_by_a_command_and_give_their_stock_back(settings: Settings) -> None:
     settings = settings.model_copy(update={"roles": ("writer",), "orders_expire_hours": 48})
     url = settings.database_url.get_secret_value()
@@ -374,8 +194,9 @@ async def test_orders_nobody_fetched_expire_by_a_command_and_give_their_stock_ba
         assert (await janitor.work()).expired == 0
         late = clock.now() - timedelta(hours=49)
         await owner.execute("UPDATE orders SET updated_at = $1 WHERE order_reference IN ('old', 'mirrored')", late)
-        told = await asyncio.gather(janitor.work(), janitor.work())
-        assert sum(done.expired for done in told) >= 1
+        # Two at once may each find the other at work; however often the order is told, it expires once.
+        await asyncio.gather(janitor.work(), janitor.work())
+        await janitor.work()
 
         async def statuses() -> dict[str, str]:
             return {row[0]: row[1] for row in await owner.fetch("SELECT order_reference, status FROM orders")}

@@ -3,12 +3,14 @@
 import importlib
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from hub.settings import Settings
 from hub.storage.database import credentials_of
 from tests.kit.processes import environment_of
 
@@ -17,7 +19,7 @@ EVERY_TABLE = {*walls.TENANT, *walls.HUB}
 
 
 @pytest.fixture
-async def owner(database_url: str):
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(**credentials_of(database_url))
     yield connection
     await connection.close()
@@ -104,7 +106,7 @@ async def test_a_pharmacys_role_never_reads_a_hash_or_a_ciphertext(
         await owner.fetch(f"SELECT {column} FROM {table}")
 
 
-def test_aerich_finds_no_difference_between_models_and_migrations(settings, data_dir: Path) -> None:
+def test_aerich_finds_no_difference_between_models_and_migrations(settings: Settings, data_dir: Path) -> None:
     # In a process of its own: aerich and Tortoise keep global state.
     script = (
         "import asyncio, shutil, sys; from pathlib import Path; from aerich import Command;"
