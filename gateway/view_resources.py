@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from hub.domain.inventory import Reason
 from hub.domain.orders import OrderStatus
+from hub.domain.stock import Reason
 
 _INT4: Final = 2_147_483_647
 

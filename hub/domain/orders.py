@@ -27,11 +27,11 @@ from hub.domain.fields import (
     merge_patch,
     same_json,
 )
-from hub.domain.inventory import Act, InventoryItem
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.reservations import OrderLine
 from hub.domain.state import Ref, State
+from hub.domain.stock import Act, InventoryItem
 from hub.domain.versions import stale
 
 EXTERNAL = "external"

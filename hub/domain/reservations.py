@@ -9,18 +9,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from hub.domain.fields import format_id
-from hub.domain.inventory import (
-    Act,
-    InventoryItem,
-    Reason,
-    StockMovement,
-    move,
-    out_of_range,
-    threshold_events,
-)
 from hub.domain.outcome import Event, Rejected, refuse
 from hub.domain.problem import FieldError
 from hub.domain.state import Ref, State
+from hub.domain.stock import Act, InventoryItem, Reason, StockMovement, move, out_of_range, threshold_events
 
 
 @dataclass(frozen=True, slots=True)

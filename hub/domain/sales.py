@@ -24,19 +24,10 @@ from hub.domain.fields import (
     merge_patch,
     same_json,
 )
-from hub.domain.inventory import (
-    Act,
-    InventoryItem,
-    Reason,
-    StockMovement,
-    move,
-    out_of_range,
-    threshold_events,
-    too_late,
-)
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
+from hub.domain.stock import Act, InventoryItem, Reason, StockMovement, move, out_of_range, threshold_events, too_late
 from hub.domain.versions import stale
 
 MAX_LINES = 500

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from tortoise.models import Model
 
-from hub.domain.inventory import InventoryItem, StockMovement
 from hub.domain.orders import Order
 from hub.domain.parked import ParkedMessage
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
 from hub.domain.sales import Sale
 from hub.domain.state import Ref, Row
+from hub.domain.stock import InventoryItem, StockMovement
 from hub.domain.uploads import Upload, UploadError
 from hub.domain.webhook_events import WebhookEvent
 from hub.domain.webhooks import WebhookEndpoint

@@ -105,7 +105,9 @@ def test_what_nests_too_deep_to_be_written_is_set_aside_with_the_whole_message()
 
 
 @pytest.mark.parametrize(
-    "member", [1, "x", None, [], [1], {"operation_id": 5}, {"operation_id": "0198f000-0000-7000-8000-000000000001"}], ids=repr
+    "member",
+    [1, "x", None, [], [1], {"operation_id": 5}, {"operation_id": "0198f000-0000-7000-8000-000000000001"}],
+    ids=repr,
 )
 def test_a_member_that_is_no_command_has_no_operation(member: Any) -> None:
     (aside,) = read_message(orjson.dumps([member]), 0)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from hub.domain.inventory import InventoryItem, needs_condition
+from hub.domain.inventory import needs_condition
+from hub.domain.stock import InventoryItem
 from tests.kit.builders import (
     CORNER,
     HARBOUR,

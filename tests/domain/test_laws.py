@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.command import Command
-from hub.domain.inventory import InventoryItem, dump_item
 from hub.domain.orders import Order, dump_order
 from hub.domain.outcome import Accepted, Rejected
 from hub.domain.pharmacies import ApiKey, Pharmacy, dump_key, dump_pharmacy
 from hub.domain.problem import CATALOGUE
 from hub.domain.sales import Sale, dump_sale
+from hub.domain.stock import InventoryItem, dump_item
 from hub.domain.uploads import Upload
 from hub.domain.webhook_events import WebhookEvent, dump_webhook_event
 from tests.domain.histories import WHO, Sent, cut, cuts, histories

@@ -13,11 +13,12 @@ from pydantic import ValidationError
 import hub.domain
 from hub.domain.checking import field_errors, pointer_of
 from hub.domain.command import Command, Rule, touches_nothing
-from hub.domain.inventory import InventoryItem, RemoveItem
+from hub.domain.inventory import RemoveItem
 from hub.domain.outcome import Accepted, Outcome, changed
 from hub.domain.problem import CATALOGUE, FieldError, Problem
 from hub.domain.settle import settle, touched
 from hub.domain.state import NotLoaded, Ref, State
+from hub.domain.stock import InventoryItem
 from hub.resources import COMMANDS
 from tests.kit.builders import CORNER, HARBOUR, NOON, History, Json, a_command, a_line, a_sale, an_item, an_order, id_of
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hub.domain.inventory import Reason
+from hub.domain.stock import Reason
 from hub.resources import COMMANDS
 from tests.kit.builders import (
     CORNER,

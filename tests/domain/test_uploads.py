@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from hub.domain.inventory import InventoryItem
+from hub.domain.stock import InventoryItem
 from hub.domain.uploads import Upload, UploadError, dump_upload
 from tests.kit.builders import CORNER, HARBOUR, History, Json, a_line, a_sale, an_item, id_of
 

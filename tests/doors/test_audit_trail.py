@@ -184,3 +184,17 @@ async def test_a_write_of_an_operator_is_audited_with_the_pharmacy_it_was_for(li
     assert rows[0]["origin"] == "127.0.0.1 r-1"
     assert rows[2]["origin"] == f"127.0.0.1 {minted.headers['operation-id']}"
     assert minted.json()["api_key"] not in answer.text
+
+
+async def test_a_key_in_use_says_when_it_was_used_last(live: GatewayStage) -> None:
+    key = await live.add_key()
+    listed = f"/api/pharmacies/{key.pharmacy_id}/keys/"
+
+    async def last_used() -> str | None:
+        found = (await live.client.get(listed, headers=key.headers)).json()["items"]
+        used: str | None = next(one for one in found if UUID(one["id"]) == key.id)["last_used_at"]
+        return used
+
+    assert await last_used() is None
+    async with running_consumers(live.settings.model_copy(update={"roles": ("janitor",), "janitor_seconds": 3600})):
+        assert await eventually(last_used, lambda used: used is not None, within=30)

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from hub.domain.inventory import InventoryItem, StockMovement, dump_item, dump_movement
 from hub.domain.sales import Sale
+from hub.domain.stock import InventoryItem, StockMovement, dump_item, dump_movement
 from hub.storage.tables import save_rows
 from tests.kit.gateway import GatewayStage, TestKey
 

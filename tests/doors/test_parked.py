@@ -3,9 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import orjson
@@ -17,36 +15,8 @@ from hub.messaging.topology import COMMANDS, DEAD, partition_of
 from tests.kit.buggy import Bug, a_bug
 from tests.kit.consumers import running_consumers
 from tests.kit.gateway import GatewayStage, TestKey
+from tests.kit.operator import Json, Operator
 from tests.kit.wait import eventually
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """An operator at the gateway's door."""
-
-    stage: GatewayStage
-    key: str
-
-    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Call as the operator; a write waits for its outcome."""
-        headers = {"X-API-KEY": self.key, "Prefer": "wait=15"} | options.pop("headers", {})
-        return await self.stage.client.request(method, path, headers=headers, **options)
-
-    async def parked(self, **filters: str) -> list[Json]:
-        """List parked messages."""
-        answer = await self.call("GET", "/api/parked/", params=filters)
-        assert answer.status_code == 200, answer.text
-        items: list[Json] = answer.json()["items"]
-        return items
-
-    async def audit(self, **filters: str) -> list[Json]:
-        """List lines of the audit log."""
-        answer = await self.call("GET", "/api/audit/", params=filters)
-        assert answer.status_code == 200, answer.text
-        items: list[Json] = answer.json()["items"]
-        return items
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +42,6 @@ async def _place(live: GatewayStage, key: TestKey, sku: str, **headers: str) -> 
     )
 
 
-async def _one_parked(operator: Operator, operation_id: str) -> Json:
-    rows = await eventually(lambda: operator.parked(operation_id=operation_id), lambda rows: len(rows) == 1)
-    return rows[0]
-
-
-async def _operation(operator: Operator, operation_id: str) -> Json:
-    answer = await operator.call("GET", f"/api/operations/{operation_id}")
-    found: Json = answer.json()
-    return found
-
-
 async def test_a_command_that_breaks_is_parked_with_its_reason_origin_and_payload(
     live: GatewayStage, operator: Operator, bug: Bug
 ) -> None:
@@ -90,9 +49,9 @@ async def test_a_command_that_breaks_is_parked_with_its_reason_origin_and_payloa
     answer = await _place(live, key, "BUG-1")
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/parked")
     operation_id = answer.json()["operation_id"]
-    shown = await _operation(operator, operation_id)
+    shown = await operator.operation(operation_id)
     assert (shown["status"], shown["problem"]["type"]) == ("parked", "/problems/parked")
-    row = await _one_parked(operator, operation_id)
+    row = await operator.one_parked(operation_id)
     origin = f"hub.commands.{partition_of(key.pharmacy_id, live.settings.partitions)}"
     assert (row["status"], row["origin"], row["pharmacy_id"]) == ("parked", origin, str(key.pharmacy_id))
     assert "ZeroDivisionError" in row["reason"]
@@ -109,7 +68,7 @@ async def test_a_replayed_command_is_applied_once_however_often_it_is_replayed(
 ) -> None:
     key = await live.add_key()
     operation_id = (await _place(live, key, "BUG-2")).json()["operation_id"]
-    row = await _one_parked(operator, operation_id)
+    row = await operator.one_parked(operation_id)
     after = await _place(live, key, "LATER")
     assert after.status_code == 201
     bug.is_there = False
@@ -118,7 +77,7 @@ async def test_a_replayed_command_is_applied_once_however_often_it_is_replayed(
     )
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert {answer.json()["status"] for answer in answers} == {"replayed"}
-    shown = await eventually(lambda: _operation(operator, operation_id), lambda found: found["status"] == "applied")
+    shown = await eventually(lambda: operator.operation(operation_id), lambda found: found["status"] == "applied")
     assert [event["type"] for event in shown["events"]] == ["inventory.created"]
     item = await live.client.get("/api/inventory/", params={"sku": "BUG-2"}, headers=key.headers)
     assert [found["quantity"] for found in item.json()["items"]] == [3]
@@ -137,15 +96,15 @@ async def test_a_replay_says_pending_until_it_is_applied_and_parks_again_what_fa
 ) -> None:
     key = await live.add_key()
     operation_id = (await _place(live, key, "BUG-3")).json()["operation_id"]
-    first = await _one_parked(operator, operation_id)
+    first = await operator.one_parked(operation_id)
     answer = await operator.call("POST", f"/api/parked/{first['id']}/replay/")
     assert answer.status_code == 200
     rows = await eventually(lambda: operator.parked(operation_id=operation_id), lambda rows: len(rows) == 2)
     assert [row["status"] for row in rows] == ["parked", "replayed"]
-    assert (await _operation(operator, operation_id))["status"] == "parked"
+    assert (await operator.operation(operation_id))["status"] == "parked"
     bug.is_there = False
     await operator.call("POST", f"/api/parked/{rows[0]['id']}/replay/")
-    await eventually(lambda: _operation(operator, operation_id), lambda found: found["status"] == "applied")
+    await eventually(lambda: operator.operation(operation_id), lambda found: found["status"] == "applied")
 
 
 async def test_a_repeat_by_the_sender_is_told_that_it_is_parked_and_applies_nothing(
@@ -157,7 +116,7 @@ async def test_a_repeat_by_the_sender_is_told_that_it_is_parked_and_applies_noth
     second = await _place(live, key, "BUG-4", **{"Idempotency-Key": "four"})
     assert second.json()["type"] == first.json()["type"] == "/problems/parked"
     assert second.json()["operation_id"] == first.json()["operation_id"]
-    await _one_parked(operator, first.json()["operation_id"])
+    await operator.one_parked(first.json()["operation_id"])
     item = await live.client.get("/api/inventory/", params={"sku": "BUG-4"}, headers=key.headers)
     assert item.json()["items"] == []
 
@@ -167,14 +126,14 @@ async def test_a_discarded_message_keeps_its_reason_and_is_never_replayed(
 ) -> None:
     key = await live.add_key()
     operation_id = (await _place(live, key, "BUG-5")).json()["operation_id"]
-    row = await _one_parked(operator, operation_id)
+    row = await operator.one_parked(operation_id)
     answer = await operator.call("POST", f"/api/parked/{row['id']}/discard/", json={"reason": "sent again by hand"})
     assert (answer.status_code, answer.json()["status"]) == (200, "discarded")
     assert answer.json()["note"] == "sent again by hand"
     refused = await operator.call("POST", f"/api/parked/{row['id']}/replay/")
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/immutable")
     assert (await operator.call("DELETE", f"/api/parked/{row['id']}/")).status_code == 204
-    assert (await _operation(operator, operation_id))["status"] == "parked"
+    assert (await operator.operation(operation_id))["status"] == "parked"
 
 
 async def test_what_is_no_command_is_shown_as_it_is_and_can_be_given_up(live: GatewayStage, operator: Operator) -> None:
@@ -227,7 +186,7 @@ async def test_an_unknown_message_is_not_found_and_a_wrong_body_is_refused(opera
 
 async def test_a_pharmacys_key_comes_near_nothing_of_it(live: GatewayStage, operator: Operator, bug: Bug) -> None:
     key = await live.add_key()
-    row = await _one_parked(operator, (await _place(live, key, "BUG-6")).json()["operation_id"])
+    row = await operator.one_parked((await _place(live, key, "BUG-6")).json()["operation_id"])
     for method, path in (
         ("GET", "/api/parked/"),
         ("GET", f"/api/parked/{row['id']}/"),
@@ -246,7 +205,7 @@ async def test_an_operator_who_names_a_pharmacy_sees_what_came_from_it(
 ) -> None:
     one, other = await live.add_key(), await live.add_key()
     for key in (one, other):
-        await _one_parked(operator, (await _place(live, key, "BUG-7")).json()["operation_id"])
+        await operator.one_parked((await _place(live, key, "BUG-7")).json()["operation_id"])
     named = {"X-Pharmacy-Id": str(one.pharmacy_id)}
     answer = await operator.call("GET", "/api/parked/", params={"limit": "1"}, headers=named)
     assert [row["pharmacy_id"] for row in answer.json()["items"]] == [str(one.pharmacy_id)]
@@ -263,7 +222,7 @@ async def test_pages_of_parked_messages_neither_skip_nor_repeat(
 ) -> None:
     key = await live.add_key()
     for index in range(5):
-        await _one_parked(operator, (await _place(live, key, f"BUG-8-{index}")).json()["operation_id"])
+        await operator.one_parked((await _place(live, key, f"BUG-8-{index}")).json()["operation_id"])
     url: str | None = f"/api/parked/?limit=2&pharmacy_id={key.pharmacy_id}"
     seen: list[Json] = []
     while url:
@@ -278,7 +237,7 @@ async def test_reading_a_payload_and_replaying_it_are_in_the_audit_log(
     live: GatewayStage, operator: Operator, bug: Bug
 ) -> None:
     key = await live.add_key()
-    row = await _one_parked(operator, (await _place(live, key, "BUG-9")).json()["operation_id"])
+    row = await operator.one_parked((await _place(live, key, "BUG-9")).json()["operation_id"])
     read = await operator.call("GET", f"/api/parked/{row['id']}/", headers={"X-Request-Id": "look-1"})
     assert read.headers["x-request-id"] == "look-1"
     lines = await eventually(
@@ -301,7 +260,7 @@ async def test_reading_a_payload_and_replaying_it_are_in_the_audit_log(
 
 async def test_the_hubs_own_log_tells_what_was_replayed(live: GatewayStage, operator: Operator, bug: Bug) -> None:
     key = await live.add_key()
-    row = await _one_parked(operator, (await _place(live, key, "BUG-10")).json()["operation_id"])
+    row = await operator.one_parked((await _place(live, key, "BUG-10")).json()["operation_id"])
     await operator.call("POST", f"/api/parked/{row['id']}/replay/")
     async with live.writes.connection() as connection:
         bodies = await connection.fetch(
@@ -312,16 +271,3 @@ async def test_the_hubs_own_log_tells_what_was_replayed(live: GatewayStage, oper
     # What is the hub's own is not told to the pharmacy.
     events = (await live.client.get("/api/events/", headers=key.headers)).json()["items"]
     assert not [event for event in events if event["type"].startswith("parked")]
-
-
-async def test_a_key_in_use_says_when_it_was_used_last(live: GatewayStage, operator: Operator) -> None:
-    key = await live.add_key()
-    listed = f"/api/pharmacies/{key.pharmacy_id}/keys/"
-
-    async def last_used() -> str | None:
-        found = (await live.client.get(listed, headers=key.headers)).json()["items"]
-        used: str | None = next(one for one in found if UUID(one["id"]) == key.id)["last_used_at"]
-        return used
-
-    assert await last_used() is None
-    assert await eventually(last_used, lambda used: used is not None, within=25)

@@ -13,12 +13,12 @@ import orjson
 from hub.domain.command import Command, Rule
 from hub.domain.event import NumberedEvent
 from hub.domain.ids import derived_id
-from hub.domain.inventory import StockMovement, dump_item
 from hub.domain.outcome import Accepted, Outcome, Rejected
 from hub.domain.pharmacies import OperatorKey, Pharmacy
 from hub.domain.problem import Problem
 from hub.domain.settle import Wanted, settle, touched
 from hub.domain.state import Ref
+from hub.domain.stock import StockMovement, dump_item
 from hub.resources import COMMANDS
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from hub.domain.inventory import InventoryItem, StockMovement, dump_item, dump_movement
 from hub.domain.orders import Order, dump_order
 from hub.domain.pharmacies import ApiKey, Pharmacy, dump_key, dump_pharmacy
 from hub.domain.sales import Sale, dump_sale
+from hub.domain.stock import InventoryItem, StockMovement, dump_item, dump_movement
 from hub.domain.uploads import Upload, UploadError, dump_upload
 from hub.domain.webhook_events import WebhookEvent, dump_webhook_event
 from hub.domain.webhooks import WebhookEndpoint, dump_endpoint

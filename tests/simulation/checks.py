@@ -7,8 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from hub.domain.inventory import InventoryItem, StockMovement
 from hub.domain.orders import Order
+from hub.domain.stock import InventoryItem, StockMovement
 from hub.messaging.frames import Outgoing
 from hub.messaging.topology import DEAD
 from hub.storage.operations import Operation

@@ -10,10 +10,10 @@ from uuid import UUID
 import asyncpg
 
 from hub.domain.audit import AuditEntry
-from hub.domain.inventory import StockMovement
 from hub.domain.pharmacies import Pharmacy
 from hub.domain.settle import Wanted
 from hub.domain.state import Row
+from hub.domain.stock import StockMovement
 from hub.domain.uploads import UploadError
 from hub.faults import Unavailable
 from hub.storage.events import StoredEvent
