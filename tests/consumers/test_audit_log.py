@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Literal
 from uuid import uuid4
 
 import asyncpg
@@ -84,6 +85,17 @@ async def test_nobody_who_writes_rows_can_change_the_audit_log(stage: Stage, att
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with reads.reading(uuid4()) as connection:
                 await connection.fetch("SELECT * FROM audit_log")
+
+
+@pytest.mark.parametrize("role", ["hub_read", "hub_read_all"])
+async def test_who_only_reads_can_neither_add_a_line_nor_drop_a_month(
+    stage: Stage, role: Literal["hub_read", "hub_read_all"]
+) -> None:
+    async with open_database(stage.settings.database_url.get_secret_value(), role, pool=1) as reads:
+        for attack in ("SELECT hub_keep_audit(90)", "INSERT INTO audit_log SELECT * FROM audit_log"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with reads.connection() as connection:
+                    await connection.execute(attack)
 
 
 @pytest.mark.parametrize("attack", ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log"])

@@ -17,7 +17,7 @@ from tests.rooms.broker_reader import count_of, read_queue
 def an_event(number: int, size: int = 0) -> Outgoing:
     return Outgoing(
         EVENTS,
-        "p.sale.recorded",
+        "p.webhook_event.received",
         f"{number:06d}".encode() + b"x" * size,
         content_type="application/cloudevents+json",
         message_id=f"event-{number}",
