@@ -116,6 +116,7 @@ async def test_a_replayed_command_is_pending_and_counts_as_accepted(hub: Gateway
 async def test_an_operator_sees_any_pharmacy_and_all_of_them(hub: GatewayStage) -> None:
     key, operator = await hub.add_key(), {"X-API-KEY": await hub.add_operator_key()}
     assert await _item(hub, key, "A") == 201
+    assert await _item(hub, await hub.add_key(), "A") == 201
     named = await _figures(hub, operator | {"X-Pharmacy-Id": str(key.pharmacy_id)})
     assert named == await _figures(hub, key.headers)
     everybody = await _figures(hub, operator)
