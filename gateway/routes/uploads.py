@@ -26,7 +26,7 @@ from hub.faults import Unavailable
 from hub.messaging.topology import partition_of
 from hub.storage.operations import resource_link
 
-VERDICT_SECONDS: Final = 2.0  # a keyed upload asks the writer first whether its key was used for another file
+VERDICT_SECONDS: Final = 2.0  # so that the upload is there when its address is read, and a key used otherwise is told at once
 
 Asked = Request[Any, Any, Any]
 
@@ -121,21 +121,17 @@ async def _take_in(request: Asked, kind: UploadKind) -> Answer:
 
 async def _publish(gateway: Gateway, opening: Wish, prepared: Prepared) -> None:
     """Publish the opening and the rows, one message after the other: what comes later in the file is applied later."""
-    first: list[bytes] = []
+    if opening.fingerprint and gateway.remembered.differs(opening.operation_id, opening.fingerprint):
+        raise _mismatch(opening)
+    reply = await send(gateway, opening, VERDICT_SECONDS)
+    if reply is not None and reply.get("mismatch"):
+        raise _mismatch(opening)
     if opening.fingerprint:
-        if gateway.remembered.differs(opening.operation_id, opening.fingerprint):
-            raise _mismatch(opening)
-        reply = await send(gateway, opening, VERDICT_SECONDS)
-        if reply is not None and reply.get("mismatch"):
-            raise _mismatch(opening)
         gateway.remembered.add(opening.operation_id, opening.fingerprint)
-    else:
-        first.append(opening.dump())
     partition = partition_of(opening.pharmacy_id, gateway.partitions)
     try:
         for commands in prepared.messages():
-            await gateway.publisher.publish_batch(partition, [*first, *commands])
-            first.clear()
+            await gateway.publisher.publish_batch(partition, commands)
     except Unavailable as fault:
         gateway.troubles.note(fault.what)
         raise unavailable(fault, opening.operation_id) from fault
