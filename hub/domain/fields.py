@@ -5,7 +5,7 @@ import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -19,6 +19,7 @@ from pydantic import (
     JsonValue,
     WithJsonSchema,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 MAX_QUANTITY = 2_147_483_647
@@ -132,6 +133,17 @@ Text = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
 
 Time = Annotated[AwareDatetime, BeforeValidator(_parse_time), AfterValidator(_bounded_time)]
 """An instant of the client's: RFC 3339 with its zone, 1900 to 9999."""
+
+
+def _refuse_null(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("null", "null would take it away, and it cannot be taken away")
+    return value
+
+
+T = TypeVar("T")
+NotNull = Annotated[T | SkipJsonSchema[None], BeforeValidator(_refuse_null)]
+"""A field of a JSON Merge Patch that may be left out (it is then None), but not be taken away by null."""
 
 FreeObject = dict[str, JsonValue]
 """Data that the hub keeps and never reads."""

@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from hub.domain import reservations
@@ -18,6 +18,7 @@ from hub.domain.fields import (
     Amount,
     Body,
     FreeObject,
+    NotNull,
     Reference,
     Text,
     Units,
@@ -90,34 +91,44 @@ def _total(items: Iterable[OrderItem]) -> Decimal:
 MAX_TOTAL = Decimal("9999999999.99")
 
 
-def _check_total(items: list[OrderItem], total_amount: Decimal | None, source: str) -> None:
-    total = _total(items)
-    if total > MAX_TOTAL:
-        raise PydanticCustomError("total_amount", "the items come to more than 9999999999.99")
-    if total_amount is not None and source != EXTERNAL and total_amount != total:
-        raise PydanticCustomError(
-            "total_amount",
-            "`total_amount` is not the sum of the items, which is {total}",
-            {"total": format_money(total)},
-        )
-
-
 class PlaceOrder(Body):
     """A new order. One of the source `external` mirrors another system: any status, any total."""
 
     order_reference: Reference
+    # The checks of the fields below look at those above.
+    source: Reference = "hub"
     items: Items
     total_amount: Amount | None = None
     status: OrderStatus = OrderStatus.PENDING
-    source: Reference = "hub"
     extra_data: FreeObject = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _check_total(self.items, self.total_amount, self.source)
-        if self.status is not OrderStatus.PENDING and self.source != EXTERNAL:
+    @field_validator("items")
+    @classmethod
+    def _payable(cls, items: list[OrderItem]) -> list[OrderItem]:
+        if _total(items) > MAX_TOTAL:
+            raise PydanticCustomError("total_amount", "the items come to more than 9999999999.99")
+        return items
+
+    @field_validator("total_amount")
+    @classmethod
+    def _summed(cls, total_amount: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        if total_amount is None or info.data.get("source", EXTERNAL) == EXTERNAL or "items" not in info.data:
+            return total_amount
+        total = _total(info.data["items"])
+        if total_amount != total:
+            raise PydanticCustomError(
+                "total_amount",
+                "`total_amount` is not the sum of the items, which is {total}",
+                {"total": format_money(total)},
+            )
+        return total_amount
+
+    @field_validator("status")
+    @classmethod
+    def _begins(cls, status: OrderStatus, info: ValidationInfo) -> OrderStatus:
+        if status is not OrderStatus.PENDING and info.data.get("source", EXTERNAL) != EXTERNAL:
             raise PydanticCustomError("order_status", "an order begins as `pending`, unless its source is `external`")
-        return self
+        return status
 
 
 class ReplaceOrder(Body):
@@ -136,11 +147,11 @@ class UpdateOrder(Body):
     """Some of an order, as JSON Merge Patch (RFC 7396); a `status` moves it."""
 
     order_reference: Reference = ""
-    items: Items | None = None
-    total_amount: Amount | None = None
-    status: OrderStatus | None = None
+    items: NotNull[Items] = None
+    total_amount: NotNull[Amount] = None
+    status: NotNull[OrderStatus] = None
     reason: Text = ""
-    source: Reference | None = None
+    source: NotNull[Reference] = None
     extra_data: FreeObject | None = None
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field, JsonValue
 
 from hub.domain.command import Command, Rule
-from hub.domain.fields import Body, Reference, format_id, format_time, same_json
+from hub.domain.fields import Body, NotNull, Reference, format_id, format_time, same_json
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
@@ -34,9 +34,9 @@ class ReplaceWebhookEvent(Body):
 class UpdateWebhookEvent(Body):
     """Whether a received webhook is processed; the rest is a fact and stays."""
 
-    event_type: Reference | None = None
+    event_type: NotNull[Reference] = None
     payload: JsonValue = None
-    processed: bool | None = Field(default=None, strict=True)
+    processed: NotNull[Annotated[bool, Field(strict=True)]] = None
 
 
 class RemoveWebhookEvent(Body):
