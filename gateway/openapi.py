@@ -97,7 +97,7 @@ def openapi_document(app: Litestar) -> Json:
 _ABOUT: Final = (
     "Every write is taken in with a 202 and applied in order, each pharmacy's own; `Prefer: wait=5` answers with the outcome instead. "
     "Money is text with two decimals, times are UTC with six digits of the second, ids are UUIDs. Paths work with and without the "
-    "slash at their end. Events come over `/ws/events`, `/api/events/stream`, AMQP and webhooks: see `/asyncapi/`, and `/schemas/` for "
+    "slash at their end. Events come over `/ws/events`, `/api/events/stream` and webhooks; see `/schemas/` for "
     "their form."
 )
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Receive the hub's webhooks on 127.0.0.1 and check their signatures, with the standard library alone.
 
-    WEBHOOK_SECRET=whsec_... python examples/receive_webhook.py --port 8099
+    WEBHOOK_SECRET=whsec_... python clients/receive_webhook.py --port 8099
 
 Prints one line for an event. An event that was delivered before is answered 204 and not printed again: the hub repeats
 a delivery until it sees a 2xx, so a receiver has to know what it has done. `--until TYPE` ends the program with the

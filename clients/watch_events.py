@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Watch a pharmacy's events over the WebSocket, and go on where it stopped when the connection breaks.
 
-    HUB_API_KEY=phk_... python examples/watch_events.py http://127.0.0.1:8000 --after 0 --types 'sale.*,order.*'
+    HUB_API_KEY=phk_... python clients/watch_events.py http://127.0.0.1:8000 --after 0 --types 'sale.*,order.*'
 
 Prints one line for an event. `--count N` ends the program after N events. Needs the package `websockets`.
 """
