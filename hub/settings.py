@@ -3,9 +3,10 @@
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hub.faults import SettingsError
@@ -130,6 +131,24 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
+    @model_validator(mode="after")
+    def _safe_in_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        faults = []
+        if any(urlsplit(url).username in {None, "guest"} for url in self.amqp_urls):
+            faults.append("HUB_AMQP_URL has no user of the hub's own (guest is everybody's)")
+        if not urlsplit(self.database_url.get_secret_value()).password:
+            faults.append("HUB_DATABASE_URL has no password")
+        if self.public_url is None or not self.public_url.startswith("https://"):
+            faults.append("HUB_PUBLIC_URL is not an https address")
+        if any(network.is_loopback for network in self.webhooks_allow_networks):
+            faults.append("HUB_WEBHOOKS_ALLOW_NETWORKS lets webhooks reach this machine")
+        if faults:
+            message = f"HUB_ENVIRONMENT is production, but {'; '.join(faults)}"
+            raise ValueError(message)
+        return self
+
     @property
     def amqp_urls(self) -> tuple[str, ...]:
         """The broker's hosts, in the order given."""
@@ -165,6 +184,9 @@ def load_settings(data_dir: Path | None = None) -> Settings:
 def _sentence(error: ValidationError) -> str:
     faults = []
     for fault in error.errors(include_url=False, include_input=False):
+        if not fault["loc"]:
+            faults.append(fault["msg"].removeprefix("Value error, "))
+            continue
         name = "HUB_" + "_".join(str(part) for part in fault["loc"][:1]).upper()
         if fault["type"] == "missing":
             faults.append(f"{name} is not set: start the hub with ./run, or set it ({_help(fault['loc'])})")

@@ -1,0 +1,51 @@
+"""A production hub does not start with settings that are fit for a laptop only."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.faults import SettingsError
+from hub.settings import load_settings
+
+SAFE = {
+    "HUB_ENVIRONMENT": "production",
+    "HUB_DATABASE_URL": "postgresql://hub:secret@db.example.org/hub",
+    "HUB_AMQP_URL": "amqp://hub:secret@one.example.org/,amqp://hub:secret@two.example.org/",
+    "HUB_SECRET_KEY": "0123456789" * 4,
+    "HUB_PUBLIC_URL": "https://hub.example.org",
+}
+
+
+def _tell(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
+    for name, value in (SAFE | changes).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_production_hub_starts_with_safe_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _tell(monkeypatch)
+    assert load_settings(tmp_path).environment == "production"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HUB_AMQP_URL", "amqp://guest:guest@one.example.org/", "HUB_AMQP_URL has no user"),
+        ("HUB_AMQP_URL", "amqp://hub:secret@one.example.org/,amqp://two.example.org/", "HUB_AMQP_URL has no user"),
+        ("HUB_DATABASE_URL", "postgresql://hub@db.example.org/hub", "HUB_DATABASE_URL has no password"),
+        ("HUB_PUBLIC_URL", "http://hub.example.org", "HUB_PUBLIC_URL is not an https address"),
+        ("HUB_WEBHOOKS_ALLOW_NETWORKS", "10.0.0.0/8,127.0.0.0/8", "HUB_WEBHOOKS_ALLOW_NETWORKS lets webhooks"),
+    ],
+)
+def test_a_production_hub_names_what_is_unsafe_and_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    _tell(monkeypatch, **{name: value})
+    with pytest.raises(SettingsError, match="production") as refused:
+        load_settings(tmp_path)
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_laptop_may_have_all_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _tell(monkeypatch, HUB_ENVIRONMENT="development", HUB_AMQP_URL="amqp://guest:guest@127.0.0.1/")
+    assert load_settings(tmp_path).environment == "development"
