@@ -26,7 +26,9 @@ from hub.faults import Unavailable
 from hub.messaging.topology import partition_of
 from hub.storage.operations import resource_link
 
-VERDICT_SECONDS: Final = 2.0  # so that the upload is there when its address is read, and a key used otherwise is told at once
+VERDICT_SECONDS: Final = (
+    2.0  # so that the upload is there when its address is read, and a key used otherwise is told at once
+)
 
 Asked = Request[Any, Any, Any]
 

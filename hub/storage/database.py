@@ -73,7 +73,12 @@ def tortoise_config(settings: Settings) -> dict[str, Any]:
                 "credentials": credentials_of(settings.database_url.get_secret_value()),
             }
         },
-        "apps": {"models": {"models": ["hub.storage.models", "aerich.models"], "default_connection": "default"}},
+        "apps": {
+            "models": {
+                "models": ["hub.storage.models", "hub.storage.models_outside", "aerich.models"],
+                "default_connection": "default",
+            }
+        },
         "use_tz": True,
         "timezone": "UTC",
     }

@@ -3,7 +3,7 @@
 from typing import Final, get_args
 
 from hub.domain.webhooks import DeliveryStatus
-from hub.storage import models
+from hub.storage import models, models_outside
 from hub.storage.list_parts import ALIVE, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
 from hub.storage.page_sql import item_of
 from hub.storage.paging import BOOLEAN, IDENTIFIER, INTEGER, Filter, Listing, Parent, Sort, one_of, text_of
@@ -78,7 +78,8 @@ LISTINGS_OUTSIDE: Final = (
         "webhook_endpoints",
         "webhook endpoint",
         item_of(
-            models.WebhookEndpoint, ("id", "pharmacy_id", "url", "event_types", "enabled", "description", *VERSIONED)
+            models_outside.WebhookEndpoint,
+            ("id", "pharmacy_id", "url", "event_types", "enabled", "description", *VERSIONED),
         ),
         {
             "enabled": equal("enabled", BOOLEAN),
@@ -95,7 +96,7 @@ LISTINGS_OUTSIDE: Final = (
         "webhook_deliveries",
         "webhook delivery",
         item_of(
-            models.WebhookDelivery,
+            models_outside.WebhookDelivery,
             (
                 "id",
                 "pharmacy_id",
@@ -126,7 +127,9 @@ LISTINGS_OUTSIDE: Final = (
         "webhook_attempts",
         "webhook_attempts",
         "attempt",
-        item_of(models.WebhookAttempt, ("number", "at", "status_code", "error", "duration_ms", "response_body")),
+        item_of(
+            models_outside.WebhookAttempt, ("number", "at", "status_code", "error", "duration_ms", "response_body")
+        ),
         {"status_code": equal("status_code", INTEGER)},
         {"number": Sort("t.number", "int4", None)},
         "number",

@@ -1,4 +1,6 @@
-"""Every table. The domain's rows have the same field names; `tables.py` maps them.
+"""The tables of what pharmacies keep, and of commands and events. `models_outside.py` has those of who talks to the hub.
+
+The domain's rows have the same field names; `tables.py` maps them.
 
 Constraints, partial indexes, policies and grants stand as SQL in the migrations: Tortoise and aerich drop them silently.
 """
@@ -20,11 +22,14 @@ def load_json(text: str | bytes) -> Any:  # noqa: ANN401 -- a JSON value
     return orjson.loads(text)
 
 
-def _json() -> Any:  # noqa: ANN401 -- a Tortoise field
-    return fields.JSONField(encoder=dump_json, decoder=load_json)
+def json_field(*, null: bool = False) -> Any:  # noqa: ANN401 -- a Tortoise field
+    """Make a column of JSON."""
+    return fields.JSONField(encoder=dump_json, decoder=load_json, null=null)
 
 
-class _Versioned(Model):
+class Versioned(Model):
+    """What every resource has."""
+
     id = fields.UUIDField(primary_key=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
@@ -34,26 +39,26 @@ class _Versioned(Model):
         abstract = True
 
 
-class Pharmacy(_Versioned):
+class Pharmacy(Versioned):
     """The tenants."""
 
     name = fields.TextField()
     is_active = fields.BooleanField()
     webhook_url = fields.TextField(null=True)
-    settings = _json()
+    settings = json_field()
 
     class Meta:
         table = "pharmacies"
 
 
-class ApiKey(_Versioned):
+class ApiKey(Versioned):
     """Keys of pharmacies, as SHA-256."""
 
     pharmacy_id = fields.UUIDField()
     name = fields.TextField()
     digest = fields.CharField(max_length=64, unique=True)
     hint = fields.CharField(max_length=8)
-    scopes = _json()
+    scopes = json_field()
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
     last_used_at = fields.DatetimeField(null=True)
@@ -62,21 +67,7 @@ class ApiKey(_Versioned):
         table = "api_keys"
 
 
-class OperatorKey(_Versioned):
-    """Keys of operators, as SHA-256."""
-
-    name = fields.TextField()
-    digest = fields.CharField(max_length=64, unique=True)
-    hint = fields.CharField(max_length=8)
-    expires_at = fields.DatetimeField(null=True)
-    revoked_at = fields.DatetimeField(null=True)
-    last_used_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "operator_keys"
-
-
-class InventoryItem(_Versioned):
+class InventoryItem(Versioned):
     """Items of stock."""
 
     pharmacy_id = fields.UUIDField()
@@ -85,8 +76,8 @@ class InventoryItem(_Versioned):
     quantity = fields.IntField()
     reserved = fields.IntField()
     price = fields.DecimalField(max_digits=12, decimal_places=2)
-    extra_data = _json()
-    identifiers = _json()
+    extra_data = json_field()
+    identifiers = json_field()
     low_stock_threshold = fields.IntField(null=True)
     deleted_at = fields.DatetimeField(null=True)
 
@@ -114,55 +105,58 @@ class StockMovement(Model):
         table = "stock_movements"
 
 
-class Sale(_Versioned):
+class Sale(Versioned):
     """Sales with their lines."""
 
     pharmacy_id = fields.UUIDField()
-    lines = _json()
+    lines = json_field()
     total_price = fields.DecimalField(max_digits=18, decimal_places=2)
     sale_time = fields.DatetimeField()
     reference = fields.CharField(max_length=128, null=True)
     status = fields.CharField(max_length=16)
-    extra_data = _json()
+    extra_data = json_field()
 
     class Meta:
         table = "sales"
 
 
-class Order(_Versioned):
+class Order(Versioned):
     """Orders with their lines."""
 
     pharmacy_id = fields.UUIDField()
     order_reference = fields.CharField(max_length=128)
-    items = _json()
+    items = json_field()
     total_amount = fields.DecimalField(max_digits=12, decimal_places=2)
     status = fields.CharField(max_length=16)
     held_from = fields.CharField(max_length=16, null=True)
     reason = fields.TextField()
     source = fields.CharField(max_length=128)
-    extra_data = _json()
+    extra_data = json_field()
 
     class Meta:
         table = "orders"
 
 
-class WebhookEvent(_Versioned):
+class WebhookEvent(Versioned):
     """Webhooks that came in."""
 
     pharmacy_id = fields.UUIDField()
     event_type = fields.CharField(max_length=128)
-    payload = _json()
+    payload = json_field()
     source_id = fields.UUIDField(null=True)
     received_at = fields.DatetimeField()
     processed = fields.BooleanField()
     processed_at = fields.DatetimeField(null=True)
+    message_id = fields.CharField(max_length=255, null=True)
+    commands = json_field()
+    reason = fields.TextField(null=True)
     deleted_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "webhook_events"
 
 
-class Upload(_Versioned):
+class Upload(Versioned):
     """Bulk files and how far they are."""
 
     pharmacy_id = fields.UUIDField()
@@ -189,22 +183,6 @@ class UploadError(Model):
 
     class Meta:
         table = "upload_errors"
-
-
-class WebhookEndpoint(_Versioned):
-    """URLs that want events; `secret` is ciphertext."""
-
-    pharmacy_id = fields.UUIDField()
-    url = fields.TextField()
-    secret = fields.TextField()
-    event_types = _json()
-    enabled = fields.BooleanField()
-    is_default = fields.BooleanField()
-    description = fields.TextField()
-    deleted_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "webhook_endpoints"
 
 
 class Operation(Model):
@@ -259,54 +237,6 @@ class Event(Model):
         table = "events"
 
 
-class WebhookCursor(Model):
-    """How far the log is spread to an endpoint: every event up to here has its delivery, if it was wanted."""
-
-    endpoint_id = fields.UUIDField(primary_key=True)
-    pharmacy_id = fields.UUIDField()
-    sequence = fields.BigIntField()
-
-    class Meta:
-        table = "webhook_cursors"
-
-
-class WebhookDelivery(Model):
-    """One event for one endpoint, and when it is due."""
-
-    id = fields.UUIDField(primary_key=True)
-    pharmacy_id = fields.UUIDField()
-    endpoint_id = fields.UUIDField()
-    event_id = fields.UUIDField()
-    event_sequence = fields.BigIntField()
-    event_type = fields.CharField(max_length=64)
-    status = fields.CharField(max_length=16)
-    attempts = fields.IntField()
-    next_attempt_at = fields.DatetimeField(null=True)
-    last_status_code = fields.IntField(null=True)
-    created_at = fields.DatetimeField()
-    updated_at = fields.DatetimeField()
-
-    class Meta:
-        table = "webhook_deliveries"
-
-
-class WebhookAttempt(Model):
-    """One HTTP call of a delivery."""
-
-    id = fields.UUIDField(primary_key=True)
-    pharmacy_id = fields.UUIDField()
-    delivery_id = fields.UUIDField()
-    number = fields.IntField()
-    at = fields.DatetimeField()
-    status_code = fields.IntField(null=True)
-    error = fields.TextField(null=True)
-    duration_ms = fields.IntField()
-    response_body = fields.TextField()
-
-    class Meta:
-        table = "webhook_attempts"
-
-
 class ParkedMessage(Model):
     """Messages set aside, with their reason."""
 
@@ -323,22 +253,6 @@ class ParkedMessage(Model):
 
     class Meta:
         table = "parked_messages"
-
-
-class Source(_Versioned):
-    """Third parties that may send webhooks; `secret` is ciphertext."""
-
-    pharmacy_id = fields.UUIDField()
-    name = fields.TextField()
-    scheme = fields.CharField(max_length=16)
-    secret = fields.TextField()
-    event_type_path = fields.TextField()
-    mapping = _json()
-    enabled = fields.BooleanField()
-    deleted_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "sources"
 
 
 class AuditEntry(Model):

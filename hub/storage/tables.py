@@ -17,7 +17,7 @@ from hub.domain.stock import InventoryItem, StockMovement
 from hub.domain.uploads import Upload, UploadError
 from hub.domain.webhook_events import WebhookEvent
 from hub.domain.webhooks import WebhookEndpoint
-from hub.storage import models
+from hub.storage import models, models_outside
 from hub.storage.database import Connection
 
 R = TypeVar("R", bound=Row)
@@ -109,8 +109,8 @@ TABLES: Mapping[type[Any], Table[Any]] = {
     for table in (
         Table(Pharmacy, models.Pharmacy),
         Table(ApiKey, models.ApiKey),
-        Table(OperatorKey, models.OperatorKey),
-        Table(WebhookEndpoint, models.WebhookEndpoint),
+        Table(OperatorKey, models_outside.OperatorKey),
+        Table(WebhookEndpoint, models_outside.WebhookEndpoint),
         Table(InventoryItem, models.InventoryItem),
         Table(StockMovement, models.StockMovement, append_only=True),
         Table(Sale, models.Sale),

@@ -15,7 +15,10 @@ from hub.storage.database import credentials_of
 from tests.kit.processes import environment_of
 
 walls = importlib.import_module("migrations.models.1_20261124000100_pre_walls")
-EVERY_TABLE = {*walls.TENANT, *walls.HUB}
+doors = importlib.import_module("migrations.models.3_20261124000300_pre_doors")
+TENANT = {**walls.TENANT, **doors.TENANT}
+EVERY_TABLE = {*TENANT, *walls.HUB, *doors.HUB}
+SECRET = sorted({*walls.SECRET.items(), *((table, column) for table in doors.SECRET for column in doors.SECRET[table])})
 
 
 @pytest.fixture
@@ -36,10 +39,10 @@ async def test_every_table_has_its_constraints_and_indexes(owner: asyncpg.Connec
         for row in await owner.fetch("SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace")
     }
     indexes = {row[0] for row in await owner.fetch("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")}
-    for line in walls.CONSTRAINTS.splitlines():
+    for line in (walls.CONSTRAINTS + doors.CONSTRAINTS).splitlines():
         if "ADD CONSTRAINT" in line:
             assert line.split("ADD CONSTRAINT ")[1].split()[0] in constraints
-    for line in walls.INDEXES.splitlines():
+    for line in (walls.INDEXES + doors.INDEXES).splitlines():
         if "INDEX" in line:
             assert line.split("INDEX ")[1].split()[0] in indexes
     partial = await owner.fetchval("SELECT indexdef FROM pg_indexes WHERE indexname = 'inventory_items_sku'")
@@ -57,14 +60,14 @@ async def test_every_table_is_known_to_the_walls(owner: asyncpg.Connection) -> N
     walled = {
         row[0] for row in await owner.fetch("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
     }
-    assert walled >= set(walls.TENANT)
+    assert walled >= set(TENANT)
 
 
 @pytest.mark.parametrize("role", ["hub_read", "hub_read_all"])
 @pytest.mark.parametrize("table", sorted(EVERY_TABLE))
 async def test_the_gateways_roles_change_nothing(owner: asyncpg.Connection, role: str, table: str) -> None:
     await _as(owner, role, str(uuid4()))
-    column = walls.TENANT.get(table, "id")
+    column = TENANT.get(table, "id")
     for attack in (
         f"DELETE FROM {table}",
         f"UPDATE {table} SET {column} = {column}",
@@ -97,7 +100,7 @@ async def test_a_pharmacys_role_sees_its_own_rows_only_and_none_when_nobody_said
     assert await owner.fetch("SELECT pharmacy_id FROM event_sequences") == []
 
 
-@pytest.mark.parametrize(("table", "column"), sorted(walls.SECRET.items()))
+@pytest.mark.parametrize(("table", "column"), SECRET)
 async def test_a_pharmacys_role_never_reads_a_hash_or_a_ciphertext(
     owner: asyncpg.Connection, table: str, column: str
 ) -> None:
