@@ -1,6 +1,7 @@
-"""Standard Webhooks, symmetric: `webhook-signature: v1,<base64 of HMAC-SHA256 over id.timestamp.body>`.
+"""Standard Webhooks: `webhook-signature: v1,<base64 of HMAC-SHA256 over id.timestamp.body>`, or `v1a,` with ed25519.
 
-Source: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md, "Signature scheme".
+A secret says by its prefix how it signs: `whsec_` with HMAC, `whsk_` with ed25519, where receivers hold only the public
+`whpk_`. Source: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md, "Signature scheme".
 """
 
 import hmac
@@ -8,18 +9,25 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from hub.security.derive import derive
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the public prefix of every secret
+SIGNING_PREFIX: Final = "whsk_"
+PUBLIC_PREFIX: Final = "whpk_"
 SECRET_BYTES: Final = (24, 64)
 TOLERANCE_SECONDS: Final = 300
 SIGNATURES: Final = 16  # of one message; a header with more was written to keep us busy
 
 _DERIVED_BYTES = 32
+_SEED_BYTES = 32
 _MESSAGE_ID = re.compile(r"[!-\-/-~]{1,255}")  # visible ASCII without the dot: it separates id from timestamp
 _TIMESTAMP = re.compile(r"[1-9][0-9]{8,10}")
 _HEADER_LENGTH = 2048
@@ -32,6 +40,44 @@ def derive_webhook_secret(secret_key: str, operation_id: UUID) -> str:
     'whsec_lcJwc5c7AAFjqTYk4jTN0wD97ulp/hKe9Fw3ef4iAkA='
     """
     return SECRET_PREFIX + b64encode(derive(secret_key, "webhook-secret", operation_id, length=_DERIVED_BYTES)).decode()
+
+
+def derive_signing_key(secret_key: str, operation_id: UUID) -> str:
+    """Derive the `whsk_` key that an operation mints for an endpoint with `signing: v1a`.
+
+    It holds seed and public key, 64 bytes, as the specification's own libraries write it.
+
+    >>> public_key_of(derive_signing_key("s" * 32, UUID(int=1)))
+    'whpk_1wbRB+C8ufTRHirAwjAY8GBT1VENXjrgCGDNih3XBZU='
+    """
+    seed = derive(secret_key, "webhook-signing-key", operation_id, length=_SEED_BYTES)
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    return SIGNING_PREFIX + b64encode(seed + public).decode()
+
+
+def public_key_of(signing_key: str) -> str:
+    """Give the `whpk_` key with which receivers verify what a `whsk_` key signs.
+
+    Raises:
+        ValueError: it is no signing key.
+    """
+    return PUBLIC_PREFIX + b64encode(_signing_key(signing_key).public_key().public_bytes_raw()).decode()
+
+
+@lru_cache(maxsize=1024)
+def _signing_key(text: str) -> Ed25519PrivateKey:
+    raw = _raw(text, SIGNING_PREFIX)
+    if len(raw) not in {_SEED_BYTES, 2 * _SEED_BYTES}:
+        message = f"a signing key holds a seed of {_SEED_BYTES} bytes, and may hold its public key as well"
+        raise ValueError(message)
+    return Ed25519PrivateKey.from_private_bytes(raw[:_SEED_BYTES])
+
+
+def _raw(text: str, prefix: str) -> bytes:
+    if not text.startswith(prefix):
+        message = f"a key of this kind begins with {prefix}"
+        raise ValueError(message)
+    return b64decode(text[len(prefix) :], validate=True)
 
 
 def refuse_secret(secret: str) -> str | None:
@@ -56,7 +102,7 @@ def sign(message_id: str, at: datetime, body: bytes, secrets: Iterable[str]) -> 
     Args:
         message_id: the event's id; it stays the same on every attempt.
         at: the moment of this attempt, aware; receivers allow five minutes.
-        secrets: all that are valid now, newest first; during a rotation each gives a signature.
+        secrets: all that are valid now, newest first, `whsec_` or `whsk_`; during a rotation each gives a signature.
 
     Raises:
         ValueError: the id or a secret is not well formed, or no secret is given.
@@ -103,9 +149,32 @@ def refuse_signature(headers: Mapping[str, str], body: bytes, secrets: Iterable[
     return None if any(matches) else "no signature fits"
 
 
-def _signature(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
+def refuse_public_signature(headers: Mapping[str, str], body: bytes, public_key: str) -> str | None:
+    """Say why no `v1a` signature of a message fits a `whpk_` key, or None when one does; the time is not looked at."""
+    key = Ed25519PublicKey.from_public_bytes(_raw(public_key, PUBLIC_PREFIX))
+    content = b".".join((headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body))
+    for part in headers["webhook-signature"].split(" ")[:SIGNATURES]:
+        version, _, text = part.partition(",")
+        if version != "v1a":
+            continue
+        try:
+            key.verify(b64decode(text, validate=True), content)
+        except (InvalidSignature, ValueError):
+            continue
+        return None
+    return "no signature fits"
+
+
+@lru_cache(maxsize=4096)
+def _secret_key(secret: str) -> bytes:
     refused = refuse_secret(secret)
     if refused:
         raise ValueError(refused)
+    return b64decode(secret[len(SECRET_PREFIX) :])
+
+
+def _signature(message_id: str, timestamp: str, body: bytes, secret: str) -> str:
     content = b".".join((message_id.encode("ascii"), timestamp.encode("ascii"), body))
-    return "v1," + b64encode(hmac.digest(b64decode(secret[len(SECRET_PREFIX) :]), content, sha256)).decode("ascii")
+    if secret.startswith(SIGNING_PREFIX):
+        return "v1a," + b64encode(_signing_key(secret).sign(content)).decode("ascii")
+    return "v1," + b64encode(hmac.digest(_secret_key(secret), content, sha256)).decode("ascii")

@@ -8,13 +8,18 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from hub.security.signatures import (
+    PUBLIC_PREFIX,
     SIGNATURES,
+    derive_signing_key,
     derive_webhook_secret,
+    public_key_of,
+    refuse_public_signature,
     refuse_secret,
     refuse_signature,
     sign,
@@ -181,3 +186,42 @@ def test_a_secret_is_derived_again_from_the_same_operation() -> None:
     assert a_secret() == a_secret()
     assert a_secret() != a_secret(2)
     assert refuse_secret(a_secret()) is None
+
+
+# Signatures that receivers verify without a secret
+
+
+def a_signing_key(number: int = 1) -> str:
+    return derive_signing_key("a secret of the installation, long", UUID(int=number))
+
+
+def test_a_v1a_signature_is_ed25519_over_id_time_and_body() -> None:
+    headers = sign("evt_1", NOW, BODY, [a_signing_key()])
+    version, _, text = headers["webhook-signature"].partition(",")
+    public = Ed25519PublicKey.from_public_bytes(b64decode(public_key_of(a_signing_key()).removeprefix(PUBLIC_PREFIX)))
+    public.verify(b64decode(text), b"evt_1." + headers["webhook-timestamp"].encode() + b"." + BODY)  # raises if wrong
+    assert version == "v1a"
+
+
+def test_a_signing_key_verifies_with_its_own_public_key_only() -> None:
+    headers = sign("evt_1", NOW, BODY, [a_signing_key()])
+    assert refuse_public_signature(headers, BODY, public_key_of(a_signing_key())) is None
+    assert refuse_public_signature(headers, BODY, public_key_of(a_signing_key(2))) == "no signature fits"
+    assert refuse_public_signature(headers, BODY + b" ", public_key_of(a_signing_key())) == "no signature fits"
+
+
+def test_during_a_change_from_v1_to_v1a_both_receivers_accept() -> None:
+    headers = sign("evt_1", datetime.now(UTC), BODY, [a_signing_key(), a_secret()])
+    Webhook(a_secret()).verify(BODY, headers)
+    assert refuse_public_signature(headers, BODY, public_key_of(a_signing_key())) is None
+
+
+def test_a_signing_key_is_read_as_a_seed_too() -> None:
+    seed = "whsk_" + b64encode(b64decode(a_signing_key().removeprefix("whsk_"))[:32]).decode()
+    assert public_key_of(seed) == public_key_of(a_signing_key())
+
+
+@pytest.mark.parametrize("key", ["", "whsk_", "whsk_AAAA", "whsec_" + b64encode(bytes(32)).decode(), "whsk_!"])
+def test_what_is_no_signing_key_has_no_public_key(key: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        public_key_of(key)
