@@ -27,7 +27,7 @@ def pointer_of(fault: ErrorDetails, value: object) -> str:
         is_last = index == len(location) - 1
         if isinstance(here, dict) and isinstance(step, str):
             if step in here or is_last:
-                parts.append(_escape(step))
+                parts.append(escape_step(step))
                 here = here.get(step)
         elif isinstance(here, list) and isinstance(step, int):
             parts.append(str(step))
@@ -35,6 +35,7 @@ def pointer_of(fault: ErrorDetails, value: object) -> str:
     return "#" + "".join(f"/{part}" for part in parts)
 
 
-def _escape(key: str) -> str:
+def escape_step(key: str) -> str:
+    """Write one step of a JSON pointer in a URI fragment."""
     # A fragment holds URI characters only; a name that the client made up may be anything, and as long.
     return quote(key[:MAX_STEP].replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@?~-._")
