@@ -1,9 +1,11 @@
 """The one write path: a request to a command, the command to the broker, and back the answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +15,10 @@ from litestar import Request
 from gateway.answers import Answer
 from gateway.audited import origin_of
 from gateway.auth import Caller, caller_of
-from gateway.bodies import receive_json
+from gateway.bodies import Received, receive_json
 from gateway.context import Gateway, gateway_of
 from gateway.describe import WriteRoute
-from gateway.headers import IfMatch, parse_write_headers
+from gateway.headers import IfMatch, WriteHeaders, parse_write_headers
 from gateway.problems import problem_answer, refused, unavailable
 from hub import clock
 from hub.domain.audit import is_audited
@@ -29,6 +31,7 @@ from hub.faults import Unavailable
 from hub.messaging.replies import Reply
 from hub.messaging.topology import partition_of
 from hub.resources import COMMANDS
+from hub.security.derive import derive
 from hub.storage.operations import resource_link
 
 NO_BODY = b"{}"
@@ -90,10 +93,13 @@ class Secrets:
 NO_SECRETS = Secrets()
 
 Mint = Callable[[Gateway, UUID, UUID, Body], Secrets]
-"""Makes a command's secrets of a seed, the pharmacy's id and the body."""
+"""Makes a command's secrets of a seed, the resource's id and the body."""
 
 Check = Callable[[Gateway, Caller, Body], None]
 """Refuses a body for a reason that its model does not know: `Refused`."""
+
+Instead = Callable[[Request[Any, Any, Any], Body], Awaitable[Answer | None]]
+"""Answers a request whose body says that nothing is to be done."""
 
 
 async def send(gateway: Gateway, wish: Wish, wait_seconds: float = 0) -> Reply | None:
@@ -133,12 +139,16 @@ class Terms:
     Args:
         scope: whose `Idempotency-Key` it is; None: the pharmacy's.
         check: refuses what the body's model does not know of.
+        instead: answers without a command, where it gives an answer: what only asks is no write.
         mint: makes secrets.
+        sealed: members of the body that never travel: `mint` makes ciphertext of them. One that is null goes as it is.
     """
 
     scope: UUID | None = None
     check: Check | None = None
+    instead: Instead | None = None
     mint: Mint | None = None
+    sealed: tuple[str, ...] = ()
 
 
 PLAIN = Terms()
@@ -163,18 +173,10 @@ async def accept(
     gateway = gateway_of(request)
     caller = caller_of(request)
     headers = parse_write_headers(request.scope["headers"])
-    rule = COMMANDS[route.command]
-    if route.takes_body:
-        received = await receive_json(request, headers, rule.body)
-        raw, value, body = received.raw, received.value, received.body
-        if needs_condition(body, headers.if_match):
-            raise refused(
-                "precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta"
-            )
-        if terms.check is not None:
-            terms.check(gateway, caller, body)
-    else:
-        raw, value, body = NO_BODY, {}, rule.body()
+    received = await _receive(request, route, headers, terms)
+    raw, value, body = received.raw, received.value, received.body
+    if terms.instead is not None and (answer := await terms.instead(request, body)) is not None:
+        return answer
     if headers.idempotency_key is None:
         operation_id, fingerprint = clock.new_id(), ""
         resource_id = target or clock.new_id()
@@ -190,7 +192,7 @@ async def accept(
     secrets = NO_SECRETS
     if terms.mint is not None:
         seed = derived_id(operation_id, fingerprint) if fingerprint else operation_id
-        secrets = terms.mint(gateway, seed, owner, body)
+        secrets = terms.mint(gateway, seed, resource_id, body)
     wish = Wish(
         route.command,
         operation_id,
@@ -211,6 +213,40 @@ async def accept(
     if reply is None:
         return _accepted(gateway, wish, secrets, headers.wait_seconds)
     return _outcome(route, wish, secrets, reply, headers.wait_seconds)
+
+
+async def _receive(request: Request[Any, Any, Any], route: WriteRoute, headers: WriteHeaders, terms: Terms) -> Received:
+    """Take in the body and check it; its secrets do not go on."""
+    rule = COMMANDS[route.command]
+    if not route.takes_body:
+        return Received(NO_BODY, {}, rule.body())
+    received = await receive_json(request, headers, rule.body)
+    if needs_condition(received.body, headers.if_match):
+        raise refused(
+            "precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta"
+        )
+    gateway = gateway_of(request)
+    if terms.check is not None:
+        terms.check(gateway, caller_of(request), received.body)
+    return _seal(gateway, terms.sealed, received) if terms.sealed else received
+
+
+def _seal(gateway: Gateway, names: Iterable[str], received: Received) -> Received:
+    """Take secrets out of a body: its bytes travel, of its value the fingerprint is made.
+
+    In the fingerprint a secret stands as a digest that nobody can try out without the installation's key.
+    """
+    sent = received.value
+    hidden = {name: sent[name] for name in names if sent.get(name) is not None}
+    if not hidden:
+        return received
+    kept = {name: member for name, member in sent.items() if name not in hidden}
+    key = derive(gateway.secret_key, "sealed-fingerprint")
+    told = {
+        name: hmac.digest(key, orjson.dumps(member, option=orjson.OPT_SORT_KEYS), sha256).hex()
+        for name, member in hidden.items()
+    }
+    return Received(orjson.dumps(kept), kept | told, received.body)
 
 
 def _accepted(gateway: Gateway, wish: Wish, secrets: Secrets, wait_seconds: int) -> Answer:

@@ -52,7 +52,7 @@ def _key_secrets(gateway: Gateway, seed: UUID) -> Secrets:
     return Secrets({"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}, {"api_key": key})
 
 
-def _mint_key(gateway: Gateway, seed: UUID, _pharmacy_id: UUID, _body: Body) -> Secrets:
+def _mint_key(gateway: Gateway, seed: UUID, _key_id: UUID, _body: Body) -> Secrets:
     return _key_secrets(gateway, seed)
 
 
