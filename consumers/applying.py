@@ -7,6 +7,7 @@ from uuid import UUID
 from consumers.aside import audit_entries, replay_messages, replayed
 from consumers.envelope import Arrived, SetAside
 from consumers.outcomes import PARKED, Outcomes, parked_message
+from consumers.parked_rows import settle_parked_rows
 from consumers.store import Store, Transaction
 from hub import clock
 from hub.domain.command import Command
@@ -103,6 +104,11 @@ class Applier:
                 if reopened := [operation_id for operation_id in found if operation_id in fresh]:
                     await transaction.take_back(reopened)
                 await transaction.finish_operations(list(fresh.values()))
+                await settle_parked_rows(
+                    transaction,
+                    [one for one, tell in zip(aside, told, strict=True) if tell is not None and tell.id in fresh],
+                    done.now,
+                )
                 origins = {tell.id: one.origin() for one, tell in zip(aside, told, strict=True) if tell is not None}
                 if entries := audit_entries((operation, origins[operation.id]) for operation in fresh.values()):
                     await transaction.audit(entries)

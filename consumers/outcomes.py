@@ -120,7 +120,8 @@ class Outcomes:
         """Answer a repeat with the saved outcome; the same id for another request is a mismatch."""
         if not command.reply_to:
             return
-        if command.fingerprint != operation.fingerprint:
+        # An operation without fingerprint has an id that only the hub itself can make again.
+        if operation.fingerprint not in {"", command.fingerprint}:
             detail = "this Idempotency-Key was used for another request; choose a new one"
             self.reply(command.reply_to, operation, mismatch=Problem("idempotency-mismatch", detail).dump())
             return

@@ -251,7 +251,8 @@ def _seal(gateway: Gateway, names: Iterable[str], received: Received) -> Receive
 
 def _accepted(gateway: Gateway, wish: Wish, secrets: Secrets, wait_seconds: int) -> Answer:
     operation = str(wish.operation_id)
-    url = f"/api/operations/{operation}?accepted={gateway.tokens.accepted_token(wish.operation_id, clock.now())}"
+    token = gateway.tokens.accepted_token(wish.operation_id, wish.pharmacy_id, clock.now())
+    url = f"/api/operations/{operation}?accepted={token}"
     link = resource_link(COMMANDS[wish.type].resource, wish.pharmacy_id, wish.resource_id)
     body = (
         f'{{"operation_id":"{operation}","status":"accepted","operation_url":"{url}",'

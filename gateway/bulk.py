@@ -50,7 +50,11 @@ Spool = SpooledTemporaryFile[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What all commands of an upload have in common."""
+    """What all commands of an upload have in common.
+
+    Args:
+        origin: from where, where an operator uploads; else empty.
+    """
 
     upload_id: UUID
     pharmacy_id: UUID
@@ -58,6 +62,7 @@ class Envelope:
     digest: str
     accepted_at: datetime
     actor: str
+    origin: str
 
     def import_command(self, number: int, rows: list[bytes]) -> bytes:
         """Write the command that imports these rows: the same rows of the same file are the same operation."""
@@ -72,6 +77,7 @@ class Envelope:
             self.accepted_at,
             self.actor,
             "bulk",
+            origin=self.origin,
         ).dump()
 
 

@@ -22,8 +22,16 @@ _SALE: Final = {
         },
     ]
 }  # fmt: skip
+# A reason without the status that it explains would be lost.
+_REASONED: Final = {
+    "anyOf": [
+        {"required": ["status"], "properties": {"status": {"type": "string"}}},
+        {"properties": {"reason": {"const": ""}}},
+    ]
+}  # fmt: skip
 BODY_RULES: Final[Mapping[str, Mapping[str, Any]]] = {
     "SaleLine": _ONE_NAME, "RecordSale": _SALE, "ReplaceSale": _SALE,
+    "ReplaceOrder": _REASONED, "UpdateOrder": _REASONED,
     "AdjustItem": {
         "oneOf": [
             {

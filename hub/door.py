@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from hub import clock
+from hub.domain.fingerprint import fingerprint_of
 from hub.domain.ids import HUB_ID, operation_id_for, resource_id_for
 from hub.faults import Unavailable
 from hub.messaging.connection import open_connection
@@ -74,32 +75,44 @@ class Door:
                 raise Unavailable("the writer", detail) from error
 
     async def create_pharmacy(self, name: str, *, once: str | None = None) -> tuple[UUID, str]:
-        """Create a pharmacy and give its id and first key. With `once`, a repeat names the same pharmacy."""
+        """Create a pharmacy and give its id and first key. With `once`, a repeat names the same pharmacy.
+
+        Raises:
+            Unavailable: as for `send`, or the writer refuses: `once` was used with another name.
+        """
         operation_id = clock.new_id() if once is None else operation_id_for(HUB_ID, once)
         pharmacy_id = resource_id_for(operation_id)
         key, minted = self._mint(operation_id, "pharmacy")
+        body = {"name": name}
         outcome = await self.send(
             "pharmacy.create",
-            {"name": name},
+            body,
             pharmacy_id=pharmacy_id,
             operation_id=operation_id,
             resource_id=pharmacy_id,
             minted=minted,
+            fingerprint="" if once is None else fingerprint_of("pharmacy.create", None, body),
         )
         _refuse(outcome)
         return pharmacy_id, key
 
     async def create_operator_key(self, name: str, *, once: str | None = None) -> str:
-        """Create a key for an operator. With `once`, a repeat gives the same key."""
+        """Create a key for an operator. With `once`, a repeat gives the same key.
+
+        Raises:
+            Unavailable: as for `create_pharmacy`.
+        """
         operation_id = clock.new_id() if once is None else operation_id_for(HUB_ID, once)
         key, minted = self._mint(operation_id, "operator")
+        body = {"name": name}
         outcome = await self.send(
             "operator_key.create",
-            {"name": name},
+            body,
             pharmacy_id=HUB_ID,
             operation_id=operation_id,
             resource_id=resource_id_for(operation_id),
             minted=minted,
+            fingerprint="" if once is None else fingerprint_of("operator_key.create", None, body),
         )
         _refuse(outcome)
         return key

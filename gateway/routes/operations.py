@@ -49,8 +49,11 @@ async def show_operation(request: Asked, operation_id: FromPath[UUID]) -> Respon
     accepted_at = None if token is None else gateway.tokens.accepted_at(token, operation_id)
     if token is not None and accepted_at is None:
         raise refused("unknown-parameter", "the query parameter 'accepted' is not the token of this operation")
+    caller = caller_of(request)
+    if token is not None and not _is_callers(gateway, caller, token, operation_id):
+        raise _unknown()  # another pharmacy's, which is the same as unknown
     try:
-        found = await _find(gateway, caller_of(request), operation_id, is_expected=accepted_at is not None)
+        found = await _find(gateway, caller, operation_id, is_expected=accepted_at is not None)
     except Unavailable:
         if accepted_at is None:
             raise
@@ -62,24 +65,20 @@ async def show_operation(request: Asked, operation_id: FromPath[UUID]) -> Respon
     raise _unknown()
 
 
-async def _find(gateway: Gateway, caller: Caller, operation_id: UUID, *, is_expected: bool) -> bytes | None:
-    """Find an operation of the caller's pharmacy; an operator who names none finds any.
+def _is_callers(gateway: Gateway, caller: Caller, token: str, operation_id: UUID) -> bool:
+    """Tell whether a token was given for a command of the caller's pharmacy; an operator may follow any."""
+    if caller.is_operator:
+        return True
+    return gateway.tokens.is_accepted_for(token, operation_id, caller.pharmacy())
 
-    Raises:
-        Refused: another pharmacy's, which is the same 404 as unknown.
-    """
-    if caller.pharmacy_id is None:
+
+async def _find(gateway: Gateway, caller: Caller, operation_id: UUID, *, is_expected: bool) -> bytes | None:
+    """Find an operation of the caller's pharmacy; an operator who names none, or follows a `Location`, finds any."""
+    if caller.pharmacy_id is None or (caller.is_operator and is_expected):
         async with gateway.reads_all.connection() as connection:
             return await _dump(connection, await _read(connection, operation_id))
     async with gateway.reads.reading(caller.pharmacy_id) as connection:
-        found = await _dump(connection, await _read(connection, operation_id))
-    if found is None and is_expected:
-        # A token proves that it was accepted, not for whom.
-        async with gateway.reads_all.connection() as connection:
-            operation = await _read(connection, operation_id)
-        if operation is not None and operation.pharmacy_id != caller.pharmacy_id:
-            raise _unknown()
-    return found
+        return await _dump(connection, await _read(connection, operation_id))
 
 
 async def _read(connection: Connection, operation_id: UUID) -> Operation | None:

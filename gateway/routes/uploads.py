@@ -11,6 +11,7 @@ from litestar.params import FromPath
 
 from gateway.accept import Wish, send
 from gateway.answers import Answer
+from gateway.audited import origin_of
 from gateway.auth import caller_of
 from gateway.bulk import MEMORY_BYTES, Envelope, Prepared, form_of, prepare, receive_file
 from gateway.context import Gateway, gateway_of
@@ -19,6 +20,7 @@ from gateway.headers import parse_write_headers
 from gateway.problems import Refused, refused, unavailable
 from gateway.reads import read_one, read_page
 from hub import clock
+from hub.domain.audit import is_audited
 from hub.domain.fingerprint import fingerprint_of
 from hub.domain.ids import operation_id_for, resource_id_for
 from hub.domain.uploads import UploadKind
@@ -102,7 +104,8 @@ async def _take_in(request: Asked, kind: UploadKind) -> Answer:
         SpooledTemporaryFile(MEMORY_BYTES) as commands,
     ):
         digest = await receive_file(request, headers, file)
-        envelope = Envelope(upload_id, pharmacy_id, kind, digest, clock.now(), caller.actor)
+        origin = origin_of(request.scope, str(operation_id)) if is_audited(caller.actor, "bulk", "upload.open") else ""
+        envelope = Envelope(upload_id, pharmacy_id, kind, digest, clock.now(), caller.actor, origin)
         prepared = Prepared(commands)
         await prepare(file, form, envelope, prepared)
         opening = {"kind": kind, "rows": prepared.rows, "digest": digest}
@@ -116,6 +119,7 @@ async def _take_in(request: Asked, kind: UploadKind) -> Answer:
             caller.actor,
             "bulk",
             "" if key is None else fingerprint_of("upload.open", None, opening),
+            origin=origin,
         )
         await _publish(gateway, wish, prepared)
     return _accepted(gateway, wish, prepared.rows)
@@ -146,7 +150,8 @@ def _mismatch(opening: Wish) -> Refused:
 
 def _accepted(gateway: Gateway, opening: Wish, rows: int) -> Answer:
     operation = str(opening.operation_id)
-    url = f"/api/operations/{operation}?accepted={gateway.tokens.accepted_token(opening.operation_id, clock.now())}"
+    token = gateway.tokens.accepted_token(opening.operation_id, opening.pharmacy_id, clock.now())
+    url = f"/api/operations/{operation}?accepted={token}"
     link = resource_link("uploads", opening.pharmacy_id, opening.resource_id)
     body = {
         "upload_id": link["id"],

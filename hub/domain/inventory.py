@@ -186,12 +186,15 @@ def _open_item(state: State, command: Command, item_id: UUID, body: CreateItem |
 
 
 def needs_condition(body: Body, if_match: object) -> bool:
-    """Tell whether a PUT or PATCH names a quantity but nothing to compare with (428): it could lose an update."""
+    """Tell whether a PUT or PATCH names a quantity but nothing to compare with (428): it could lose an update.
+
+    `If-Match: *` compares nothing: any version there is satisfies it (RFC 9110, 13.1.1).
+    """
     return (
         isinstance(body, ReplaceItem | UpdateItem)
         and "quantity" in body.model_fields_set
         and body.expected_quantity is None
-        and if_match is None
+        and if_match in {None, "*"}
     )
 
 

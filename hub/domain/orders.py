@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from hub.domain import reservations
@@ -131,6 +131,16 @@ class PlaceOrder(Body):
         return status
 
 
+def _of_a_move(reason: str, info: ValidationInfo) -> str:
+    """Refuse a reason that would be lost: it is kept with the move that it explains."""
+    if reason and info.data.get("status", ...) is None:
+        raise PydanticCustomError("order_reason", "a `reason` goes with the `status` that it explains")
+    return reason
+
+
+MoveReason = Annotated[Text, AfterValidator(_of_a_move)]
+
+
 class ReplaceOrder(Body):
     """All of an order; a `status` that is named moves it."""
 
@@ -138,7 +148,7 @@ class ReplaceOrder(Body):
     items: Items
     total_amount: Amount | None = None
     status: OrderStatus | None = None
-    reason: Text = ""
+    reason: MoveReason = ""
     source: Reference | None = None
     extra_data: FreeObject = Field(default_factory=dict)
 
@@ -150,7 +160,7 @@ class UpdateOrder(Body):
     items: NotNull[Items] = None
     total_amount: NotNull[Amount] = None
     status: NotNull[OrderStatus] = None
-    reason: Text = ""
+    reason: MoveReason = ""
     source: NotNull[Reference] = None
     extra_data: FreeObject | None = None
 

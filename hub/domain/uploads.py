@@ -1,6 +1,6 @@
 """Bulk uploads: a file becomes one opening and lists of rows; every row ends as applied or rejected."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -20,6 +20,8 @@ from hub.domain.state import Ref, Row, State
 from hub.domain.stock import InventoryItem
 
 UploadKind = Literal["inventory", "sales"]
+PARKED = "parked"
+"""The code of the fault that says that a list of rows was set aside."""
 
 
 class OpenUpload(Body):
@@ -128,8 +130,41 @@ def _open(state: State, command: Command) -> Outcome:
     return Accepted((upload,), (), dump_upload(upload))
 
 
+def mark_of(upload_id: UUID, operation_id: UUID) -> Ref:
+    """Name the line among an upload's faults that says that a list of its rows was parked."""
+    return Ref(UploadError, "id", derived_id(upload_id, "parked", operation_id))
+
+
+def set_aside(upload: Upload, mark: Ref, lines: Sequence[int], now: datetime) -> tuple[Upload, UploadError]:
+    """Count the rows of a list that was parked as rejected, or the upload would never be done.
+
+    Args:
+        mark: what `mark_of` names.
+        lines: where the list's rows begin in the file; not more than the upload has pending.
+    """
+    detail = f"the {len(lines)} rows of lines {min(lines)} to {max(lines)} were set aside; an operator can replay them"
+    assert isinstance(mark.value, UUID)
+    fault = UploadError(mark.value, upload.pharmacy_id, upload.id, min(lines), "#", PARKED, detail)
+    after = replace(upload, rejected=upload.rejected + len(lines), updated_at=now, version=upload.version + 1)
+    return after, fault
+
+
+def _taken_back(state: State, command: Command, upload: Upload, rows: int) -> tuple[Upload, list[UploadError]]:
+    """Count the rows of a list that was parked and is replayed as pending again."""
+    mark = mark_of(upload.id, command.operation_id)
+    assert isinstance(mark.value, UUID)
+    fault = state.find(UploadError, mark.value)
+    if fault is None or fault.code != PARKED:
+        return upload, []
+    told = replace(
+        fault, code="replayed", detail=fault.detail.replace("an operator can replay", "an operator replayed")
+    )
+    return replace(upload, rejected=upload.rejected - rows), [told]
+
+
 def _touch_rows(command: Command) -> Iterable[Ref]:
     yield Ref(Upload, "id", command.resource_id)
+    yield mark_of(command.resource_id, command.operation_id)
     body = command.body
     assert isinstance(body, ImportItems | ImportSales)
     for imported in body.rows:
@@ -150,7 +185,7 @@ def _import(state: State, command: Command) -> Outcome:
         return refuse("idempotency-mismatch", "this Idempotency-Key was used for another file")
     changes: list[Row] = []
     events: list[Event] = []
-    errors: list[UploadError] = []
+    upload, errors = _taken_back(state, command, upload, len(body.rows))
     rejected = 0
     for imported in body.rows:
         outcome = None if imported.row is None else _decide_row(state, command, upload, imported)

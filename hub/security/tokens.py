@@ -18,7 +18,7 @@ SEAL_LENGTH: Final = 4096  # characters; longer ones are not even decoded
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAC_BYTES = 16
-_ACCEPTED = re.compile(r"([1-9][0-9]{0,16})\.([0-9A-Za-z_-]{22})")
+_ACCEPTED = re.compile(r"([1-9][0-9]{0,16})\.([0-9A-Za-z_-]{22})([0-9A-Za-z_-]{22})")
 _BASE64URL = re.compile(r"[0-9A-Za-z_-]+")
 _EXPIRY_BYTES = 8
 
@@ -38,14 +38,16 @@ class Tokens:
         self._macs = tuple(derive(secret, "accepted-token") for secret in (secret_key, *older))
         self._seals = Vault(secret_key, older, purpose="seal")
 
-    def accepted_token(self, operation_id: UUID, at: datetime) -> str:
+    def accepted_token(self, operation_id: UUID, pharmacy_id: UUID, at: datetime) -> str:
         """Make the `accepted` token of a 202: `<microseconds since 1970>.<mac>`, URL-safe.
 
         Args:
+            pharmacy_id: in whose scope the command runs; the second half of the mac is bound to it.
             at: when the broker confirmed, aware.
         """
         stamp = str((at - _EPOCH) // _MICROSECOND)
-        return f"{stamp}.{_mac(self._macs[0], operation_id, stamp)}"
+        told = operation_id.bytes + stamp.encode("ascii")
+        return f"{stamp}.{_mac(self._macs[0], told)}{_mac(self._macs[0], told + pharmacy_id.bytes)}"
 
     def accepted_at(self, token: str, operation_id: UUID) -> datetime | None:
         """Read when this very operation was accepted, or None if this installation never said so.
@@ -55,9 +57,18 @@ class Tokens:
         shape = _ACCEPTED.fullmatch(token)
         if shape is None:
             return None
-        if not any(hmac.compare_digest(_mac(key, operation_id, shape[1]), shape[2]) for key in self._macs):
+        told = operation_id.bytes + shape[1].encode("ascii")
+        if not any(hmac.compare_digest(_mac(key, told), shape[2]) for key in self._macs):
             return None
         return _EPOCH + int(shape[1]) * _MICROSECOND
+
+    def is_accepted_for(self, token: str, operation_id: UUID, pharmacy_id: UUID) -> bool:
+        """Tell whether a token that `accepted_at` has read is of a command of this pharmacy."""
+        shape = _ACCEPTED.fullmatch(token)
+        if shape is None:
+            return False
+        told = operation_id.bytes + shape[1].encode("ascii") + pharmacy_id.bytes
+        return any(hmac.compare_digest(_mac(key, told), shape[3]) for key in self._macs)
 
     def seal(self, value: object, purpose: str, expires_at: datetime | None = None) -> str:
         """Seal a short JSON value: unreadable and unchangeable for whoever carries it, URL-safe, one spelling only.
@@ -100,8 +111,8 @@ class Tokens:
         return value
 
 
-def _mac(key: bytes, operation_id: UUID, stamp: str) -> str:
-    return _encode(hmac.digest(key, operation_id.bytes + stamp.encode("ascii"), sha256)[:_MAC_BYTES])
+def _mac(key: bytes, told: bytes) -> str:
+    return _encode(hmac.digest(key, told, sha256)[:_MAC_BYTES])
 
 
 def _encode(raw: bytes) -> str:

@@ -117,7 +117,7 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         Table(Order, models.Order),
         Table(WebhookEvent, models.WebhookEvent),
         Table(Upload, models.Upload),
-        Table(UploadError, models.UploadError, append_only=True),
+        Table(UploadError, models.UploadError),
         Table(ParkedMessage, models.ParkedMessage, is_hubs=True),
     )
 }

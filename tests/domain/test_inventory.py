@@ -93,7 +93,16 @@ def test_a_stale_if_match_is_a_412_that_tells_the_version(verb: str) -> None:
 
 def test_if_match_star_matches_whatever_version_there_is() -> None:
     history, item = a_history()
-    assert history.accept("inventory.update", {"quantity": 3}, of=id_of(item), if_match="*")["quantity"] == 3
+    assert history.accept("inventory.update", {"name": "B"}, of=id_of(item), if_match="*")["name"] == "B"
+
+
+@pytest.mark.parametrize("type_", ["inventory.update", "inventory.replace"])
+def test_if_match_star_compares_nothing_so_a_quantity_needs_more(type_: str) -> None:
+    history, item = a_history()
+    body = {"quantity": 3} if type_ == "inventory.update" else an_item(item["sku"], quantity=3)
+    assert history.refuse(type_, body, of=id_of(item), if_match="*").slug == "precondition-required"
+    expecting = body | {"expected_quantity": item["quantity"]}
+    assert history.accept(type_, expecting, of=id_of(item), if_match="*")["quantity"] == 3
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 
 from hub.domain.stock import InventoryItem
-from hub.domain.uploads import Upload, UploadError, dump_upload
-from tests.kit.builders import CORNER, HARBOUR, History, Json, a_line, a_sale, an_item, id_of
+from hub.domain.uploads import Upload, UploadError, dump_upload, mark_of, set_aside
+from tests.kit.builders import CORNER, HARBOUR, History, Json, a_command, a_line, a_sale, an_item, id_of
 
 FAULT = {"pointer": "#/price", "code": "money", "detail": "no"}
 
@@ -134,3 +134,19 @@ def test_a_repeated_list_of_rows_has_no_second_effect(repeats: int) -> None:
         )
     assert state_of(history, upload_id) == (1, 0, 0, "done")
     assert len(history.movements) == 1
+
+
+def test_a_list_of_rows_that_is_parked_ends_its_upload_and_is_counted_anew_when_it_is_replayed() -> None:
+    history, upload_id = an_upload(3)
+    rows = [a_row(4, sku="B", name="b", price="1"), {"line": 9, "faults": [FAULT]}]
+    parked = a_command("inventory.import", {"digest": "d", "rows": rows}, of=upload_id)
+    history.accept("inventory.import", {"digest": "d", "rows": [a_row(1, sku="A", name="a", price="1")]}, of=upload_id)
+    mark = mark_of(upload_id, parked.operation_id)
+    after, fault = set_aside(history.rows[Upload, upload_id], mark, [4, 9], history.now)
+    history.rows |= {(Upload, upload_id): after, (UploadError, fault.id): fault}
+    assert state_of(history, upload_id) == (1, 2, 0, "done")
+    assert errors_of(history) == [(4, "#", "parked")]
+    assert "lines 4 to 9" in fault.detail
+    history.settle([parked])
+    assert state_of(history, upload_id) == (2, 1, 0, "done")
+    assert sorted(errors_of(history)) == [(4, "#", "replayed"), (9, "#/price", "money")]

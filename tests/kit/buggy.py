@@ -18,21 +18,22 @@ PREFIX = "BUG"
 
 @dataclass(slots=True)
 class Bug:
-    """Breaks `inventory.create` of every sku that begins with `BUG`, while it is there."""
+    """Breaks a command that names a sku that begins with `BUG`, while it is there."""
 
     is_there: bool = True
     met: int = 0
 
 
 @contextmanager
-def a_bug(patch: pytest.MonkeyPatch) -> Iterator[Bug]:
-    """Put a bug into the writer of this process."""
+def a_bug(patch: pytest.MonkeyPatch, command_type: str = "inventory.create") -> Iterator[Bug]:
+    """Put a bug into the writer of this process, into one rule: `inventory.create` or `inventory.import`."""
     bug = Bug()
-    rule = COMMANDS["inventory.create"]
+    rule = COMMANDS[command_type]
 
     def decide(state: State, command: Command) -> Outcome:
         body: Any = command.body
-        if bug.is_there and body.sku.startswith(PREFIX):
+        named = [one.row.sku for one in body.rows if one.row] if command_type.endswith("import") else [body.sku]
+        if bug.is_there and any(sku.startswith(PREFIX) for sku in named):
             bug.met += 1
             message = "a bug of ours"
             raise ZeroDivisionError(message)

@@ -67,7 +67,7 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("POST", "/api/orders/"): Row("own", "write", _ORDER),
     ("GET", _ORDERS): Row("unknown", "read"),
     ("PUT", _ORDERS): Row("unknown", "write", _ORDER),
-    ("PATCH", _ORDERS): Row("unknown", "write", {"reason": "Stranger"}),
+    ("PATCH", _ORDERS): Row("unknown", "write", {"extra_data": {"by": "Stranger"}}),
     ("DELETE", _ORDERS): Row("unknown", "write"),
     ("POST", _ORDERS + "transitions/"): Row("unknown", "write", {"status": "confirmed"}),
     ("GET", "/api/parked/"): Row("operator", "read"),

@@ -27,6 +27,7 @@ from hub.security.vault import Undecryptable, Vault
 OLD = "an old secret of this installation, long enough"
 NEW = "the new secret of this installation, long enough"
 OPERATION = UUID("019abcde-0000-7000-8000-000000000001")
+PHARMACY = UUID("019abcde-0000-7000-8000-000000000002")
 NOON = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 KINDS: tuple[KeyKind, ...] = ("pharmacy", "operator", "integrator")
 
@@ -167,20 +168,34 @@ def test_text_travels_as_base64() -> None:
 
 
 def test_an_accepted_token_tells_when_to_the_microsecond() -> None:
-    token = Tokens(NEW).accepted_token(OPERATION, NOON)
-    assert re.fullmatch(r"[0-9]+\.[0-9A-Za-z_-]{22}", token)
+    token = Tokens(NEW).accepted_token(OPERATION, PHARMACY, NOON)
+    assert re.fullmatch(r"[0-9]+\.[0-9A-Za-z_-]{44}", token)
     assert Tokens(NEW).accepted_at(token, OPERATION) == NOON
 
 
 def test_an_accepted_token_is_bound_to_its_operation_and_its_time() -> None:
     tokens = Tokens(NEW)
-    token = tokens.accepted_token(OPERATION, NOON)
+    token = tokens.accepted_token(OPERATION, PHARMACY, NOON)
     stamp, _, mac = token.partition(".")
     assert tokens.accepted_at(token, uuid4()) is None
     assert tokens.accepted_at(f"{int(stamp) + 1}.{mac}", OPERATION) is None
     assert tokens.accepted_at(f"0{token}", OPERATION) is None
     assert Tokens(OLD).accepted_at(token, OPERATION) is None
     assert Tokens(OLD, [NEW]).accepted_at(token, OPERATION) == NOON
+
+
+def test_an_accepted_token_is_bound_to_its_pharmacy() -> None:
+    tokens = Tokens(NEW)
+    token = tokens.accepted_token(OPERATION, PHARMACY, NOON)
+    assert tokens.is_accepted_for(token, OPERATION, PHARMACY)
+    assert Tokens(OLD, [NEW]).is_accepted_for(token, OPERATION, PHARMACY)
+    for operation, pharmacy in ((OPERATION, uuid4()), (uuid4(), PHARMACY), (PHARMACY, OPERATION)):
+        assert not tokens.is_accepted_for(token, operation, pharmacy)
+    # One half does not stand for the other.
+    stamp, _, mac = token.partition(".")
+    assert not tokens.is_accepted_for(f"{stamp}.{mac[:22]}{mac[:22]}", OPERATION, PHARMACY)
+    assert tokens.accepted_at(f"{stamp}.{mac[22:]}{mac[22:]}", OPERATION) is None
+    assert not tokens.is_accepted_for(token[:-1], OPERATION, PHARMACY)
 
 
 @given(st.text())
@@ -190,7 +205,7 @@ def test_any_text_may_be_asked_for_a_token(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["1." + "A" * 22, "9" * 17 + "." + "A" * 22, "1.5." + "A" * 22, "٣." + "A" * 22, "1."]
+    "token", ["1." + "A" * 44, "9" * 17 + "." + "A" * 44, "1.5." + "A" * 44, "٣." + "A" * 44, "1." + "A" * 22, "1."]
 )
 def test_a_guessed_token_is_refused(token: str) -> None:
     assert Tokens(NEW).accepted_at(token, OPERATION) is None

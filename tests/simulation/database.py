@@ -14,7 +14,6 @@ from hub.domain.pharmacies import Pharmacy
 from hub.domain.settle import Wanted
 from hub.domain.state import Row
 from hub.domain.stock import StockMovement
-from hub.domain.uploads import UploadError
 from hub.faults import Unavailable
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
@@ -28,7 +27,7 @@ POISON = "POISON"
 
 LOCK_SECONDS = 30.0
 IDLE_SECONDS = 15.0
-_APPEND_ONLY = (StockMovement, UploadError)
+_APPEND_ONLY = (StockMovement,)
 
 
 def away(*details: str) -> Unavailable:
