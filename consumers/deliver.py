@@ -54,7 +54,7 @@ class Deliverer:
         self._client = client
         self._settings = settings
         self._tasks = tasks
-        self._vault = Vault(settings.secret_key.get_secret_value())
+        self._vault = Vault(settings.secret_key.get_secret_value(), settings.previous_secrets)
         self._running: dict[UUID, int] = defaultdict(int)
         self._in_flight: set[UUID] = set()
         self._finished: asyncio.Queue[tuple[Attempted, Delivery] | None] = asyncio.Queue(maxsize=4 * _BATCH)

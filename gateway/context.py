@@ -133,7 +133,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         open_relay(consuming, reads, keys) as relay,
         open_audit(publishing, confirm_seconds=settings.confirm_seconds) as audit,
     ):
-        tokens = Tokens(secret_key)
+        tokens = Tokens(secret_key, settings.previous_secrets)
         gateway = Gateway(
             settings,
             reads,
@@ -145,7 +145,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             keys,
             Limits(settings.rate_limit_per_second, settings.rate_limit_burst),
             tokens,
-            Vault(secret_key),
+            Vault(secret_key, settings.previous_secrets),
             secret_key,
             settings.partitions,
             relay,

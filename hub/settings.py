@@ -6,12 +6,26 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hub.faults import SettingsError
 
 DEFAULT_LADDER_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+
+_SECRET_LENGTH = 32
+
+
+def _parts(value: SecretStr | None) -> tuple[str, ...]:
+    text = "" if value is None else value.get_secret_value()
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _secrets(value: SecretStr | None) -> tuple[str, ...]:
+    text = "" if value is None else value.get_secret_value().strip()
+    if not text.startswith("["):  # as JSON a secret may have a comma in it
+        return _parts(value)
+    return TypeAdapter(tuple[str, ...]).validate_json(text)
 
 
 class Settings(BaseSettings):
@@ -31,8 +45,12 @@ class Settings(BaseSettings):
         None, description="RabbitMQ's management API; without it the AMQP door stays shut."
     )
     secret_key: SecretStr = Field(
-        min_length=32,
+        min_length=_SECRET_LENGTH,
         description="The installation's secret, 32 characters or more; keys and webhook secrets derive from it.",
+    )
+    previous_secret_keys: SecretStr | None = Field(
+        None,
+        description="Secrets that `HUB_SECRET_KEY` replaced, comma-separated or a JSON list; what they encrypted opens.",
     )
     environment: Literal["development", "production"] = Field(
         "development", description="`production` refuses to start with unsafe settings."
@@ -100,6 +118,14 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("previous_secret_keys")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(secret) < _SECRET_LENGTH for secret in _secrets(value)):
+            message = f"each of them has {_SECRET_LENGTH} characters or more"
+            raise ValueError(message)
+        return value
+
     @field_validator("webhooks_ladder_seconds", mode="before")
     @classmethod
     def _seconds(cls, value: object) -> object:
@@ -152,7 +178,12 @@ class Settings(BaseSettings):
     @property
     def amqp_urls(self) -> tuple[str, ...]:
         """The broker's hosts, in the order given."""
-        return tuple(part.strip() for part in self.amqp_url.get_secret_value().split(",") if part.strip())
+        return _parts(self.amqp_url)
+
+    @property
+    def previous_secrets(self) -> tuple[str, ...]:
+        """The secrets that the installation had before: they only open what they closed."""
+        return _secrets(self.previous_secret_keys)
 
     @property
     def url(self) -> str:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from hub.cli import broker, container, database, events, importing, parked, run, tenants
+from hub.cli import broker, container, database, events, importing, parked, run, secrets, tenants
 from hub.faults import HubFault
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ tenants.register(app)
 importing.register(app)
 app.add_typer(events.group, name="events")
 app.add_typer(parked.group, name="parked")
+app.add_typer(secrets.group, name="secrets")
 
 
 def main() -> None:

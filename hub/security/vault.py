@@ -20,6 +20,16 @@ def endpoint_aad(endpoint_id: UUID) -> str:
     return f"endpoint:{endpoint_id}"
 
 
+def source_aad(source_id: UUID) -> str:
+    """Name the place that a source's secrets are encrypted for."""
+    return f"source:{source_id}"
+
+
+def operator_aad(operator_id: UUID) -> str:
+    """Name the place that an operator's TOTP secret is encrypted for."""
+    return f"operator:{operator_id}"
+
+
 class Undecryptable(HubFault):
     """A ciphertext opens with none of the installation's keys, or belongs to another row.
 
@@ -94,6 +104,17 @@ class Vault:
             raw = b""
         return self.decrypt(raw, aad).decode()
 
-    def is_current(self, ciphertext: bytes) -> bool:
-        """Tell whether a ciphertext names the newest secret; if not, a rotation has yet to rewrite it."""
-        return ciphertext[:1] == self._current[0]
+    def renew_text(self, ciphertext: str, aad: str) -> str | None:
+        """Encrypt anew, under the newest secret, what another one has encrypted; None: it is of the newest already.
+
+        Raises:
+            Undecryptable: as `decrypt_text`.
+        """
+        plaintext = self.decrypt_text(ciphertext, aad)
+        raw = b64decode(ciphertext)
+        # The id in the first byte is only a hint: another secret may have the same one.
+        try:
+            self._current[1].decrypt(raw[1 : 1 + _NONCE_BYTES], raw[1 + _NONCE_BYTES :], aad.encode())
+        except InvalidTag:
+            return self.encrypt_text(plaintext, aad)
+        return None
