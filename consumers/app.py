@@ -1,21 +1,36 @@
 """The consumers' process: FastStream subscribers for the roles it is told to play."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from faststream import FastStream
 
 from consumers.broker import open_broker
+from consumers.figures import Figures
 from consumers.roles import ROLES, Role
+from consumers.side_port import serving_side_port
+from consumers.watchdog import LastWatch, Watchdog
 from hub.memory import collect_rarely
-from hub.messaging.connection import open_connection
+from hub.messaging.connection import HubConnection, open_connection
 from hub.messaging.topology import declare_topology
 from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
 
 
-def create_app(settings: Settings | None = None) -> FastStream:
+class ConsumersApp(FastStream):
+    """FastStream's application with a last watch while it is run as a process, whose end may then be forced."""
+
+    last_watch = LastWatch(0)
+
+    async def run(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- FastStream's
+        """Run until SIGTERM or SIGINT, or until a role broke."""
+        with self.last_watch.watching():
+            await super().run(*args, **kwargs)
+
+
+def create_app(settings: Settings | None = None) -> ConsumersApp:
     """Build the application that `faststream run consumers.app:create_app --factory` runs; nothing is opened yet."""
     chosen = settings or load_settings()
     configure_logs(chosen.log_format)
@@ -25,30 +40,62 @@ def create_app(settings: Settings | None = None) -> FastStream:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         collect_rarely()
+        figures = Figures()
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(open_connection(chosen.amqp_urls, name="consumers publishing"))
             await declare_topology(connection, chosen.partitions)
             for name in chosen.roles:
-                role = await stack.enter_async_context(ROLES[name](chosen, broker, connection))
+                role = await stack.enter_async_context(ROLES[name](chosen, broker, connection, figures))
                 roles.append(role)
-            await stack.enter_async_context(_watched(roles, app))
+                _show(role, figures)
+            stack.enter_context(
+                serving_side_port(figures, lambda: _health(roles, connection, chosen), chosen.consumers_port)
+            )
+            watchdog = Watchdog(roles, connection, chosen.watchdog_seconds) if chosen.watchdog_seconds else None
+            await stack.enter_async_context(_watched(roles, watchdog, app))
             yield
 
     async def drain() -> None:
         # Before FastStream stops: its own stop cancels the consumers first, which breaks a partition's order.
-        for role in roles:
-            await role.drain()
+        await asyncio.gather(*(role.drain() for role in roles))
 
-    app = FastStream(broker, logger=None, lifespan=lifespan, on_shutdown=[drain])
+    app = ConsumersApp(broker, logger=None, lifespan=lifespan, on_shutdown=[drain])
+    app.last_watch = LastWatch(chosen.watchdog_seconds)
     return app
 
 
+def _show(role: Role, figures: Figures) -> None:
+    figures.waiting[role.name] = role.waiting
+    for pulse in role.pulses:
+        figures.silent[f"{role.name}: {pulse.name}"] = pulse.silent_seconds
+
+
+def _health(roles: Sequence[Role], connection: HubConnection, settings: Settings) -> tuple[bool, Mapping[str, Any]]:
+    """Tell whether every role works; called by the side port's thread, so it only looks."""
+    limit = settings.watchdog_seconds or float("inf")
+    told = {
+        role.name: {
+            "working": not role.work.done() and all(pulse.silent_seconds() <= limit for pulse in role.pulses),
+            "waiting": role.waiting(),
+        }
+        for role in roles
+    }
+    fault = connection.fault()
+    is_well = fault is None and all(role["working"] for role in told.values())
+    return is_well, {
+        "roles": told,
+        "rabbitmq": {"ready": fault is None} | ({} if fault is None else {"detail": fault.detail}),
+    }
+
+
 @asynccontextmanager
-async def _watched(roles: list[Role], app: FastStream) -> AsyncIterator[None]:
-    """End the process when a role's work ends by itself: the runner starts it again, and the broker redelivers."""
+async def _watched(roles: list[Role], watchdog: Watchdog | None, app: ConsumersApp) -> AsyncIterator[None]:
+    """End the process when a role's work ends by itself or stands still: the runner starts it again, the broker redelivers."""
+    watching = [] if watchdog is None else [asyncio.create_task(watchdog.run(), name="watchdog")]
 
     async def watch() -> None:
-        await asyncio.wait([role.work for role in roles], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*(role.work for role in roles), *watching], return_when=asyncio.FIRST_COMPLETED)
+        app.last_watch.end_soon()
         app.exit()
 
     watcher = asyncio.create_task(watch(), name="watch over the roles")
@@ -56,12 +103,14 @@ async def _watched(roles: list[Role], app: FastStream) -> AsyncIterator[None]:
         yield
     finally:
         watcher.cancel()
+        for task in watching:
+            task.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
         for role in roles:
             role.work.cancel()
         faults = [
             fault
-            for fault in await asyncio.gather(*(role.work for role in roles), return_exceptions=True)
+            for fault in await asyncio.gather(*watching, *(role.work for role in roles), return_exceptions=True)
             if isinstance(fault, Exception)
         ]
         if faults:

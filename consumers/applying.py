@@ -1,7 +1,8 @@
 """One transaction of the writer: many commands to rows, outcomes and numbered events."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from consumers.aside import audit_entries, replay_messages, replayed
@@ -27,6 +28,7 @@ class Applied:
 
     messages: list[Outgoing]
     events: int = 0
+    statuses: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Applier:
         messages = done.messages([event for of_one in saved.values() for event in of_one], parked) + replay_messages(
             [*replays, *replayed(done.changes)]
         )
-        return Applied(messages, len(done.events))
+        return Applied(messages, len(done.events), Counter(one.status for one in done.operations.values()))
 
     async def park(self, aside: Sequence[SetAside]) -> Applied:
         """Store that commands were set aside, answer whoever waits, and send them to `hub.dead`. May be repeated.
@@ -121,7 +123,7 @@ class Applier:
             parked.append(parked_message(one, stored.finished_at if stored is not None and is_parked else done.now))
             if stored is not None and is_parked:
                 done.reply(one.reply_to(), stored)
-        return Applied(done.messages([], parked))
+        return Applied(done.messages([], parked), statuses={"parked": len(aside)})
 
     async def _claim(self, transaction: Transaction, arrived: Sequence[Arrived]) -> _Claim:
         """Part the new commands from those that were finished before, in this window or in another."""

@@ -11,8 +11,10 @@ import httpx
 import structlog
 
 from consumers.fanout import deliver_message
+from consumers.figures import Figures
 from consumers.http_client import AttemptResult, attempt
 from consumers.pausing import Pause
+from consumers.pulse import Pulse
 from consumers.window import Delivery, Window
 from hub import clock
 from hub.domain.webhooks import AttemptResult as Outcome
@@ -47,8 +49,12 @@ class Deliverer:
         client: httpx.AsyncClient,
         settings: Settings,
         tasks: asyncio.TaskGroup,
+        figures: Figures | None = None,
+        writing: Pulse | None = None,
     ) -> None:
-        """Put the parts together; `tasks` owns the attempts."""
+        """Put the parts together; `tasks` owns the attempts, `writing` shows that they become rows."""
+        self._figures = figures or Figures()
+        self._writing = writing or Pulse("attempts to rows")
         self._window = window
         self._database = database
         self._client = client
@@ -111,7 +117,7 @@ class Deliverer:
         return begun
 
     async def _load(self, ids: list[UUID]) -> list[DueDelivery]:
-        pause = Pause()
+        pause = Pause(self._window.pulse)
         while ids:
             try:
                 async with self._database.connection() as connection:
@@ -122,7 +128,7 @@ class Deliverer:
         return []
 
     async def _put_off(self, busy: list[UUID], closed: list[UUID]) -> None:
-        pause = Pause()
+        pause = Pause(self._window.pulse)
         while busy or closed:
             now = clock.now()
             try:
@@ -156,6 +162,7 @@ class Deliverer:
             random.uniform(-1, 1),  # noqa: S311 -- spreads retries, guards nothing
         )
         status, next_attempt_at = _after(step)
+        self._figures.note_attempt("retry" if status == "pending" else status, seen.duration_ms / 1000)
         log.info(
             "delivery.attempted",
             delivery_id=str(due.id),
@@ -187,12 +194,14 @@ class Deliverer:
         """Write finished attempts in batches, then ack their messages."""
         more = True
         while more:
+            self._writing.rest()
             batch = [await self._finished.get()]
+            self._writing.beat()
             while not self._finished.empty():
                 batch.append(self._finished.get_nowait())
             done = [item for item in batch if item is not None]
             more = len(done) == len(batch)
-            pause = Pause()
+            pause = Pause(self._writing)
             while done:
                 try:
                     async with self._database.transaction() as connection:
@@ -215,6 +224,7 @@ class Dispatcher:
         self._database = database
         self._publisher = publisher
         self._closed = asyncio.Event()
+        self.pulse = Pulse("dispatcher")
 
     def close(self) -> None:
         """Hand out no more."""
@@ -223,6 +233,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Look twice a second; a full hand is followed by the next at once."""
         while not self._closed.is_set():
+            self.pulse.beat()
             try:
                 async with self._database.transaction() as connection:
                     due = await claim_due(connection, clock.now(), _DISPATCH_ROWS)

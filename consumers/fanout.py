@@ -81,7 +81,7 @@ class Fanout:
             while deliveries := await self._window.take(_MESSAGES, _BYTES):
                 keys = [(id(delivery.channel), delivery.tag) for delivery in deliveries]
                 events = [event for key in keys if (event := self._events.pop(key, None)) is not None]
-                pause = Pause()
+                pause = Pause(self._window.pulse)
                 while True:
                     try:
                         await self._hear(events)

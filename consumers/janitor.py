@@ -14,6 +14,7 @@ import asyncpg
 import orjson
 import structlog
 
+from consumers.figures import Figures
 from consumers.pausing import Pause
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
@@ -28,6 +29,7 @@ from hub.messaging.topology import AUDIT, COMMANDS, partition_of
 from hub.settings import Settings
 from hub.storage.audit import add_entries, keep_audit, note_key_uses
 from hub.storage.database import Connection, Database
+from hub.storage.parked import count_waiting
 from hub.storage.retention import (
     Overdue,
     delete_deliveries,
@@ -68,8 +70,16 @@ class Round:
 class Janitor:
     """Does its rounds, and writes what comes from `hub.audit`."""
 
-    def __init__(self, window: Window, database: Database, publisher: BulkPublisher, settings: Settings) -> None:
+    def __init__(
+        self,
+        window: Window,
+        database: Database,
+        publisher: BulkPublisher,
+        settings: Settings,
+        figures: Figures | None = None,
+    ) -> None:
         """Put the parts together; `window` collects the messages of `hub.audit`."""
+        self._figures = figures or Figures()
         self._window = window
         self._database = database
         self._publisher = publisher
@@ -129,6 +139,9 @@ class Janitor:
         # Last: it may wait for a lock, and then the round ends here.
         months = await self._once(lambda connection: keep_audit(connection, settings.audit_retention_days), 0)
         done = Round(deleted, months, expired, overdue)
+        self._figures.overdue = overdue.count
+        async with self._database.connection() as connection:
+            self._figures.parked_waiting = await count_waiting(connection)
         if overdue.count:
             log.warning("deliveries.overdue", count=overdue.count, since=overdue.since and format_time(overdue.since))
         log.info(
@@ -201,7 +214,7 @@ class Janitor:
             entries += told
             for key, at in used.items():
                 uses[key] = max(at, uses.get(key, at))
-        pause = Pause()
+        pause = Pause(self._window.pulse)
         while True:
             try:
                 if entries or uses:

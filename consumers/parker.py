@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from consumers.pausing import Pause
+from consumers.pulse import Pulse
 from hub import clock
 from hub.domain.ids import derived_id
 from hub.faults import Poison, Unavailable
@@ -18,9 +19,16 @@ log = structlog.get_logger("parker")
 
 
 async def keep(
-    database: Database, body: bytes, headers: Mapping[str, Any], message_id: str | None, content_type: str | None
+    database: Database,
+    body: bytes,
+    headers: Mapping[str, Any],
+    message_id: str | None,
+    content_type: str | None,
+    *,
+    pulse: Pulse,
 ) -> None:
-    """Make a parked message a row, however long the database takes."""
+    """Make a parked message a row, however long the database takes; `pulse` shows that this goes on."""
+    pulse.beat()
     try:
         parked = read_parked(body, headers, message_id=message_id, content_type=content_type)
     except Poison as poison:
@@ -36,7 +44,7 @@ async def keep(
         parked.body,
         parked.first_failed_at,
     )
-    pause = Pause()
+    pause = Pause(pulse)
     while True:
         try:
             async with database.transaction() as connection:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,21 +14,26 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from consumers.applying import Applier
 from consumers.deliver import Deliverer, Dispatcher
+from consumers.failpoint import Failpoint
 from consumers.fanout import Fanout
+from consumers.figures import Figures
 from consumers.http_client import open_delivery_client
 from consumers.janitor import Janitor
 from consumers.parker import keep
 from consumers.processing import CommandSender, Processing, RoutedEvent
+from consumers.pulse import Pulse
 from consumers.store import PostgresStore
 from consumers.window import Delivery, Window, acknowledge
 from consumers.writer import Writer
+from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher
-from hub.messaging.connection import HubConnection
+from hub.messaging.connection import HubConnection, within
 from hub.messaging.topology import AUDIT, DEAD, DELIVER, DELIVER_QUEUES, FANOUT, command_queue
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 
-_DRAIN_SECONDS = 8.0
+_DRAIN_SECONDS = 7.0
+_LEAVE_SECONDS = 1.0
 _FANOUT_PREFETCH = 1000
 _DELIVER_PREFETCH = 64
 _AUDIT_PREFETCH = 500
@@ -41,11 +46,17 @@ class Role:
     Args:
         work: its loop; ends only when it was drained, or broke.
         drain: finishes what was taken, says and acks it, and leaves the queues.
+        pulses: the signs of life of its loops.
+        queues: what it reads, by the queue's name; the values are FastStream's subscribers.
+        waiting: how many messages it has taken in and not begun.
     """
 
     name: str
     work: "asyncio.Task[None]"
     drain: Callable[[], Awaitable[None]]
+    pulses: Sequence[Pulse]
+    queues: Mapping[str, Any]
+    waiting: Callable[[], int]
 
 
 async def raw(message: Any) -> bytes:  # noqa: ANN401 -- FastStream's message
@@ -74,21 +85,35 @@ def subscribe(broker: RabbitBroker, queue: str, prefetch: int, take: Callable[[A
 
 
 @asynccontextmanager
-async def open_writer(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+async def open_writer(
+    settings: Settings, broker: RabbitBroker, connection: HubConnection, figures: Figures
+) -> AsyncIterator[Role]:
     """Commands to rows, outcomes and events; every partition on a channel of its own."""
     window = Window()
-    subscribers = [
-        subscribe(broker, command_queue(partition), settings.partition_prefetch, _into(window.add, partition))
+    failpoint = Failpoint(settings.failpoint)
+    queues = {
+        command_queue(partition): subscribe(
+            broker, command_queue(partition), settings.partition_prefetch, _into(window.add, partition)
+        )
         for partition in range(settings.partitions)
-    ]
+    }
     async with _open_writing(settings, pool=2) as database:
         publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
-        writer = Writer(window, Applier(PostgresStore(database)), publisher, window_commands=settings.window_commands)
-        yield _role("writer", writer.run(), window.close, subscribers)
+        writer = Writer(
+            window,
+            Applier(PostgresStore(database, failpoint)),
+            publisher,
+            window_commands=settings.window_commands,
+            figures=figures,
+            failpoint=failpoint,
+        )
+        yield _role("writer", writer.run(), window.close, queues, window, writer.saying)
 
 
 @asynccontextmanager
-async def open_fanout(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+async def open_fanout(
+    settings: Settings, broker: RabbitBroker, connection: HubConnection, _figures: Figures
+) -> AsyncIterator[Role]:
     """Events to deliveries."""
     window = Window()
     async with _open_writing(settings, pool=2) as database:
@@ -106,64 +131,75 @@ async def open_fanout(settings: Settings, broker: RabbitBroker, connection: HubC
                 fanout.add(delivery, _routed(message))
 
         subscriber = subscribe(broker, FANOUT, _FANOUT_PREFETCH, take)
-        yield _role("fanout", fanout.run(), fanout.close, [subscriber])
+        yield _role("fanout", fanout.run(), fanout.close, {FANOUT: subscriber}, window)
 
 
 @asynccontextmanager
-async def open_deliver(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+async def open_deliver(
+    settings: Settings, broker: RabbitBroker, connection: HubConnection, figures: Figures
+) -> AsyncIterator[Role]:
     """Deliveries to attempts, and the dispatcher of what is due."""
     window = Window()
-    subscribers = [
-        subscribe(broker, f"{DELIVER}.{number}", _DELIVER_PREFETCH, _into(window.add, number))
+    queues = {
+        f"{DELIVER}.{number}": subscribe(broker, f"{DELIVER}.{number}", _DELIVER_PREFETCH, _into(window.add, number))
         for number in range(DELIVER_QUEUES)
-    ]
+    }
+    writing = Pulse("attempts to rows")
     async with _open_writing(settings, pool=4) as database, open_delivery_client(settings) as client:
         dispatcher = Dispatcher(database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds))
 
         async def work() -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(dispatcher.run(), name="dispatcher")
-                await Deliverer(window, database, client, settings, tasks).run()
+                await Deliverer(window, database, client, settings, tasks, figures, writing).run()
 
         def close() -> None:
             dispatcher.close()
             window.close()
 
-        yield _role("deliver", work(), close, subscribers)
+        yield _role("deliver", work(), close, queues, window, dispatcher.pulse, writing)
 
 
 @asynccontextmanager
-async def open_parker(settings: Settings, broker: RabbitBroker, _connection: HubConnection) -> AsyncIterator[Role]:
+async def open_parker(
+    settings: Settings, broker: RabbitBroker, _connection: HubConnection, _figures: Figures
+) -> AsyncIterator[Role]:
     """Parked messages to rows."""
     closed = asyncio.Event()
+    pulse = Pulse("parker")
     async with _open_writing(settings, pool=1) as database:
 
         async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
             delivery = _delivery(message, 0)
             if delivery is not None:
-                await keep(database, message.body, message.headers, message.message_id, message.content_type)
+                await keep(
+                    database, message.body, message.headers, message.message_id, message.content_type, pulse=pulse
+                )
                 await acknowledge([delivery])
+                pulse.rest()
 
         subscriber = subscribe(broker, DEAD, 1, take)
 
         async def work() -> None:
             await closed.wait()
 
-        yield _role("parker", work(), closed.set, [subscriber])
+        yield _role("parker", work(), closed.set, {DEAD: subscriber}, None, pulse)
 
 
 @asynccontextmanager
-async def open_janitor(settings: Settings, broker: RabbitBroker, connection: HubConnection) -> AsyncIterator[Role]:
+async def open_janitor(
+    settings: Settings, broker: RabbitBroker, connection: HubConnection, figures: Figures
+) -> AsyncIterator[Role]:
     """Retention, sweeps and expiry, and what gateways tell for the audit log."""
     window = Window()
     subscriber = subscribe(broker, AUDIT, _AUDIT_PREFETCH, _into(window.add, 0))
     async with _open_writing(settings, pool=2) as database:
         publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
-        janitor = Janitor(window, database, publisher, settings)
-        yield _role("janitor", janitor.run(), janitor.close, [subscriber])
+        janitor = Janitor(window, database, publisher, settings, figures)
+        yield _role("janitor", janitor.run(), janitor.close, {AUDIT: subscriber}, window)
 
 
-ROLES: Mapping[str, Callable[[Settings, RabbitBroker, HubConnection], AbstractAsyncContextManager[Role]]] = {
+ROLES: Mapping[str, Callable[[Settings, RabbitBroker, HubConnection, Figures], AbstractAsyncContextManager[Role]]] = {
     "writer": open_writer,
     "fanout": open_fanout,
     "deliver": open_deliver,
@@ -177,16 +213,25 @@ def _open_writing(settings: Settings, *, pool: int) -> AbstractAsyncContextManag
     return open_database(settings.database_url.get_secret_value(), "hub_write", pool=pool)
 
 
-def _role(name: str, loop: Coroutine[Any, Any, None], close: Callable[[], None], subscribers: Sequence[Any]) -> Role:
+def _role(
+    name: str,
+    loop: Coroutine[Any, Any, None],
+    close: Callable[[], None],
+    queues: Mapping[str, Any],
+    window: Window | None,
+    *pulses: Pulse,
+) -> Role:
     work = asyncio.create_task(loop, name=name)
 
     async def drain() -> None:
         close()
         await asyncio.wait([work], timeout=_DRAIN_SECONDS)
-        for subscriber in subscribers:
+        for subscriber in queues.values():
             await leave(subscriber)
 
-    return Role(name, work, drain)
+    if window is None:
+        return Role(name, work, drain, pulses, queues, lambda: 0)
+    return Role(name, work, drain, (window.pulse, *pulses), queues, window.__len__)
 
 
 def _delivery(message: Any, partition: int) -> Delivery | None:  # noqa: ANN401 -- aio-pika's message
@@ -221,4 +266,12 @@ async def leave(subscriber: Any) -> None:  # noqa: ANN401 -- FastStream's subscr
     """Leave a queue by closing the channel: consumer gone and window returned in order, in one frame."""
     queue = subscriber._queue_obj  # noqa: SLF001 -- the only way to the channel; FastStream is pinned
     if queue is not None and not queue.channel.is_closed:
-        await queue.channel.close()
+        # A broker that does not answer any more gets the window back when the connection ends.
+        with suppress(Unavailable):
+            await within(_LEAVE_SECONDS, queue.channel.close(), "rabbitmq")
+
+
+def is_listening(subscriber: Any) -> bool:  # noqa: ANN401 -- FastStream's subscriber
+    """Tell whether a subscriber has an open channel."""
+    queue = subscriber._queue_obj  # noqa: SLF001 -- as above
+    return queue is not None and not queue.channel.is_closed

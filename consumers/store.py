@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from consumers.failpoint import NOWHERE, Failpoint
 from hub.domain.audit import AuditEntry
 from hub.domain.settle import Wanted
 from hub.domain.state import Row
@@ -124,9 +125,12 @@ class PostgresStore:
     """A database opened as `hub_write`."""
 
     database: Database
+    failpoint: Failpoint = NOWHERE
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """As `Store`."""
         async with self.database.transaction() as connection:
             yield PostgresTransaction(connection)
+            self.failpoint.reach("before_commit")
+        self.failpoint.reach("after_commit")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import aiormq
 from aiormq.abc import AbstractChannel
 
+from consumers.pulse import Pulse
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -23,11 +25,16 @@ class Window:
 
     def __init__(self) -> None:
         """Begin empty."""
+        self.pulse = Pulse("window")
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
         self._last: dict[int, tuple[AbstractChannel, int]] = {}
         self._closed = False
         self._hole: str | None = None
+
+    def __len__(self) -> int:
+        """Count what waits."""
+        return len(self._waiting)
 
     def add(self, delivery: Delivery) -> None:
         """Take in a message. A hole in the tags of a channel would mean that order is lost: `take` then breaks."""
@@ -50,6 +57,7 @@ class Window:
         """Wait for messages and take what is there, at most so many and about so many bytes. Empty: closed."""
         while True:
             while not self._waiting and self._hole is None:
+                self.pulse.rest()
                 if self._closed:
                     return []
                 self._arrived.clear()
@@ -63,6 +71,7 @@ class Window:
                     taken.append(delivery)
                     weight += len(delivery.body)
             if taken:
+                self.pulse.beat()
                 return taken
 
 

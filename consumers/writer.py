@@ -5,6 +5,7 @@ window -> claim -> load -> settle -> save -> number and append events -> finish 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,10 @@ import structlog
 
 from consumers.applying import Applied, Applier
 from consumers.envelope import Arrived, SetAside, read_message
+from consumers.failpoint import NOWHERE, Failpoint
+from consumers.figures import Figures
 from consumers.pausing import Pause
+from consumers.pulse import Pulse
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.faults import Unavailable
@@ -34,17 +38,31 @@ class _Settled:
     messages: list[Outgoing] = field(default_factory=list)
     commands: int = 0
     events: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
 
     def add(self, applied: Applied) -> None:
         self.messages += applied.messages
         self.events += applied.events
+        self.statuses.update(applied.statuses)
 
 
 class Writer:
     """Applies windows one after the other; says what came of one while the next is in its transaction."""
 
-    def __init__(self, window: Window, applier: Applier, publisher: BulkPublisher, *, window_commands: int) -> None:
+    def __init__(
+        self,
+        window: Window,
+        applier: Applier,
+        publisher: BulkPublisher,
+        *,
+        window_commands: int,
+        figures: Figures | None = None,
+        failpoint: Failpoint = NOWHERE,
+    ) -> None:
         """Put the parts together; nothing runs before `run`."""
+        self._figures = figures or Figures()
+        self._failpoint = failpoint
+        self.saying = Pulse("saying")
         self._window = window
         self._applier = applier
         self._publisher = publisher
@@ -56,7 +74,9 @@ class Writer:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._say(), name="writer: events, replies, acks")
             while deliveries := await self._window.take(self._window_commands, self._window_commands * _COMMAND_BYTES):
-                await self._settled.put(await self._apply(deliveries))
+                settled = await self._apply(deliveries)
+                self._window.pulse.rest()  # where saying is behind, its own pulse tells whether it is alive
+                await self._settled.put(settled)
             await self._settled.put(None)
 
     async def _apply(self, deliveries: list[Delivery]) -> _Settled:
@@ -73,18 +93,22 @@ class Writer:
         await self._apply_all(commands, settled)
         if unreadable:
             await self._park(unreadable, settled)
+        seconds = clock.monotonic() - started
+        lag = (clock.now() - min(one.command.accepted_at for one in commands)).total_seconds() if commands else 0.0
+        self._figures.note_window(settled.statuses, settled.events, seconds, lag)
         log.debug(
             "window.applied",
             messages=len(deliveries),
             commands=len(commands),
             events=settled.events,
-            ms=round((clock.monotonic() - started) * 1000, 2),
+            ms=round(seconds * 1000, 2),
+            lag_ms=round(lag * 1000, 2),
         )
         return settled
 
     async def _apply_all(self, commands: Sequence[Arrived], settled: _Settled) -> None:
         """Apply in one transaction; hold during an outage; halve what fails for a reason that is not the world's."""
-        pause = Pause()
+        pause = Pause(self._window.pulse)
         while commands:
             try:
                 settled.add(await self._applier.apply(commands))
@@ -106,7 +130,7 @@ class Writer:
     async def _park(self, aside: Sequence[SetAside], settled: _Settled) -> None:
         for one in aside:
             log.warning("message.parked", origin=command_queue(one.partition), reason=one.reason, **one.facts())
-        pause = Pause()
+        pause = Pause(self._window.pulse)
         while True:
             try:
                 settled.add(await self._applier.park(aside))
@@ -119,7 +143,8 @@ class Writer:
     async def _say(self) -> None:
         """Publish replies and events in order, then ack; repeat until the broker confirms."""
         while (settled := await self._settled.get()) is not None:
-            pause = Pause()
+            self.saying.beat()
+            pause = Pause(self.saying)
             while settled.messages:
                 try:
                     await self._publisher.publish(settled.messages)
@@ -128,7 +153,10 @@ class Writer:
                     await pause.wait()  # the unacked commands are the outbox; nothing is acked before
                 else:
                     break
+            self._failpoint.reach("after_publish")
+            self._failpoint.reach("before_ack")
             await acknowledge(settled.deliveries)
+            self.saying.rest()
 
 
 def _broken_by(one: Arrived, error: Exception) -> SetAside:

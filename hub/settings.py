@@ -109,6 +109,29 @@ class Settings(BaseSettings):
         ("writer", "fanout", "deliver", "parker", "janitor"),
         description="Roles of this consumers process, comma-separated.",
     )
+    consumers_metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Loopback TCP port of the consumers' metrics and health; 0 = off; default: `HUB_METRICS_PORT` plus one.",
+    )
+    watchdog_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=3600,
+        description="A consumers process ends when a role of it makes no step for so long with work in hand; 0 = never.",
+    )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="How long a gateway goes on serving after SIGTERM while `/health/ready` is red, so that a proxy leaves it.",
+    )
+    failpoint: str | None = Field(
+        None,
+        pattern=r"^(before_commit|after_commit|after_publish|before_ack):(kill|freeze)(@[1-9]\d{0,5})?$",
+        description="For tests only: the writer ends or stops itself at this point, e.g. `after_commit:kill@3`.",
+    )
     log_format: Literal["json", "pretty"] = Field("json", description="Form of the log lines.")
 
     @field_validator("webhooks_allow_networks", mode="before")
@@ -170,6 +193,8 @@ class Settings(BaseSettings):
             faults.append("HUB_PUBLIC_URL is not an https address")
         if any(network.is_loopback for network in self.webhooks_allow_networks):
             faults.append("HUB_WEBHOOKS_ALLOW_NETWORKS lets webhooks reach this machine")
+        if self.failpoint is not None:
+            faults.append("HUB_FAILPOINT is set, which is for tests")
         if faults:
             message = f"HUB_ENVIRONMENT is production, but {'; '.join(faults)}"
             raise ValueError(message)
@@ -184,6 +209,13 @@ class Settings(BaseSettings):
     def previous_secrets(self) -> tuple[str, ...]:
         """The secrets that the installation had before: they only open what they closed."""
         return _secrets(self.previous_secret_keys)
+
+    @property
+    def consumers_port(self) -> int:
+        """The loopback port of the consumers' metrics and health; 0 = off."""
+        if self.consumers_metrics_port is not None:
+            return self.consumers_metrics_port
+        return self.metrics_port + 1 if 0 < self.metrics_port < 65535 else 0  # noqa: PLR2004 -- the last port
 
     @property
     def url(self) -> str:

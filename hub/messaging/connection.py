@@ -168,5 +168,7 @@ def _is_blocked(underlay: AbstractConnection) -> bool:
         step.send(None)
     except StopIteration:
         return False
+    except RuntimeError:  # it would wait, and the thread that asks (metrics, health) has no loop to wait on
+        return True
     step.close()
     return True

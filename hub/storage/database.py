@@ -19,10 +19,15 @@ from hub.storage.read_pool import ReadPool
 Role = Literal["hub_read", "hub_read_all", "hub_write"]
 Connection = asyncpg.Connection
 
-# 08 connection, 40 rollback (deadlock, serialization), 53 resources, 57 operator intervention, 58 system, 55 lock, 25006 read-only
-_OUTAGE_CLASSES = ("08", "40", "53", "57", "58", "55")
+# 08 connection, 40 rollback (deadlock, serialization), 53 resources, 57 operator intervention, 58 system, 55 lock, 25006
+# read-only, 25P03 and 25P04 a transaction that stood still for too long (this process was frozen in the middle of it)
+_OUTAGES = ("08", "40", "53", "57", "58", "55", "25006", "25P03", "25P04")
 _READ_SECONDS = 4.0
-_WRITE_SECONDS = 30.0
+_WRITE_SECONDS = 20.0
+_CLOSE_SECONDS = 2.0
+# What leaves a connection in a state that nobody knows: it is thrown away, since ROLLBACK and RESET would wait for the
+# server that just did not answer.
+_UNSETTLING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -33,7 +38,7 @@ def is_outage(error: BaseException) -> bool:
         seen.add(id(fault))
         state = getattr(fault, "sqlstate", None)
         if isinstance(state, str):
-            return state.startswith(_OUTAGE_CLASSES) or state == "25006"
+            return state.startswith(_OUTAGES)
         if isinstance(fault, asyncpg.InterfaceError):
             # A value that asyncpg cannot write (out of range, a time without zone) is its DataError, an InterfaceError.
             return not isinstance(fault, ValueError)
@@ -112,7 +117,12 @@ class Database:
                 yield connection
             return
         async with _outages_named(), asyncio.timeout(self.seconds), self.client.acquire_connection() as connection:
-            yield connection
+            try:
+                yield connection
+            except BaseException as error:
+                if _unsettles(error):
+                    connection.terminate()
+                raise
 
     @asynccontextmanager
     async def _lent(self, pharmacy_id: UUID | None) -> AsyncIterator[Connection]:
@@ -123,14 +133,29 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Borrow a connection inside a transaction: it commits at the end, or nothing happened."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException as error:
+                if not _unsettles(error):
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
 
     @asynccontextmanager
     async def reading(self, pharmacy_id: UUID) -> AsyncIterator[Connection]:
         """Borrow a connection that sees one pharmacy's rows: row-level security hides all others (`hub.storage.read_pool`)."""
         async with self._lent(pharmacy_id) as connection:
             yield connection
+
+
+def _unsettles(error: BaseException) -> bool:
+    """Tell what may have left a statement on its way, such as a limit of time: its task is cancelled."""
+    if isinstance(error, ValueError):  # a value that asyncpg refuses before it sends anything
+        return False
+    return not isinstance(error, Exception) or isinstance(error, _UNSETTLING)
 
 
 @asynccontextmanager
@@ -141,6 +166,16 @@ async def _outages_named() -> AsyncIterator[None]:
         if is_outage(error):
             raise Unavailable("postgres", f"{type(error).__name__}; try again", after_seconds=2.0) from error
         raise
+
+
+async def _close(client: AsyncpgDBClient) -> None:
+    """Say goodbye to PostgreSQL, or go without: a server that stands still would hold up the whole process."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await client.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        if client._pool is not None:  # noqa: SLF001 -- Tortoise's only way to it; pinned
+            client._pool.terminate()  # noqa: SLF001 -- as above
 
 
 @asynccontextmanager
@@ -155,6 +190,11 @@ async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Dat
         "jit": "off",
         "statement_timeout": str(int(seconds * 1000)),
         "idle_in_transaction_session_timeout": "15000",
+        # The locks of a client whose machine or network is gone: PostgreSQL looks after it, and lets go after 25 s.
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "25000",
     }
     client = AsyncpgDBClient(
         **credentials,
@@ -178,4 +218,4 @@ async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Dat
     finally:
         if readers is not None:
             await readers.close()
-        await client.close()
+        await _close(client)

@@ -35,6 +35,14 @@ async def save_parked(connection: Connection, messages: Sequence[ParkedMessage])
     )
 
 
+async def count_waiting(connection: Connection) -> int:
+    """Count the parked messages that nobody has replayed or discarded, up to 1,000."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT 1 FROM parked_messages WHERE replayed_at IS NULL AND discarded_at IS NULL LIMIT 1000) w"
+    )
+    return count
+
+
 async def find_parked(connection: Connection, parked_id: UUID) -> parked.ParkedMessage | None:
     """Find a parked message with its payload, whosever it is, for operators."""
     table: Table[parked.ParkedMessage] = TABLES[parked.ParkedMessage]

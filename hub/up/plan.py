@@ -85,6 +85,9 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None, 
         made.setdefault("HUB_WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8")
     if "HUB_METRICS_PORT" not in given:
         made["HUB_METRICS_PORT"] = str(_METRICS_PORT if is_free(_METRICS_PORT) else free_ports([None])[0])
+    if "HUB_CONSUMERS_METRICS_PORT" not in given:
+        metrics_port = _number("HUB_METRICS_PORT", made["HUB_METRICS_PORT"])
+        made["HUB_CONSUMERS_METRICS_PORT"] = str(_free_after(metrics_port)) if metrics_port else "0"
     postgres = broker = None
     if "HUB_DATABASE_URL" not in given:
         postgres = PostgresServer(place / "postgres", ports[0], memory[_up("POSTGRES_PASSWORD")], str(place))
@@ -106,6 +109,10 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None, 
         )
         raise SettingsError(message)
     return Plan(settings, made, postgres, broker)
+
+
+def _free_after(port: int) -> int:
+    return port + 1 if is_free(port + 1) else free_ports([None])[0]
 
 
 def login_path(secret_key: str) -> str:

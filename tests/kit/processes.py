@@ -44,10 +44,19 @@ class Consumers:
                 stderr=log,
             )
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as the kernel does when memory runs out."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    def wait(self, within: float) -> int:
+        """Wait until it ends by itself."""
+        return self._process.wait(within)
 
     def restart(self) -> None:
         """Start it again."""

@@ -33,6 +33,7 @@ def test_a_production_hub_starts_with_safe_settings(monkeypatch: pytest.MonkeyPa
         ("HUB_AMQP_URL", "amqp://hub:secret@one.example.org/,amqp://two.example.org/", "HUB_AMQP_URL has no user"),
         ("HUB_DATABASE_URL", "postgresql://hub@db.example.org/hub", "HUB_DATABASE_URL has no password"),
         ("HUB_PUBLIC_URL", "http://hub.example.org", "HUB_PUBLIC_URL is not an https address"),
+        ("HUB_FAILPOINT", "after_commit:kill", "HUB_FAILPOINT is set"),
         ("HUB_WEBHOOKS_ALLOW_NETWORKS", "10.0.0.0/8,127.0.0.0/8", "HUB_WEBHOOKS_ALLOW_NETWORKS lets webhooks"),
     ],
 )

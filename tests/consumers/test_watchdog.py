@@ -1,0 +1,152 @@
+"""A consumers process that does nothing any more ends, so that another one takes over what it left unacknowledged."""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from consumers.broker import open_broker
+from consumers.figures import Figures
+from consumers.pausing import Pause
+from consumers.pulse import Pulse
+from consumers.roles import Role, open_parker
+from consumers.watchdog import LastWatch, Standstill, Watchdog
+from hub.messaging.connection import HubConnection, open_connection
+from hub.messaging.topology import DEAD, declare_topology
+from hub.messaging.unread import find_unread
+from hub.settings import Settings
+from tests.conftest import Servers
+from tests.kit.processes import consumers_process
+from tests.kit.wait import eventually
+
+SECONDS = 1.0
+
+
+@asynccontextmanager
+async def a_parker(settings: Settings) -> AsyncIterator[tuple[Role, HubConnection]]:
+    """The smallest role at work, and the connection on which the watchdog asks."""
+    broker = open_broker(settings)
+    async with open_connection(settings.amqp_urls, name="test") as connection:
+        await declare_topology(connection, settings.partitions)
+        async with open_parker(settings, broker, connection, Figures()) as role:
+            await broker.start()
+            try:
+                yield role, connection
+            finally:
+                await role.drain()
+                await broker.stop()
+
+
+async def test_a_role_that_lost_its_consumer_silently_is_noticed(settings: Settings) -> None:
+    """The queue is there, the channel is open, and nobody reads: what client libraries have been seen to leave behind."""
+    async with a_parker(settings) as (role, connection):
+        watchdog = Watchdog([role], connection, SECONDS)
+        watching = asyncio.create_task(watchdog.run())
+        queue = role.queues[DEAD]._queue_obj
+        (tag,) = queue._consumers  # robust queues remember how to consume again
+        await eventually(lambda: find_unread(connection, [DEAD]), lambda unread: not unread)
+        await asyncio.sleep(2 * SECONDS)
+        assert not watching.done(), "a role that reads and has nothing to do is fine"
+        await (await queue.channel.get_underlay_channel()).basic_cancel(tag)
+        with pytest.raises(Standstill, match=f"{DEAD}: nobody reads it"):
+            await asyncio.wait_for(watching, 5 * SECONDS)
+
+
+async def test_a_process_whose_queue_was_deleted_ends_and_the_next_one_declares_it_anew(
+    settings: Settings, servers: Servers
+) -> None:
+    settings = settings.model_copy(update={"roles": ("parker",), "watchdog_seconds": SECONDS})
+    vhost = urlsplit(settings.amqp_url.get_secret_value()).path.removeprefix("/")
+    async with open_connection(settings.amqp_urls, name="test") as connection:
+        await declare_topology(connection, settings.partitions)
+        with consumers_process(settings) as process:
+            await eventually(lambda: find_unread(connection, [DEAD]), lambda unread: not unread)
+            await asyncio.sleep(SECONDS)  # the watchdog has seen it as well
+            servers.management("DELETE", f"/api/queues/{vhost}/{DEAD}")
+            assert await asyncio.to_thread(process.wait, 20) not in {0, -15}
+            said = (settings.data_dir / "consumers.log").read_text()
+            assert "role.stands_still" in said
+            assert DEAD in said
+            process.restart()
+            await eventually(lambda: find_unread(connection, [DEAD]), lambda unread: not unread)
+
+
+@pytest.fixture
+async def connection(settings: Settings) -> AsyncIterator[HubConnection]:
+    async with open_connection(settings.amqp_urls, name="test") as connection:
+        yield connection
+
+
+async def _idle() -> None:
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def a_role(*pulses: Pulse) -> AsyncIterator[Role]:
+    """A role with loops and no queue."""
+    work = asyncio.create_task(_idle())
+
+    async def drain() -> None:
+        work.cancel()
+
+    try:
+        yield Role("writer", work, drain, pulses, {}, lambda: 0)
+    finally:
+        await drain()
+
+
+async def test_a_loop_that_makes_no_step_with_work_in_hand_is_noticed(connection: HubConnection) -> None:
+    stuck, resting = Pulse("window"), Pulse("saying")
+    async with a_role(resting, stuck) as role:
+        watchdog = Watchdog([role], connection, 0.2)
+        stuck.beat()
+        watchdog.look_at_loops()
+        with pytest.raises(Standstill, match="writer: window is at one step"):
+            await asyncio.wait_for(watchdog.run(), 5)
+
+
+async def test_a_loop_that_holds_its_work_through_an_outage_is_alive_and_one_at_rest_is_never_overdue(
+    connection: HubConnection,
+) -> None:
+    holding, resting = Pulse("window"), Pulse("saying")
+    async with a_role(holding, resting) as role:
+        watching = asyncio.create_task(Watchdog([role], connection, 0.6).run())
+        pause = Pause(holding)
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            pause._seconds = 0.05  # so that the test need not wait for the longest pause
+            await pause.wait()
+        assert not watching.done()
+        watching.cancel()
+
+
+def _block_the_loop() -> None:
+    async def block() -> None:
+        with LastWatch(0.5).watching():
+            await asyncio.sleep(0.1)
+            time.sleep(30)  # noqa: ASYNC251 -- the very thing
+
+    asyncio.run(block())
+
+
+def _hang_on_the_way_out() -> None:
+    async def hang() -> None:
+        watch = LastWatch(0.5)
+        with watch.watching():
+            watch._ends_at = time.monotonic() + 0.5
+            while True:
+                await asyncio.sleep(0.05)
+
+    asyncio.run(hang())
+
+
+@pytest.mark.parametrize("stand_still", [_block_the_loop, _hang_on_the_way_out])
+def test_a_process_that_cannot_end_itself_is_ended_by_its_last_watch(stand_still: Callable[[], None]) -> None:
+    process = multiprocessing.get_context("forkserver").Process(target=stand_still)
+    process.start()
+    process.join(20)
+    assert process.exitcode == 70
