@@ -1,14 +1,15 @@
 """Bulk files in: spooled whole, read row by row, cut into lists of rows, and published in order.
 
-Nothing is published before the file was read to its end, so a file that is cut or broken applies nothing. Rows that are
-wrong travel too, with their faults: the upload counts them and shows why.
+Nothing is published before the file was cut into its rows to the end, so a file that is cut or broken applies nothing.
+Its rows are checked while they are published: the writer applies the first ones while the last ones are read. Rows that
+are wrong travel too, with their faults: the upload counts them and shows why.
 """
 
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
@@ -27,16 +28,18 @@ from hub.domain.upload_rows import (
     BrokenFile,
     FileRow,
     Format,
+    Frame,
+    check_frame,
     csv_lines,
+    frame_rows,
     ndjson_lines,
-    read_rows,
 )
 from hub.domain.uploads import UploadKind
 
 MAX_FILE_BYTES: Final = 64 * 1_048_576
 LIST_ROWS: Final = 200
 LIST_BYTES: Final = 262_144
-MESSAGE_BYTES: Final = 524_288
+MESSAGE_BYTES: Final = 131_072  # the writer has its first rows early, and a message never fills its window alone
 MEMORY_BYTES: Final = 1_048_576  # what is longer goes to a temporary file
 CHUNK_BYTES: Final = 65_536
 STEP_SECONDS: Final = 0.005  # so long may one upload keep the process from its other requests
@@ -79,29 +82,6 @@ class Envelope:
             "bulk",
             origin=self.origin,
         ).dump()
-
-
-@dataclass(slots=True)
-class Prepared:
-    """An upload's commands, ready to be published, and where each of them ends."""
-
-    spool: Spool
-    rows: int = 0
-    lengths: list[int] = field(default_factory=list)
-
-    def messages(self) -> Iterator[list[bytes]]:
-        """Group the commands into messages, in order."""
-        self.spool.seek(0)
-        commands: list[bytes] = []
-        size = 0
-        for length in self.lengths:
-            if commands and size + length > MESSAGE_BYTES:
-                yield commands
-                commands, size = [], 0
-            commands.append(self.spool.read(length))
-            size += length
-        if commands:
-            yield commands
 
 
 def form_of(content_type: bytes) -> Format:
@@ -214,48 +194,69 @@ class Inflater:
             raise refused("malformed", "the gzip file is cut off: its last member has no end")
 
 
-async def prepare(spool: Spool, form: Format, envelope: Envelope, prepared: Prepared) -> None:
-    """Read all rows and write the commands that import them, a few milliseconds at a time.
+async def count_rows(spool: Spool, form: Format, kind: UploadKind) -> int:
+    """Cut the file into its rows to the end and count them, a few milliseconds at a time.
 
     Raises:
         Refused: the file is broken (400) or has too many rows (413).
     """
+    count = 0
+    pace = _Pace()
+    try:
+        for _ in _frames(spool, form, kind):
+            count += 1
+            await pace.step()
+    except BrokenFile as error:
+        raise refused("too-large" if error.is_too_large else "malformed", error.detail, *error.errors) from error
+    return count
+
+
+async def read_messages(spool: Spool, form: Format, envelope: Envelope) -> AsyncIterator[list[bytes]]:
+    """Check the rows of a file that `count_rows` found whole, and write the commands that import them, in messages."""
+    commands: list[bytes] = []
+    rows: list[bytes] = []
+    size = commands_size = number = 0
+    pace = _Pace()
+    for frame in _frames(spool, form, envelope.kind):
+        rows.append(_dump_row(check_frame(frame, envelope.kind)))
+        size += len(rows[-1])
+        if len(rows) == LIST_ROWS or size > LIST_BYTES:
+            commands.append(envelope.import_command(number, rows))
+            commands_size += size
+            number += 1
+            rows, size = [], 0
+            if commands_size > MESSAGE_BYTES:
+                yield commands
+                commands, commands_size = [], 0
+        await pace.step()
+    if rows:
+        commands.append(envelope.import_command(number, rows))
+    if commands:
+        yield commands
+
+
+def _frames(spool: Spool, form: Format, kind: UploadKind) -> Iterator[Frame]:
     spool.seek(0)
     lines = ndjson_lines(spool.readline) if form == "ndjson" else csv_lines(iter(lambda: spool.read(CHUNK_BYTES), b""))
-    rows: list[bytes] = []
-    size = 0
-    until = clock.monotonic() + STEP_SECONDS
-    try:
-        for row in read_rows(lines, form, envelope.kind):
-            rows.append(_dump_row(row))
-            size += len(rows[-1])
-            prepared.rows += 1
-            if len(rows) == LIST_ROWS or size > LIST_BYTES:
-                _add(prepared, envelope, rows)
-                rows, size = [], 0
-            if clock.monotonic() > until:
-                await asyncio.sleep(0)
-                until = clock.monotonic() + STEP_SECONDS
-    except BrokenFile as error:
-        raise _broken(error) from error
-    if rows:
-        _add(prepared, envelope, rows)
+    return frame_rows(lines, form, kind)
 
 
-def _add(prepared: Prepared, envelope: Envelope, rows: list[bytes]) -> None:
-    command = envelope.import_command(len(prepared.lengths), rows)
-    prepared.spool.write(command)
-    prepared.lengths.append(len(command))
+class _Pace:
+    """Lets the process see to its other requests every few milliseconds."""
+
+    def __init__(self) -> None:
+        self._until = clock.monotonic() + STEP_SECONDS
+
+    async def step(self) -> None:
+        if clock.monotonic() > self._until:
+            await asyncio.sleep(0)
+            self._until = clock.monotonic() + STEP_SECONDS
 
 
 def _dump_row(row: FileRow) -> bytes:
     if row.faults:
         return b'{"line":%d,"faults":%b}' % (row.line, orjson.dumps([fault.dump() for fault in row.faults]))
     return b'{"line":%d,"row":%b}' % (row.line, row.raw)
-
-
-def _broken(error: BrokenFile) -> Refused:
-    return refused("too-large" if error.is_too_large else "malformed", error.detail, *error.errors)
 
 
 async def _too_large(request: Request[Any, Any, Any]) -> Refused:

@@ -1,5 +1,6 @@
 """Bulk uploads: a file in, an upload's progress and its bad rows out."""
 
+from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ from gateway.accept import Wish, send
 from gateway.answers import Answer
 from gateway.audited import origin_of
 from gateway.auth import caller_of
-from gateway.bulk import MEMORY_BYTES, Envelope, Prepared, form_of, prepare, receive_file
+from gateway.bulk import MEMORY_BYTES, Envelope, count_rows, form_of, read_messages, receive_file
 from gateway.context import Gateway, gateway_of
 from gateway.describe import OneRoute, OtherRoute, PageRoute
 from gateway.headers import parse_write_headers
@@ -98,17 +99,12 @@ async def _take_in(request: Asked, kind: UploadKind) -> Answer:
     key = headers.idempotency_key
     operation_id = clock.new_id() if key is None else operation_id_for(pharmacy_id, key)
     upload_id = clock.new_id() if key is None else resource_id_for(operation_id)
-    with (
-        gateway.limits.bulk_slot(caller.key_id),
-        SpooledTemporaryFile(MEMORY_BYTES) as file,
-        SpooledTemporaryFile(MEMORY_BYTES) as commands,
-    ):
+    with gateway.limits.bulk_slot(caller.key_id), SpooledTemporaryFile(MEMORY_BYTES) as file:
         digest = await receive_file(request, headers, file)
         origin = origin_of(request.scope, str(operation_id)) if is_audited(caller.actor, "bulk", "upload.open") else ""
         envelope = Envelope(upload_id, pharmacy_id, kind, digest, clock.now(), caller.actor, origin)
-        prepared = Prepared(commands)
-        await prepare(file, form, envelope, prepared)
-        opening = {"kind": kind, "rows": prepared.rows, "digest": digest}
+        rows = await count_rows(file, form, kind)
+        opening = {"kind": kind, "rows": rows, "digest": digest}
         wish = Wish(
             "upload.open",
             operation_id,
@@ -121,11 +117,11 @@ async def _take_in(request: Asked, kind: UploadKind) -> Answer:
             "" if key is None else fingerprint_of("upload.open", None, opening),
             origin=origin,
         )
-        await _publish(gateway, wish, prepared)
-    return _accepted(gateway, wish, prepared.rows)
+        await _publish(gateway, wish, read_messages(file, form, envelope))
+    return _accepted(gateway, wish, rows)
 
 
-async def _publish(gateway: Gateway, opening: Wish, prepared: Prepared) -> None:
+async def _publish(gateway: Gateway, opening: Wish, messages: AsyncIterator[list[bytes]]) -> None:
     """Publish the opening and the rows, one message after the other: what comes later in the file is applied later."""
     if opening.fingerprint and gateway.remembered.differs(opening.operation_id, opening.fingerprint):
         raise _mismatch(opening)
@@ -136,7 +132,7 @@ async def _publish(gateway: Gateway, opening: Wish, prepared: Prepared) -> None:
         gateway.remembered.add(opening.operation_id, opening.fingerprint)
     partition = partition_of(opening.pharmacy_id, gateway.partitions)
     try:
-        for commands in prepared.messages():
+        async for commands in messages:
             await gateway.publisher.publish_batch(partition, commands)
     except Unavailable as fault:
         gateway.troubles.note(fault.what)

@@ -7,7 +7,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -64,8 +64,21 @@ class FileRow:
     faults: tuple[FieldError, ...] = ()
 
 
+class Frame(NamedTuple):
+    """A row as the file has it, unread: the line where it begins, and its JSON text or its cells under their columns."""
+
+    line: int
+    content: bytes | list[str]
+    columns: tuple[str, ...] = ()
+
+
 def read_rows(lines: Iterator[bytes], form: Format, kind: UploadKind, *, most: int = MAX_ROWS) -> Iterator[FileRow]:
-    r"""Read the rows of a file, in order; blank lines count as lines, not as rows.
+    """Read and check the rows of a file, in order; as `frame_rows` and then `check_frame`."""
+    return (check_frame(frame, kind) for frame in frame_rows(lines, form, kind, most=most))
+
+
+def frame_rows(lines: Iterator[bytes], form: Format, kind: UploadKind, *, most: int = MAX_ROWS) -> Iterator[Frame]:
+    r"""Cut a file into its rows, in order; blank lines count as lines, not as rows. Shows whether the file is whole.
 
     Args:
         lines: the file, cut after each `\n`; for CSV also after a lone `\r` (`ndjson_lines`, `csv_lines`).
@@ -73,17 +86,23 @@ def read_rows(lines: Iterator[bytes], form: Format, kind: UploadKind, *, most: i
     Raises:
         BrokenFile: no UTF-8, no header, an unknown or missing column, an open quotation mark, no row, too many.
     """
-    rows = _read_ndjson(lines, kind) if form == "ndjson" else _read_csv(lines, kind)
     count = 0
-    for row in rows:
+    for frame in _frame_ndjson(lines) if form == "ndjson" else _frame_csv(lines, kind):
         count += 1
         if count > most:
             message = f"the file has more than {most:,} rows; send it in parts"
             raise BrokenFile(message, is_too_large=True)
-        yield row
+        yield frame
     if not count:
         message = "the file has no rows"
         raise BrokenFile(message)
+
+
+def check_frame(frame: Frame, kind: UploadKind) -> FileRow:
+    """Check one row of a file."""
+    if isinstance(frame.content, bytes):
+        return check_row(frame.line, frame.content, kind)
+    return _csv_row(frame.line, frame.columns, frame.content, kind)
 
 
 def check_row(line: int, raw: bytes, kind: UploadKind) -> FileRow:
@@ -103,14 +122,14 @@ def check_row(line: int, raw: bytes, kind: UploadKind) -> FileRow:
     return FileRow(line, raw)
 
 
-def _read_ndjson(lines: Iterator[bytes], kind: UploadKind) -> Iterator[FileRow]:
+def _frame_ndjson(lines: Iterator[bytes]) -> Iterator[Frame]:
     for number, line in enumerate(lines, 1):
         if number == 1 and line.startswith(b"\xef\xbb\xbf"):
             message = "the file begins with a byte order mark; send JSON without it"
             raise BrokenFile(message)
         raw = line.strip(b" \t\r\n")
         if raw:
-            yield check_row(number, raw, kind)
+            yield Frame(number, raw)
 
 
 def ndjson_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -145,7 +164,7 @@ def csv_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _read_csv(lines: Iterator[bytes], kind: UploadKind) -> Iterator[FileRow]:
+def _frame_csv(lines: Iterator[bytes], kind: UploadKind) -> Iterator[Frame]:
     source = _Source(lines)
     reader = source.open()
     columns = _columns_of(next(reader, []), kind)
@@ -154,7 +173,7 @@ def _read_csv(lines: Iterator[bytes], kind: UploadKind) -> Iterator[FileRow]:
         for cells in reader:
             line, begins = begins, reader.line_num + 1
             if cells and any(cells):
-                yield _csv_row(line, columns, cells, kind)
+                yield Frame(line, cells, columns)
     except csv.Error as error:
         message = f"the row that begins on line {begins} is no CSV: {error}"
         raise BrokenFile(message) from error
