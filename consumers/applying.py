@@ -1,8 +1,9 @@
 """One transaction of the writer: many commands to rows, outcomes and numbered events."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from uuid import UUID
 
 from consumers.aside import audit_entries, replay_messages, replayed
@@ -22,13 +23,22 @@ from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Applied:
-    """What a committed transaction leaves to say, in order."""
+    """What a committed transaction leaves to say.
 
-    messages: list[Outgoing]
+    Args:
+        compose: writes the messages, in order; done when they are wanted, so that the next window need not wait for it.
+    """
+
+    compose: Callable[[], list[Outgoing]]
     events: int = 0
     statuses: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def messages(self) -> list[Outgoing]:
+        """What is to be published, in order; the same list each time."""
+        return self.compose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +94,12 @@ class Applier:
             for one, operation in claim.again
             if operation.status == "parked" and operation.fingerprint == one.command.fingerprint
         ]
-        messages = done.messages([event for of_one in saved.values() for event in of_one], parked) + replay_messages(
-            [*replays, *replayed(done.changes)]
-        )
-        return Applied(messages, len(done.events), Counter(one.status for one in done.operations.values()))
+
+        def compose() -> list[Outgoing]:
+            repeats = [event for of_one in saved.values() for event in of_one]
+            return done.messages(repeats, parked) + replay_messages([*replays, *replayed(done.changes)])
+
+        return Applied(compose, len(done.events), Counter(one.status for one in done.operations.values()))
 
     async def park(self, aside: Sequence[SetAside]) -> Applied:
         """Store that commands were set aside, answer whoever waits, and send them to `hub.dead`. May be repeated.
@@ -123,7 +135,7 @@ class Applier:
             parked.append(parked_message(one, stored.finished_at if stored is not None and is_parked else done.now))
             if stored is not None and is_parked:
                 done.reply(one.reply_to(), stored)
-        return Applied(done.messages([], parked), statuses={"parked": len(aside)})
+        return Applied(partial(done.messages, [], parked), statuses={"parked": len(aside)})
 
     async def _claim(self, transaction: Transaction, arrived: Sequence[Arrived]) -> _Claim:
         """Part the new commands from those that were finished before, in this window or in another."""

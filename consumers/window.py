@@ -27,6 +27,7 @@ class Window:
         """Begin empty."""
         self.pulse = Pulse("window")
         self._waiting: deque[Delivery] = deque()
+        self._weight = 0
         self._arrived = asyncio.Event()
         self._last: dict[int, tuple[AbstractChannel, int]] = {}
         self._closed = False
@@ -46,12 +47,17 @@ class Window:
         self._last[delivery.partition] = (delivery.channel, delivery.tag)
         if not self._closed:
             self._waiting.append(delivery)
+            self._weight += len(delivery.body)
         self._arrived.set()
 
     def close(self) -> None:
         """Take no more; whoever waits in `take` gets what is there."""
         self._closed = True
         self._arrived.set()
+
+    def is_full(self, messages: int, size: int) -> bool:
+        """Tell whether a whole window is waiting, by number or by bytes."""
+        return len(self._waiting) >= messages or self._weight >= size
 
     async def take(self, messages: int, size: int) -> list[Delivery]:
         """Wait for messages and take what is there, at most so many and about so many bytes. Empty: closed."""
@@ -67,6 +73,7 @@ class Window:
             weight = 0
             while self._waiting and len(taken) < messages and weight < size:
                 delivery = self._waiting.popleft()
+                self._weight -= len(delivery.body)
                 if not delivery.channel.is_closed:
                     taken.append(delivery)
                     weight += len(delivery.body)

@@ -30,20 +30,31 @@ _COMMAND_BYTES = 400
 log = structlog.get_logger("writer")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A window as it was read: the commands of its messages, in order, and what is none."""
+
+    deliveries: list[Delivery]
+    commands: list[Arrived] = field(default_factory=list)
+    unreadable: list[SetAside] = field(default_factory=list)
+
+    def read(self, delivery: Delivery) -> None:
+        for one in read_message(delivery.body, delivery.partition):
+            if isinstance(one, Arrived):
+                self.commands.append(one)
+            else:
+                self.unreadable.append(one)
+
+
+@dataclass(frozen=True, slots=True)
 class _Settled:
     """A window whose transactions are done: what is still to be said, and what to ack then."""
 
     deliveries: list[Delivery]
-    messages: list[Outgoing] = field(default_factory=list)
-    commands: int = 0
-    events: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
+    applied: list[Applied] = field(default_factory=list)
 
-    def add(self, applied: Applied) -> None:
-        self.messages += applied.messages
-        self.events += applied.events
-        self.statuses.update(applied.statuses)
+    def messages(self) -> list[Outgoing]:
+        return [message for applied in self.applied for message in applied.messages]
 
 
 class Writer:
@@ -66,41 +77,61 @@ class Writer:
         self._window = window
         self._applier = applier
         self._publisher = publisher
-        self._window_commands = window_commands
+        self._messages = window_commands
+        self._bytes = window_commands * _COMMAND_BYTES
         self._settled: asyncio.Queue[_Settled | None] = asyncio.Queue(maxsize=1)
 
     async def run(self) -> None:
         """Work until the window is closed and everything taken is applied, published and acked."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._say(), name="writer: events, replies, acks")
-            while deliveries := await self._window.take(self._window_commands, self._window_commands * _COMMAND_BYTES):
-                settled = await self._apply(deliveries)
+            batch = await self._take()
+            while batch.deliveries:
+                ahead = tasks.create_task(self._read_ahead(), name="writer: the next window")
+                settled = await self._apply(batch)
                 self._window.pulse.rest()  # where saying is behind, its own pulse tells whether it is alive
                 await self._settled.put(settled)
+                batch = await ahead or await self._take()
             await self._settled.put(None)
 
-    async def _apply(self, deliveries: list[Delivery]) -> _Settled:
+    async def _take(self) -> _Batch:
+        """Wait for messages and read what is there; empty: closed."""
+        return await self._read(await self._window.take(self._messages, self._bytes))
+
+    async def _read_ahead(self) -> _Batch | None:
+        """Read the next window while PostgreSQL works on this one, if there is a whole one: less may still grow."""
+        if not self._window.is_full(self._messages, self._bytes):
+            return None
+        return await self._read(await self._window.take(self._messages, self._bytes))
+
+    async def _read(self, deliveries: list[Delivery]) -> _Batch:
+        batch = _Batch(deliveries)
+        for index, delivery in enumerate(deliveries):
+            if index:
+                await asyncio.sleep(0)  # the transaction that is under way goes first
+            batch.read(delivery)
+        return batch
+
+    async def _apply(self, batch: _Batch) -> _Settled:
+        self._window.pulse.beat()
         started = clock.monotonic()
-        settled = _Settled(deliveries)
-        commands: list[Arrived] = []
-        unreadable: list[SetAside] = []
-        for delivery in deliveries:
-            for one in read_message(delivery.body, delivery.partition):
-                if isinstance(one, Arrived):
-                    commands.append(one)
-                else:
-                    unreadable.append(one)
+        commands = batch.commands
+        settled = _Settled(batch.deliveries)
         await self._apply_all(commands, settled)
-        if unreadable:
-            await self._park(unreadable, settled)
+        if batch.unreadable:
+            await self._park(batch.unreadable, settled)
         seconds = clock.monotonic() - started
         lag = (clock.now() - min(one.command.accepted_at for one in commands)).total_seconds() if commands else 0.0
-        self._figures.note_window(settled.statuses, settled.events, seconds, lag)
+        events = sum(applied.events for applied in settled.applied)
+        statuses: Counter[str] = Counter()
+        for applied in settled.applied:
+            statuses.update(applied.statuses)
+        self._figures.note_window(statuses, events, seconds, lag)
         log.debug(
             "window.applied",
-            messages=len(deliveries),
+            messages=len(batch.deliveries),
             commands=len(commands),
-            events=settled.events,
+            events=events,
             ms=round(seconds * 1000, 2),
             lag_ms=round(lag * 1000, 2),
         )
@@ -111,7 +142,7 @@ class Writer:
         pause = Pause(self._window.pulse)
         while commands:
             try:
-                settled.add(await self._applier.apply(commands))
+                settled.applied.append(await self._applier.apply(commands))
             except Unavailable as fault:
                 log.warning("writer.held", what=fault.what, detail=fault.detail, commands=len(commands))
                 await pause.wait()  # the database is away: hold the window, nothing is lost or reordered
@@ -133,7 +164,7 @@ class Writer:
         pause = Pause(self._window.pulse)
         while True:
             try:
-                settled.add(await self._applier.park(aside))
+                settled.applied.append(await self._applier.park(aside))
             except Unavailable as fault:
                 log.warning("writer.held", what=fault.what, detail=fault.detail, parked=len(aside))
                 await pause.wait()  # as above
@@ -145,11 +176,12 @@ class Writer:
         while (settled := await self._settled.get()) is not None:
             self.saying.beat()
             pause = Pause(self.saying)
-            while settled.messages:
+            messages = settled.messages()
+            while messages:
                 try:
-                    await self._publisher.publish(settled.messages)
+                    await self._publisher.publish(messages)
                 except Unavailable as fault:
-                    log.warning("events.held", what=fault.what, detail=fault.detail, messages=len(settled.messages))
+                    log.warning("events.held", what=fault.what, detail=fault.detail, messages=len(messages))
                     await pause.wait()  # the unacked commands are the outbox; nothing is acked before
                 else:
                     break

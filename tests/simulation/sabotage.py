@@ -9,8 +9,8 @@ from consumers.applying import Applied, Applier, _Claim
 from consumers.envelope import Arrived
 from consumers.outcomes import _event_message
 from consumers.store import Transaction
-from consumers.window import Delivery, acknowledge
-from consumers.writer import Writer, _broken_by, _Settled
+from consumers.window import acknowledge
+from consumers.writer import Writer, _Batch, _broken_by, _Settled
 from hub.faults import Unavailable
 from hub.messaging.frames import Outgoing
 from hub.messaging.topology import DEAD, EVENTS
@@ -22,15 +22,15 @@ from tests.simulation.world import Sabotage
 
 
 class AcksBeforeCommit(Writer):
-    async def _apply(self, deliveries: list[Delivery]) -> _Settled:
-        await acknowledge(deliveries)
-        return await super()._apply(deliveries)
+    async def _apply(self, batch: _Batch) -> _Settled:
+        await acknowledge(batch.deliveries)
+        return await super()._apply(batch)
 
 
 class AcksBeforeConfirms(Writer):
-    async def _apply(self, deliveries: list[Delivery]) -> _Settled:
-        settled = await super()._apply(deliveries)
-        await acknowledge(deliveries)
+    async def _apply(self, batch: _Batch) -> _Settled:
+        settled = await super()._apply(batch)
+        await acknowledge(batch.deliveries)
         return settled
 
 
@@ -38,7 +38,7 @@ class PublishesOnce(Writer):
     async def _say(self) -> None:
         while (settled := await self._settled.get()) is not None:
             with suppress(Unavailable):
-                await self._publisher.publish(settled.messages)
+                await self._publisher.publish(settled.messages())
             await acknowledge(settled.deliveries)
 
 
@@ -47,7 +47,7 @@ class LetsGoInAnOutage(Applier):
         try:
             return await super().apply(arrived)
         except Unavailable:
-            return Applied([])
+            return Applied(list)
 
 
 class Halving(Writer):
@@ -55,7 +55,7 @@ class Halving(Writer):
 
     async def _apply_all(self, commands: Sequence[Arrived], settled: _Settled) -> None:
         try:
-            settled.add(await self._applier.apply(commands))
+            settled.applied.append(await self._applier.apply(commands))
         except Unavailable:
             await asyncio.sleep(0.1)
             await self._apply_all(commands, settled)
