@@ -1,8 +1,8 @@
 """One transaction of the writer: many commands to rows, outcomes and numbered events."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from uuid import UUID
 
@@ -170,11 +170,15 @@ class Applier:
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
                 done.changes += outcome.changes
-        await transaction.save_rows(done.changes)
         counts = _count_events(commands, outcomes)
         numbers = await transaction.take_numbers(counts) if counts else {}
-        for command, outcome in zip(commands, outcomes, strict=True):
-            done.finish(command, outcome, numbers)
+        saving = asyncio.ensure_future(transaction.save_rows(done.changes))
+        await asyncio.sleep(0)  # it is sent, and PostgreSQL works on it while the events are written
+        try:
+            for command, outcome in zip(commands, outcomes, strict=True):
+                done.finish(command, outcome, numbers)
+        finally:
+            await saving
         if done.events:
             await transaction.append(done.events)
         await self._finish(transaction, claim, done)

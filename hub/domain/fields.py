@@ -155,8 +155,12 @@ def format_id(value: UUID) -> str:
     return str(value)
 
 
+@lru_cache(maxsize=4_096)
 def format_time(value: datetime) -> str:
-    """Write an aware UTC time as RFC 3339 with six digits of the second, so that text sorts as time does."""
+    """Write an aware UTC time as RFC 3339 with six digits of the second, so that text sorts as time does.
+
+    All rows and events of a window bear the same time.
+    """
     # `isoformat` takes a tenth of `strftime`, and every command and row writes times; the last six characters are +00:00.
     return value.isoformat(timespec="microseconds")[:-6] + "Z"
 

@@ -6,10 +6,8 @@ from uuid import UUID
 HUB_ID = UUID(int=0)
 """The scope of commands that belong to no pharmacy."""
 
-_VERSION_8 = 0x8 << 76
-_VERSION_MASK = ~(0xF << 76)
-_VARIANT = 0x2 << 62
-_VARIANT_MASK = ~(0x3 << 62)
+_FIXED = 0x8 << 76 | 0x2 << 62  # version 8, variant 2
+_FREE = ~(0xF << 76 | 0x3 << 62)
 
 
 def derived_id(*parts: UUID | str | int) -> UUID:
@@ -20,9 +18,9 @@ def derived_id(*parts: UUID | str | int) -> UUID:
     >>> derived_id("a").version
     8
     """
-    digest = sha256(b"\x1f".join([part.bytes if isinstance(part, UUID) else str(part).encode() for part in parts]))
-    number = int.from_bytes(digest.digest()[:16], "big")
-    return UUID(int=(number & _VERSION_MASK & _VARIANT_MASK) | _VERSION_8 | _VARIANT)
+    text = b"\x1f".join([part.bytes if type(part) is UUID else str(part).encode() for part in parts])
+    number = int.from_bytes(sha256(text).digest()[:16], "big")
+    return UUID(int=(number & _FREE) | _FIXED)
 
 
 def operation_id_for(scope: UUID, idempotency_key: str) -> UUID:

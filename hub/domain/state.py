@@ -107,8 +107,11 @@ class State:
         """Let the window's later commands see what this one changed."""
         for row in changes:
             kind = type(row)
-            before = self._rows.get((kind, row.id))
-            self._rows[kind, row.id] = row
+            key = (kind, row.id)
+            before = self._rows.get(key)
+            if before is row:
+                continue  # the decision itself applied it, row by row of a list
+            self._rows[key] = row
             deleted = getattr(row, "deleted_at", None) is not None
             for field in kind.UNIQUE:
                 value = getattr(row, field)
