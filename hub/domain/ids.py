@@ -1,7 +1,7 @@
 """Ids that follow from other ids, so that a repeat through any gateway names the same things."""
 
 from hashlib import sha256
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 HUB_ID = UUID(int=0)
 """The scope of commands that belong to no pharmacy."""
@@ -20,7 +20,15 @@ def derived_id(*parts: UUID | str | int) -> UUID:
     """
     text = b"\x1f".join([part.bytes if type(part) is UUID else str(part).encode() for part in parts])
     number = int.from_bytes(sha256(text).digest()[:16], "big")
-    return UUID(int=(number & _FREE) | _FIXED)
+    return _uuid_of((number & _FREE) | _FIXED)
+
+
+def _uuid_of(number: int) -> UUID:
+    # As Python 3.14's own `UUID._from_int`: the constructor's checks take longer than the hash, and rows have several ids.
+    value = object.__new__(UUID)
+    object.__setattr__(value, "int", number)
+    object.__setattr__(value, "is_safe", SafeUUID.unknown)
+    return value
 
 
 def operation_id_for(scope: UUID, idempotency_key: str) -> UUID:
