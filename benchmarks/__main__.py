@@ -24,11 +24,11 @@ ROOT = Path(__file__).parent.parent
 WIDTH_IN_A_FILE = 130
 PAGE = ROOT / "docs" / "performance.md"
 MEASURES: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
+    "live": live.measure,  # first: a latency at a small rate, not what the loads below leave behind (a checkpoint, a vacuum)
     "writes": writes.measure,
     "waited": waited.measure,
     "lists": lists.measure,
     "bulk": bulk.measure,
-    "live": live.measure,
     "deliveries": deliveries.measure,
     "flat": flat.measure,
     "memory": memory.measure,  # last: after load

@@ -43,7 +43,7 @@ async def result(
     assert response.status_code == 202, response.text
     url = response.json()["upload_url"]
     upload: dict[str, Any] = {}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while upload.get("status") != "done":
             await asyncio.sleep(0.05)
             answer = await hub.client.get(url, headers=key.headers)
