@@ -117,6 +117,25 @@ CREATE INDEX integrator_keys_integrator ON integrator_keys (integrator_id);
 CREATE INDEX sources_pharmacy ON sources (pharmacy_id, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX webhook_deliveries_endpoint ON webhook_deliveries (endpoint_id, created_at, id);
 CREATE INDEX webhook_attempts_at ON webhook_attempts (at);
+CREATE INDEX pharmacies_every_created ON pharmacies (created_at, id);
+CREATE INDEX pharmacies_every_updated ON pharmacies (updated_at, id);
+CREATE INDEX inventory_items_every_created ON inventory_items (created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX inventory_items_every_updated ON inventory_items (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX sales_every_created ON sales (created_at, id);
+CREATE INDEX sales_every_updated ON sales (updated_at, id);
+CREATE INDEX orders_every_created ON orders (created_at, id);
+CREATE INDEX orders_every_updated ON orders (updated_at, id);
+CREATE INDEX webhook_events_every_created ON webhook_events (created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX webhook_events_every_updated ON webhook_events (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX uploads_every_created ON uploads (created_at, id);
+CREATE INDEX uploads_every_updated ON uploads (updated_at, id);
+CREATE INDEX webhook_endpoints_every_created ON webhook_endpoints (created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX webhook_endpoints_every_updated ON webhook_endpoints (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX webhook_deliveries_every_created ON webhook_deliveries (created_at, id);
+CREATE INDEX webhook_deliveries_every_updated ON webhook_deliveries (updated_at, id);
+CREATE INDEX sources_every_created ON sources (created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX sources_every_updated ON sources (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX audit_log_every ON audit_log (at, id);
 CREATE INDEX webhook_events_message ON webhook_events (source_id, message_id) WHERE source_id IS NOT NULL;
 """
 

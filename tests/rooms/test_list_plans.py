@@ -1,0 +1,154 @@
+"""How PostgreSQL reads the lists: no page is found by reading a whole table.
+
+`--long` looks at tables of 100,000 rows each, which take a minute to fill; else 8,000 rows, where it plans the same.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from hub.storage.database import credentials_of
+from hub.storage.lists import LISTINGS
+from hub.storage.page_sql import page_statement
+from hub.storage.paging import Listing
+from tests.conftest import Servers
+
+ROWS = 100_000
+FEW_ROWS = 8_000
+PHARMACIES = 200
+# A column to its value in row g, where the type alone does not say enough.
+_SPECIAL = {
+    "pharmacy_id": "md5((g % {n})::text)::uuid", "item_id": "md5((g % 5000)::text)::uuid", "upload_id": "md5((g % 5000)::text)::uuid",
+    "delivery_id": "md5((g % 50000)::text)::uuid", "number": "1 + g / 50000", "event_id": "gen_random_uuid()", "delta": "1", "reason": "'sold'",
+    "at": "now() - g * interval '1 second'", "role": "'admin'", "signing": "'v1'", "max_length": "1", "reserved": "0", "applied": "0", "rejected": "0",
+}  # fmt: skip
+_STATUS = {
+    "sales": "'recorded'",
+    "orders": "'pending'",
+    "webhook_deliveries": "'delivered'",
+    "operations": "'applied'",
+}
+_BY_TYPE = {
+    "uuid": "gen_random_uuid()", "text": "'x' || g", "character varying": "'x' || g", "integer": "1", "bigint": "g", "numeric": "1",
+    "boolean": "true", "timestamp with time zone": "now() - g * interval '1 second'", "jsonb": "'{}'", "bytea": "''",
+}  # fmt: skip
+
+
+def _insert(table: str, columns: list[tuple[str, str]], rows: int) -> str:
+    names, values = [], []
+    for name, kind in columns:
+        names.append(f'"{name}"')
+        if name == "id" and table == "pharmacies":
+            values.append("md5(g::text)::uuid")
+        elif name == "status":
+            values.append(_STATUS.get(table, "'x'"))
+        elif name in {"lines", "items"} or name.endswith("_types"):
+            values.append("'[]'")
+        else:
+            values.append(_SPECIAL.get(name, _BY_TYPE[kind]).replace("{n}", str(PHARMACIES)))
+    return f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM generate_series(1, {rows}) AS g"
+
+
+@pytest.fixture(scope="module")
+async def full(servers: Servers, template_database: str, pytestconfig: pytest.Config) -> AsyncIterator[str]:
+    """A database with many rows in every table that a list shows; the address."""
+    rows = ROWS if pytestconfig.getoption("--long") else FEW_ROWS
+    name = f"t_{uuid4().hex}"
+    servers.sql(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
+    owner = await asyncpg.connect(**credentials_of(servers.database_url(name)))
+    try:
+        await owner.execute("SET synchronous_commit = off; SET session_replication_role = replica")
+        for table in sorted({listing.table for listing in LISTINGS.values()}):
+            needed = await owner.fetch(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1 "
+                "AND is_nullable = 'NO' AND column_default IS NULL",
+                table,
+            )
+            columns = [(row[0], row[1]) for row in needed]
+            await owner.execute(_insert(table, columns, rows))
+            await owner.execute(f"ANALYZE {table}")
+    finally:
+        await owner.close()
+    yield servers.database_url(name)
+    servers.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _sorts(listing: Listing) -> list[str]:
+    """Name the default order, and the times' orders in both directions: `updated_since` goes with them."""
+    times = [
+        name
+        for name, sort in listing.sorts.items()
+        if sort.kind == "timestamptz" and name in {"created_at", "updated_at"}
+    ]
+    return list(dict.fromkeys([listing.default_sort, *times, *(f"-{name}" for name in times)]))
+
+
+def _scans(plan: Any, found: set[str]) -> set[str]:
+    if isinstance(plan, dict):
+        if plan.get("Node Type") == "Seq Scan":
+            found.add(plan["Relation Name"])
+        for value in plan.values():
+            _scans(value, found)
+    elif isinstance(plan, list):
+        for value in plan:
+            _scans(value, found)
+    return found
+
+
+def _ways(listing: Listing) -> Iterator[tuple[str, bool, bool, tuple[str, ...]]]:
+    since = [("updated_since",)] if "updated_since" in listing.filters else []
+    for sort in _sorts(listing):
+        for is_scoped in (True, False):
+            for is_continued in (False, True):
+                for names in [(), *since]:
+                    yield sort, is_scoped, is_continued, names
+
+
+@pytest.mark.parametrize("name", list(LISTINGS))
+async def test_no_page_reads_a_whole_table(full: str, name: str) -> None:
+    listing = LISTINGS[name]
+    parent = None if listing.parent is None else LISTINGS[listing.parent.listing]
+    connection = await asyncpg.connect(**credentials_of(full))
+    faults = []
+    try:
+        await connection.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
+        for sort, is_scoped, is_continued, names in _ways(listing):
+            await connection.execute(f"SET ROLE {'hub_read' if is_scoped else 'hub_read_all'}")
+            if is_scoped and name in OPERATORS_ONLY:
+                continue
+            statement = page_statement(
+                listing, names, sort, 50, is_scoped=is_scoped, is_continued=is_continued, parent=parent
+            )
+            count = max((number for number in range(1, 10) if f"${number}" in statement), default=0)
+            nothing = ", ".join(["NULL"] * count)
+            await connection.execute(f"PREPARE page AS {statement}")
+            plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE page{f'({nothing})' if count else ''}")
+            await connection.execute("DEALLOCATE page; RESET ROLE")
+            if scanned := _scans(json.loads(plan), set()):
+                faults.append((sort, "own" if is_scoped else "any pharmacy's", is_continued, names, scanned))
+    finally:
+        await connection.close()
+    assert faults == []
+
+
+OPERATORS_ONLY = {"parked", "audit"}
+
+
+async def test_the_test_would_see_a_scan(full: str) -> None:
+    owner = await asyncpg.connect(**credentials_of(full))
+    undone = owner.transaction()
+    await undone.start()
+    try:
+        await owner.execute("DROP INDEX sales_every_updated")
+        statement = page_statement(
+            LISTINGS["sales"], (), "-updated_at", 50, is_scoped=False, is_continued=False, parent=None
+        )
+        plan = await owner.fetchval(f"EXPLAIN (FORMAT JSON) {statement}")
+    finally:
+        await undone.rollback()
+        await owner.close()
+    assert _scans(json.loads(plan), set()) == {"sales"}
