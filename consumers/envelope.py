@@ -17,6 +17,7 @@ from hub.storage.operations import Operation
 # What the columns of `operations` take; a queue's name is a short string of AMQP.
 _ACTOR, _DOOR, _FINGERPRINT, _TYPE, _QUEUE = 64, 8, 64, 64, 255
 _ORIGIN = 500
+_NEEDED = ("operation_id", "pharmacy_id", "resource_id", "body", "accepted_at")
 
 
 class Arrived(NamedTuple):
@@ -93,7 +94,11 @@ class SetAside:
     def facts(self) -> dict[str, str]:
         """Name for the operator what can be told: operation, pharmacy and type."""
         members = self.envelope if isinstance(self.envelope, dict) else {}
-        return {name: str(members[name])[:64] for name in ("operation_id", "pharmacy_id", "type") if name in members}
+        # Nothing but ids and known words: facts go into headers and logs, and whoever wrote this wrote it wrongly.
+        found = {name: _uuid(members.get(name)) for name in ("operation_id", "pharmacy_id")}
+        facts = {name: str(value) for name, value in found.items() if value is not None}
+        kind = members.get("type")
+        return facts | {"type": kind} if isinstance(kind, str) and kind in COMMANDS else facts
 
 
 def read_message(body: bytes, partition: int) -> Iterator[Arrived | SetAside]:
@@ -138,7 +143,7 @@ def read_command(envelope: Any) -> Command:  # noqa: ANN401 -- JSON from the bro
             origin=_shortened(envelope.get("origin"), _ORIGIN),
         )
     except Exception as error:  # whatever breaks on reading, it is the bytes' fault, e.g. RecursionError
-        reason = f"not a command: {type(error).__name__}: {_first_line(error)}"
+        reason = f"not a command: {_what_is_wrong(envelope, error)}"
         raise Poison(reason) from error
 
 
@@ -183,10 +188,20 @@ def _time(value: Any) -> datetime | None:  # noqa: ANN401 -- a JSON value
         return None
 
 
-def _first_line(error: Exception) -> str:
-    # pydantic's text quotes the input; a reason goes into logs and headers, so it names places and rules only.
+def _what_is_wrong(envelope: Any, error: Exception) -> str:  # noqa: ANN401 -- JSON from the broker
+    """Name places and rules only: a reason goes into logs and headers, and most errors quote what they were given."""
     if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors(include_input=False)[:5]
-        )
-    return str(error).splitlines()[0][:200] if str(error) else ""
+        faults = error.errors(include_input=False, include_context=False)[:5]
+        return "ValidationError: " + "; ".join(f"{_place_of(fault)}: {fault['type']}" for fault in faults)
+    if isinstance(envelope, dict):
+        if not isinstance(kind := envelope.get("type"), str) or kind not in COMMANDS:
+            return "there is no command of this type"
+        if missing := [name for name in _NEEDED if name not in envelope]:
+            return f"it lacks {', '.join(missing)}"
+    return type(error).__name__
+
+
+def _place_of(fault: Mapping[str, Any]) -> str:
+    # The name of a member that is unknown was chosen by the sender.
+    place = (*fault["loc"][:-1], "?") if fault["type"] == "extra_forbidden" else fault["loc"]
+    return ".".join(map(str, place))

@@ -154,8 +154,12 @@ def _event(pharmacy_id: UUID, sequence: int, event_type: str, size: int) -> Stor
 
 
 @asynccontextmanager
-async def running_gateway(settings: Settings) -> AsyncIterator[GatewayStage]:
-    """Start a gateway on this test's database and virtual host, and end it."""
+async def running_gateway(settings: Settings, log: Path | None = None) -> AsyncIterator[GatewayStage]:
+    """Start a gateway on this test's database and virtual host, and end it.
+
+    Args:
+        log: a file for all that it prints; it is then started with the server's defaults, as a careless operator would.
+    """
     port = a_free_port()
     url = f"http://127.0.0.1:{port}"
     database_url = settings.database_url.get_secret_value()
@@ -163,7 +167,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[GatewayStage]:
         writes = await stack.enter_async_context(open_database(database_url, "hub_write", pool=4))
         publishing = await stack.enter_async_context(open_connection(settings.amqp_urls, name="test publishing"))
         await declare_topology(publishing, settings.partitions)
-        process = await _start(settings, port)
+        process = await _start(settings, port, log)
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30, trust_env=False))
         stage = GatewayStage(url, process, client, writes, BulkPublisher(publishing, confirm_seconds=5), settings)
         try:
@@ -173,7 +177,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[GatewayStage]:
             await stage.stop()
 
 
-async def _start(settings: Settings, port: int) -> asyncio.subprocess.Process:
+async def _start(settings: Settings, port: int, log: Path | None = None) -> asyncio.subprocess.Process:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("HUB_")
     } | {
@@ -184,9 +188,24 @@ async def _start(settings: Settings, port: int) -> asyncio.subprocess.Process:
         "HUB_RATE_LIMIT_BURST": str(settings.rate_limit_burst),
         "HUB_WEBHOOKS_ALLOW_NETWORKS": ",".join(map(str, settings.webhooks_allow_networks)),
     }  # fmt: skip
+    command = (
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "gateway.app:create_app",
+        "--factory",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    )
+    if log is not None:
+        with log.open("ab") as output:
+            return await asyncio.create_subprocess_exec(
+                *command, env=environment, cwd=_ROOT, stdout=output, stderr=output
+            )
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "uvicorn", "gateway.app:create_app", "--factory", "--host", "127.0.0.1", "--port", str(port),
-        "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5", "--ws-per-message-deflate", "false",
+        *command, "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5", "--ws-per-message-deflate", "false",
         "--no-access-log", "--log-level", "warning",
         env=environment, cwd=_ROOT,
     )  # fmt: skip
