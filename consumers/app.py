@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import structlog
 from faststream import FastStream
 
 from consumers.broker import open_broker
@@ -12,11 +13,15 @@ from consumers.figures import Figures
 from consumers.roles import ROLES, Role
 from consumers.side_port import serving_side_port
 from consumers.watchdog import LastWatch, Watchdog
+from hub.faults import Unavailable
 from hub.memory import collect_rarely
 from hub.messaging.connection import HubConnection, open_connection
+from hub.messaging.management import open_management
 from hub.messaging.topology import declare_topology
 from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
+
+log = structlog.get_logger("consumers")
 
 
 class ConsumersApp(FastStream):
@@ -44,6 +49,7 @@ def create_app(settings: Settings | None = None) -> ConsumersApp:
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(open_connection(chosen.amqp_urls, name="consumers publishing"))
             await declare_topology(connection, chosen.partitions)
+            await _set_policies(chosen)
             for name in chosen.roles:
                 role = await stack.enter_async_context(ROLES[name](chosen, broker, connection, figures))
                 roles.append(role)
@@ -86,6 +92,16 @@ def _health(roles: Sequence[Role], connection: HubConnection, settings: Settings
         "roles": told,
         "rabbitmq": {"ready": fault is None} | ({} if fault is None else {"detail": fault.detail}),
     }
+
+
+async def _set_policies(settings: Settings) -> None:
+    """Set what AMQP cannot: a broker without its management API, or one that is slow to start it, keeps what it has."""
+    async with open_management(settings) as management:
+        if management is not None:
+            try:
+                await management.set_policies()
+            except Unavailable as fault:
+                log.warning("policies.held", what=fault.what, detail=fault.detail)
 
 
 @asynccontextmanager

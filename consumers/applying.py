@@ -9,8 +9,9 @@ from uuid import UUID
 
 from consumers.aside import audit_entries, replay_messages, replayed
 from consumers.envelope import Arrived, SetAside
-from consumers.outcomes import PARKED, Outcomes, parked_message
+from consumers.outcomes import PARKED, Outcomes, count_events, parked_message
 from consumers.parked_rows import settle_parked_rows
+from consumers.receipts import Given
 from consumers.store import Store, Transaction
 from hub import clock
 from hub.domain.command import Command
@@ -35,6 +36,7 @@ class Applied:
     compose: Callable[[], list[Outgoing]]
     events: int = 0
     statuses: Mapping[str, int] = field(default_factory=dict)
+    receipts: Sequence[Given] = ()
 
     @cached_property
     def messages(self) -> list[Outgoing]:
@@ -100,7 +102,9 @@ class Applier:
             repeats = [event for of_one in saved.values() for event in of_one]
             return done.messages(repeats, parked) + replay_messages([*replays, *replayed(done.changes)])
 
-        return Applied(compose, len(done.events), Counter(one.status for one in done.operations.values()))
+        return Applied(
+            compose, len(done.events), Counter(one.status for one in done.operations.values()), done.receipts
+        )
 
     async def park(self, aside: Sequence[SetAside]) -> Applied:
         """Store that commands were set aside, answer whoever waits, and send them to `hub.dead`. May be repeated.
@@ -135,8 +139,8 @@ class Applier:
             is_parked = stored is not None and stored.status == "parked"
             parked.append(parked_message(one, stored.finished_at if stored is not None and is_parked else done.now))
             if stored is not None and is_parked:
-                done.reply(one.reply_to(), stored)
-        return Applied(partial(done.messages, [], parked), statuses={"parked": len(aside)})
+                done.reply(one.reply_to(), stored, receipt=one.receipt())
+        return Applied(partial(done.messages, [], parked), statuses={"parked": len(aside)}, receipts=done.receipts)
 
     async def _claim(self, transaction: Transaction, arrived: Sequence[Arrived]) -> _Claim:
         """Part the new commands from those that were finished before, in this window or in another."""
@@ -230,8 +234,8 @@ def _partitions(arrived: Iterable[Arrived | SetAside]) -> list[int]:
 def _count_events(commands: Sequence[Command], outcomes: Sequence[Outcome]) -> dict[UUID, int]:
     counts: dict[UUID, int] = {}
     for command, outcome in zip(commands, outcomes, strict=True):
-        if isinstance(outcome, Accepted) and outcome.events:
-            counts[command.pharmacy_id] = counts.get(command.pharmacy_id, 0) + len(outcome.events)
+        if count := count_events(command, outcome):
+            counts[command.pharmacy_id] = counts.get(command.pharmacy_id, 0) + count
     return counts
 
 

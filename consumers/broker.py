@@ -7,6 +7,7 @@ from aio_pika import RobustConnection
 from faststream.rabbit import RabbitBroker
 from yarl import URL
 
+from hub.messaging.lenient import read_leniently
 from hub.settings import Settings
 
 _HEARTBEAT_SECONDS = 10
@@ -21,6 +22,7 @@ def open_broker(settings: Settings) -> RabbitBroker:
     FastStream knows one address. The class of its connection is replaced by one that goes to the next host whenever it
     connects; both packages are pinned and this is under test.
     """
+    read_leniently()
     broker = RabbitBroker(
         settings.amqp_urls[0],
         logger=None,

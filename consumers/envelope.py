@@ -9,7 +9,9 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
-from hub.domain.command import Command
+from hub.domain.command import Command, Receipt
+from hub.domain.fields import Body
+from hub.domain.problem import read_problem
 from hub.faults import Poison
 from hub.resources import COMMANDS
 from hub.storage.operations import Operation
@@ -18,6 +20,7 @@ from hub.storage.operations import Operation
 _ACTOR, _DOOR, _FINGERPRINT, _TYPE, _QUEUE = 64, 8, 64, 64, 255
 _ORIGIN = 500
 _NEEDED = ("operation_id", "pharmacy_id", "resource_id", "body", "accepted_at")
+NO_BODY = Body()
 
 
 class Arrived(NamedTuple):
@@ -87,6 +90,13 @@ class SetAside:
         except (KeyError, TypeError, ValueError):
             return ""
 
+    def receipt(self) -> Receipt | None:
+        """Name the place in the answer to an AMQP message."""
+        try:
+            return _receipt(self.envelope.get("receipt"))
+        except (AttributeError, TypeError, ValueError):
+            return None
+
     def origin(self) -> str:
         """Name from where it was sent, for the audit log; empty: nobody says."""
         return _shortened(self.envelope.get("origin") if isinstance(self.envelope, dict) else None, _ORIGIN)
@@ -132,7 +142,8 @@ def read_command(envelope: Any) -> Command:  # noqa: ANN401 -- JSON from the bro
             pharmacy_id=UUID(envelope["pharmacy_id"]),
             resource_id=UUID(envelope["resource_id"]),
             type=rule.name,
-            body=rule.body.model_validate(envelope["body"]),
+            # What the door refused is not what the rule's body would be.
+            body=NO_BODY if "refused" in envelope else rule.body.model_validate(envelope["body"]),
             accepted_at=_aware(envelope["accepted_at"]),
             fingerprint=_text(envelope.get("fingerprint", ""), _FINGERPRINT),
             if_match=tuple(if_match) if isinstance(if_match, list) else if_match,
@@ -141,10 +152,19 @@ def read_command(envelope: Any) -> Command:  # noqa: ANN401 -- JSON from the bro
             door=_text(envelope.get("door", "http"), _DOOR),  # type: ignore[arg-type]
             reply_to=_queue(envelope.get("reply_to", "")),
             origin=_shortened(envelope.get("origin"), _ORIGIN),
+            refused=None if "refused" not in envelope else read_problem(envelope["refused"]),
+            receipt=_receipt(envelope.get("receipt")),
         )
     except Exception as error:  # whatever breaks on reading, it is the bytes' fault, e.g. RecursionError
         reason = f"not a command: {_what_is_wrong(envelope, error)}"
         raise Poison(reason) from error
+
+
+def _receipt(value: Any) -> Receipt | None:  # noqa: ANN401 -- a JSON value
+    if value is None:
+        return None
+    receipt_id, correlation_id, index, count = value
+    return Receipt(_text(receipt_id, _ACTOR), str(correlation_id), int(index), int(count))
 
 
 def _aware(text: str) -> datetime:

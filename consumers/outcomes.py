@@ -9,9 +9,11 @@ from uuid import UUID
 import orjson
 
 from consumers.envelope import SetAside
-from hub.domain.command import Command
+from consumers.receipts import Given
+from hub.domain.command import REJECTED, Command, Receipt
 from hub.domain.event import NumberedEvent, routing_key_of
 from hub.domain.fields import format_id
+from hub.domain.ids import event_id_for
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
 from hub.domain.problem import Problem
@@ -21,7 +23,7 @@ from hub.messaging.control import Notice, notice_message
 from hub.messaging.parking import Parked, park
 from hub.messaging.replies import replies_message
 from hub.messaging.topology import EVENTS, command_queue
-from hub.resources import COMMANDS
+from hub.resources import COMMANDS, UNKNOWN
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation, dump_operation
 
@@ -41,6 +43,7 @@ class Outcomes:
     events: list[StoredEvent] = field(default_factory=list)
     operations: dict[UUID, Operation] = field(default_factory=dict)
     replies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    receipts: list[Given] = field(default_factory=list)
 
     def finish(self, command: Command, outcome: Outcome, numbers: dict[UUID, int]) -> None:
         """End a command's operation: number its events, answer whoever waits.
@@ -48,17 +51,18 @@ class Outcomes:
         Args:
             numbers: the next event number of each pharmacy; moved on.
         """
-        links: list[dict[str, Any]] = []
         first = problem = resource = None
+        happened: Sequence[Event] = ()
         match outcome:
             case Rejected():
                 problem = outcome.problem.dump()
             case Accepted():
                 resource = outcome.resource
-                if outcome.events:
-                    first = numbers[command.pharmacy_id]
-                    links = [self._number(command, event, first + at, at) for at, event in enumerate(outcome.events)]
-                    numbers[command.pharmacy_id] = first + len(links)
+                happened = outcome.events
+        count = count_events(command, outcome)
+        if count:
+            first = numbers[command.pharmacy_id]
+            numbers[command.pharmacy_id] = first + count
         operation = Operation(
             command.operation_id,
             command.pharmacy_id,
@@ -66,18 +70,21 @@ class Outcomes:
             "applied" if problem is None else "rejected",
             command.fingerprint,
             COMMANDS[command.type].resource,
-            command.resource_id,
+            None if command.type == UNKNOWN else command.resource_id,
             command.accepted_at,
             self.now,
             first,
-            len(links),
+            count,
             problem,
-            None if links else resource,
+            None if count else resource,
             command.actor,
             command.door,
         )
         self.operations[operation.id] = operation
-        self.reply(command.reply_to, operation, links, resource)
+        if problem is not None and first is not None:
+            happened = (_rejection(operation, first),)
+        links = [self._number(command, event, (first or 0) + at, at) for at, event in enumerate(happened)]
+        self.reply(command.reply_to, operation, links, resource, receipt=command.receipt)
 
     def _number(self, command: Command, event: Event, sequence: int, index: int) -> dict[str, Any]:
         numbered = NumberedEvent(event, command.pharmacy_id, command.operation_id, index, sequence, self.now)
@@ -96,13 +103,21 @@ class Outcomes:
         resource: Mapping[str, Any] | None = None,
         *,
         mismatch: Mapping[str, Any] | None = None,
+        receipt: Receipt | None = None,
     ) -> None:
         """Answer whoever waits in a queue; the answers of a window to one queue travel together.
 
         Args:
             mismatch: the problem of a request that is another one than the operation's.
+            receipt: the place in the answer to an AMQP message.
         """
         if not queue:
+            return
+        if receipt is not None:
+            shown = dump_operation(operation, links)
+            if mismatch is not None:  # this message is refused, whatever became of the other one under its id
+                shown |= {"status": "rejected", "resource": None, "events": [], "problem": mismatch}
+            self.receipts.append(Given(queue, receipt, shown))
             return
         self.replies.setdefault(queue, []).append(
             {
@@ -123,14 +138,15 @@ class Outcomes:
         # An operation without fingerprint has an id that only the hub itself can make again.
         if operation.fingerprint not in {"", command.fingerprint}:
             detail = "this Idempotency-Key was used for another request; choose a new one"
-            self.reply(command.reply_to, operation, mismatch=Problem("idempotency-mismatch", detail).dump())
+            mismatch = Problem("idempotency-mismatch", detail).dump()
+            self.reply(command.reply_to, operation, mismatch=mismatch, receipt=command.receipt)
             return
         resource = operation.result
-        if events:
+        if events and operation.problem is None:
             data = orjson.loads(events[0].body)["data"]
             resource = data[next(name for name in data if name not in {"changed", "movement"})]
         links = [{"id": format_id(event.id), "type": event.type, "sequence": event.sequence} for event in events]
-        self.reply(command.reply_to, operation, links, resource)
+        self.reply(command.reply_to, operation, links, resource, receipt=command.receipt)
 
     def messages(self, repeats: Sequence[StoredEvent], parked: Iterable[Outgoing]) -> list[Outgoing]:
         """Write it all down for the broker: replies first, somebody waits for them.
@@ -147,6 +163,20 @@ class Outcomes:
             *map(_event_message, self.events),
             *_notices(self.changes),
         ]
+
+
+def count_events(command: Command, outcome: Outcome) -> int:
+    """Count the events of an outcome. A refusal is one only where it came over AMQP: there nobody may be waiting for it."""
+    if isinstance(outcome, Accepted):
+        return len(outcome.events)
+    return int(command.door == "amqp")
+
+
+def _rejection(operation: Operation, sequence: int) -> Event:
+    link = {"id": format_id(event_id_for(operation.id, 0)), "type": REJECTED, "sequence": sequence}
+    return Event(
+        REJECTED, f"operations/{operation.id}", {"operation": dump_operation(operation, [link]), "changed": {}}
+    )
 
 
 def parked_message(aside: SetAside, failed_at: datetime) -> Outgoing:

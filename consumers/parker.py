@@ -15,6 +15,8 @@ from hub.messaging.parking import Parked, read_parked
 from hub.storage.database import Database
 from hub.storage.parked import ParkedMessage, save_parked
 
+EXPIRED = "its expiration ended before it was read"
+
 log = structlog.get_logger("parker")
 
 
@@ -33,7 +35,8 @@ async def keep(
         parked = read_parked(body, headers, message_id=message_id, content_type=content_type)
     except Poison as poison:
         now = clock.now()
-        parked = Parked(body, poison.reason, "unknown", now, now)
+        reason, origin = _dead_lettered(headers) or (poison.reason, "unknown")
+        parked = Parked(body, reason, origin, now, now, message_id=message_id)
     extra = parked.extra or {}
     row = ParkedMessage(
         derived_id(parked.origin, parked.first_failed_at.isoformat(), extra.get("operation_id") or body.hex()[:4000]),
@@ -54,6 +57,13 @@ async def keep(
             await pause.wait()
         else:
             return
+
+
+def _dead_lettered(headers: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Say why the broker itself set an integrator's message aside. Its sender may have written these headers: words for people."""
+    if headers.get("x-first-death-reason") != "expired":
+        return None
+    return EXPIRED, str(headers.get("x-first-death-queue", "unknown"))[:255]
 
 
 def _uuid(text: str | None) -> UUID | None:

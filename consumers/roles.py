@@ -14,26 +14,39 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from consumers.applying import Applier
 from consumers.deliver import Deliverer, Dispatcher
+from consumers.directory import Directory
 from consumers.failpoint import Failpoint
 from consumers.fanout import Fanout
 from consumers.figures import Figures
 from consumers.http_client import open_delivery_client
+from consumers.ingress import Ingress
 from consumers.janitor import Janitor
 from consumers.parker import keep
 from consumers.processing import CommandSender, Processing, RoutedEvent
 from consumers.pulse import Pulse
+from consumers.receipts import ReceiptSender
 from consumers.store import PostgresStore
 from consumers.window import Delivery, Window, acknowledge
 from consumers.writer import Writer
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection, within
-from hub.messaging.topology import AUDIT, DEAD, DELIVER, DELIVER_QUEUES, FANOUT, command_queue
+from hub.messaging.topology import (
+    AUDIT,
+    DEAD,
+    DELIVER,
+    DELIVER_QUEUES,
+    FANOUT,
+    INGRESS_QUEUES,
+    command_queue,
+    ingress_queue,
+)
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 
 _DRAIN_SECONDS = 7.0
 _LEAVE_SECONDS = 1.0
+_INGRESS_PREFETCH = 200
 _FANOUT_PREFETCH = 1000
 _DELIVER_PREFETCH = 64
 _AUDIT_PREFETCH = 500
@@ -106,8 +119,42 @@ async def open_writer(
             window_commands=settings.window_commands,
             figures=figures,
             failpoint=failpoint,
+            receipts=ReceiptSender(
+                BulkPublisher(connection, confirm_seconds=settings.confirm_seconds, name="receipts")
+            ),
         )
         yield _role("writer", writer.run(), window.close, queues, window, writer.saying)
+
+
+@asynccontextmanager
+async def open_ingress(
+    settings: Settings, broker: RabbitBroker, connection: HubConnection, _figures: Figures
+) -> AsyncIterator[Role]:
+    """Integrators' messages to commands; every queue on a channel of its own."""
+    window = Window()
+    async with _open_writing(settings, pool=1) as database:
+        seconds = settings.confirm_seconds
+        ingress = Ingress(
+            window,
+            Directory(database),
+            BulkPublisher(connection, confirm_seconds=seconds),
+            ReceiptSender(BulkPublisher(connection, confirm_seconds=seconds, name="receipts")),
+            settings.partitions,
+        )
+
+        def into(number: int) -> Callable[[Any], Awaitable[None]]:
+            async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+                delivery = _delivery(message, number)
+                if delivery is not None:
+                    ingress.add(delivery, message)
+
+            return take
+
+        queues = {
+            ingress_queue(number): subscribe(broker, ingress_queue(number), _INGRESS_PREFETCH, into(number))
+            for number in range(INGRESS_QUEUES)
+        }
+        yield _role("ingress", ingress.run(), ingress.close, queues, window)
 
 
 @asynccontextmanager
@@ -201,6 +248,7 @@ async def open_janitor(
 
 ROLES: Mapping[str, Callable[[Settings, RabbitBroker, HubConnection, Figures], AbstractAsyncContextManager[Role]]] = {
     "writer": open_writer,
+    "ingress": open_ingress,
     "fanout": open_fanout,
     "deliver": open_deliver,
     "parker": open_parker,

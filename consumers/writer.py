@@ -17,6 +17,7 @@ from consumers.failpoint import NOWHERE, Failpoint
 from consumers.figures import Figures
 from consumers.pausing import Pause
 from consumers.pulse import Pulse
+from consumers.receipts import Given, ReceiptSender
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.faults import Unavailable
@@ -56,6 +57,9 @@ class _Settled:
     def messages(self) -> list[Outgoing]:
         return [message for applied in self.applied for message in applied.messages]
 
+    def receipts(self) -> list[Given]:
+        return [given for applied in self.applied for given in applied.receipts]
+
 
 class Writer:
     """Applies windows one after the other; says what came of one while the next is in its transaction."""
@@ -69,10 +73,16 @@ class Writer:
         window_commands: int,
         figures: Figures | None = None,
         failpoint: Failpoint = NOWHERE,
+        receipts: ReceiptSender | None = None,
     ) -> None:
-        """Put the parts together; nothing runs before `run`."""
+        """Put the parts together; nothing runs before `run`.
+
+        Args:
+            receipts: sends the answers to AMQP messages; None: nobody is answered.
+        """
         self._figures = figures or Figures()
         self._failpoint = failpoint
+        self._receipts = receipts
         self.saying = Pulse("saying")
         self._window = window
         self._applier = applier
@@ -175,6 +185,8 @@ class Writer:
         """Publish replies and events in order, then ack; repeat until the broker confirms."""
         while (settled := await self._settled.get()) is not None:
             self.saying.beat()
+            if self._receipts is not None:
+                await self._receipts.send(settled.receipts())
             pause = Pause(self.saying)
             messages = settled.messages()
             while messages:

@@ -1,6 +1,7 @@
 """Who calls: an API key to a caller, from a cache that outlives an outage of the database."""
 
 import asyncio
+import hmac
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -13,15 +14,15 @@ import asyncpg
 import structlog
 from litestar.connection import ASGIConnection
 
+from gateway.headers import parse_pharmacy_id
 from gateway.problems import Refused, refused, unauthorized, unavailable
 from hub import clock
-from hub.domain.ids import HUB_ID
 from hub.domain.problem import not_found
 from hub.faults import Unavailable
 from hub.messaging.tasks import owned_tasks
 from hub.security.keys import hash_key, is_wellformed
 from hub.storage.database import Database
-from hub.storage.models import load_json
+from hub.storage.keys import KeyRow, find_key, list_grants, list_keys, list_pharmacies_known, read_keys_state
 
 log = structlog.get_logger("gateway")
 
@@ -46,14 +47,16 @@ class Caller:
         scopes: some of `read`, `write`, `webhooks`.
         actor: what commands and the audit call the caller, `key:<id>` or `operator:<id>`.
         expires_at: when the key ends; None: never.
+        integrator_id: whose key it is, where it is an integrator's.
     """
 
-    kind: Literal["pharmacy", "operator"]
+    kind: Literal["pharmacy", "operator", "integrator"]
     key_id: UUID
     pharmacy_id: UUID | None
     scopes: frozenset[str]
     actor: str
     expires_at: datetime | None = None
+    integrator_id: UUID | None = None
 
     @property
     def is_operator(self) -> bool:
@@ -79,18 +82,6 @@ def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     return caller
 
 
-_KEYS = (
-    "SELECT k.digest, k.id, k.pharmacy_id, k.scopes, k.expires_at FROM api_keys k "
-    "JOIN pharmacies p ON p.id = k.pharmacy_id WHERE k.revoked_at IS NULL AND p.is_active"
-)
-_OPERATORS = "SELECT digest, id, NULL::uuid, NULL::jsonb, expires_at FROM operator_keys WHERE revoked_at IS NULL"
-# Every change of a row counts its version up, so the sums move with any change; times could commit out of order.
-_STATE = (
-    "SELECT (SELECT (count(*), sum(version)) FROM api_keys)::text || (SELECT (count(*), sum(version)) FROM operator_keys)::text"
-    " || (SELECT (count(*), sum(version)) FROM pharmacies)::text"
-)
-
-
 class KeyCache:
     """Every active key by its digest; see `open_key_cache`."""
 
@@ -99,12 +90,15 @@ class KeyCache:
         self._database = database
         self._callers: dict[bytes, Caller] = {}
         self._pharmacies: set[UUID] = set()
+        self._users: dict[str, dict[UUID, datetime | None]] = {}
+        self.grants: Mapping[UUID, frozenset[UUID]] = {}  # integrators to the active pharmacies they may act for
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
         self._state: str | None = None
         self._stale = asyncio.Event()
         self._lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._waiting = 0
         self._loaded = asyncio.Event()
+        self.changed = asyncio.Event()  # set at every such load; the keeper of the AMQP door clears it
         self.generation = 0  # counts the loads that changed something: sockets then look after their keys
 
     @property
@@ -126,6 +120,31 @@ class KeyCache:
             Refused: 401 without saying why; 400 or 404 for an `X-Pharmacy-Id` that names no pharmacy; 503 before the keys were
                 ever loaded.
         """
+        caller = await self._find(key)
+        if caller.kind == "integrator":
+            raise unauthorized()  # an integrator's key is for AMQP
+        if pharmacy_header is None:
+            return caller
+        pharmacy_id = parse_pharmacy_id(pharmacy_header)
+        if caller.kind == "operator":
+            return replace(caller, pharmacy_id=await self._pharmacy(pharmacy_id))
+        if caller.pharmacy_id != pharmacy_id:
+            raise Refused(not_found("pharmacy"))
+        return caller
+
+    async def authenticate_user(self, user: str, password: str) -> Caller:
+        """Name the caller that logs in over AMQP: the user name is the id of the key's pharmacy or integrator.
+
+        Raises:
+            Refused: 401 without saying why; 503 before the keys were ever loaded.
+        """
+        caller = await self._find(password.encode("latin-1", "replace"))
+        owner = caller.pharmacy_id or caller.integrator_id
+        if owner is None or not hmac.compare_digest(str(owner).encode(), user.encode("utf-8", "replace")):
+            raise unauthorized()
+        return caller
+
+    async def _find(self, key: bytes | None) -> Caller:
         if key is None or len(key) > _KEY_LENGTH:
             raise unauthorized()
         digest = hash_key(key.decode("latin-1"))
@@ -134,14 +153,21 @@ class KeyCache:
             caller = await self._look_up(key.decode("latin-1"), digest)
         if caller.expires_at is not None and caller.expires_at <= clock.now():
             raise unauthorized()
-        if pharmacy_header is None:
-            return caller
-        pharmacy_id = _pharmacy_of(pharmacy_header)
-        if caller.kind == "operator":
-            return replace(caller, pharmacy_id=await self._pharmacy(pharmacy_id))
-        if caller.pharmacy_id != pharmacy_id:
-            raise Refused(not_found("pharmacy"))
         return caller
+
+    def keys_of(self, user: str) -> frozenset[UUID]:
+        """Name the keys with which a user may log in over AMQP now."""
+        now = clock.now()
+        return frozenset(key for key, end in self._users.get(user, {}).items() if end is None or end > now)
+
+    def users(self) -> Iterable[str]:
+        """Name the pharmacies and integrators that have keys."""
+        return self._users.keys()
+
+    def _note_user(self, caller: Caller) -> None:
+        owner = caller.pharmacy_id or caller.integrator_id
+        if owner is not None:
+            self._users.setdefault(str(owner), {})[caller.key_id] = caller.expires_at
 
     async def _pharmacy(self, pharmacy_id: UUID) -> UUID:
         """Make sure that there is such a pharmacy, active or not."""
@@ -180,20 +206,19 @@ class KeyCache:
         self._waiting += 1
         try:
             async with asyncio.timeout(LOOKUP_SECONDS), self._lookups, self._database.connection() as connection:
-                record = await connection.fetchrow(
-                    f"{_KEYS} AND k.digest = $1 UNION ALL {_OPERATORS} AND digest = $1", digest.hex()
-                )
+                row = await find_key(connection, digest)
         except (TimeoutError, Unavailable) as error:
             raise self._not_known_now() from error
         finally:
             self._waiting -= 1
-        if record is None:
+        if row is None:
             self._unknown[digest] = clock.monotonic()
             if len(self._unknown) > UNKNOWN_KEYS:
                 self._unknown.popitem(last=False)
             raise unauthorized()
-        caller = _read(record)
+        caller = _caller(row)
         self._callers[digest] = caller
+        self._note_user(caller)
         self._state = None  # what was read may be revoked by now: the next poll compares nothing and loads all
         return caller
 
@@ -210,17 +235,24 @@ class KeyCache:
         """
         async with self._database.connection() as connection:
             # The sums first: what changes between the two queries is loaded again the next time.
-            state: str = await connection.fetchval(_STATE)
+            state = await read_keys_state(connection)
             if state == self._state and self.is_loaded:
                 return
-            records = await connection.fetch(f"{_KEYS} UNION ALL {_OPERATORS}")
-            pharmacies = await connection.fetch("SELECT id FROM pharmacies")
-        self._callers = {bytes.fromhex(record[0]): _read(record) for record in records}
-        self._pharmacies = {record[0] for record in pharmacies}
+            rows = await list_keys(connection)
+            pharmacies = await list_pharmacies_known(connection)
+            grants = await list_grants(connection)
+        self._callers = {row.digest: _caller(row) for row in rows}
+        self._users = {}
+        for caller in self._callers.values():
+            self._note_user(caller)
+        self._pharmacies = set(pharmacies)
+        active = {pharmacy_id for pharmacy_id, is_active in pharmacies.items() if is_active}
+        self.grants = {integrator_id: granted & active for integrator_id, granted in grants.items()}
         self._state = state
         self._unknown.clear()
         self._loaded.set()
         self.generation += 1
+        self.changed.set()
 
     async def keep_loaded(self) -> None:
         """Load now, at every notice, and every 4 s; never ends by itself."""
@@ -237,24 +269,15 @@ class KeyCache:
                     await self._stale.wait()
 
 
-def _read(record: Any) -> Caller:  # noqa: ANN401 -- an asyncpg record
-    _, key_id, pharmacy_id, scopes, expires_at = record
-    key_id = UUID(int=key_id.int)
-    if pharmacy_id is None:
-        return Caller("operator", key_id, None, OPERATOR_SCOPES, f"operator:{key_id}", expires_at)
-    granted: list[str] = load_json(scopes)
-    return Caller("pharmacy", key_id, UUID(int=pharmacy_id.int), frozenset(granted), f"key:{key_id}", expires_at)
-
-
-def _pharmacy_of(header: bytes) -> UUID:
-    text = header.decode("latin-1")
-    try:
-        pharmacy_id = UUID(text)
-    except ValueError:
-        pharmacy_id = HUB_ID
-    if pharmacy_id == HUB_ID:
-        raise refused("malformed", "X-Pharmacy-Id is not the id of a pharmacy")
-    return pharmacy_id
+def _caller(row: KeyRow) -> Caller:
+    scopes = OPERATOR_SCOPES if row.scopes is None else row.scopes
+    match row.kind:
+        case "operator":
+            return Caller("operator", row.id, None, scopes, f"operator:{row.id}", row.expires_at)
+        case "integrator":
+            return Caller("integrator", row.id, None, scopes, f"integrator:{row.owner}", row.expires_at, row.owner)
+        case "pharmacy":
+            return Caller("pharmacy", row.id, row.owner, scopes, f"key:{row.id}", row.expires_at)
 
 
 @asynccontextmanager

@@ -9,11 +9,12 @@ from litestar import Request
 from pydantic import ValidationError
 
 from gateway.auth import header_of
-from gateway.headers import WriteHeaders, media_of
+from gateway.headers import WriteHeaders
 from gateway.problems import Refused, refused
 from hub.domain.checking import field_errors
 from hub.domain.fields import Body
 from hub.domain.json_input import InvalidText, MalformedJson, parse_json
+from hub.domain.media import media_of
 from hub.domain.problem import FieldError
 
 MAX_BODY_BYTES = 1_048_576

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from litestar.connection import ASGIConnection
 
+from gateway.amqp_sessions import Sessions, open_sessions
 from gateway.audit import AuditTrail, open_audit
 from gateway.auth import KeyCache, open_key_cache
 from gateway.limits import Limits
@@ -79,6 +80,7 @@ class Gateway:
         relay: live events for sockets, and who listens.
         tickets: what lets a browser's socket in.
         audit: what is told for the audit log.
+        sessions: who is connected over AMQP.
     """
 
     settings: Settings
@@ -97,6 +99,7 @@ class Gateway:
     relay: Relay
     tickets: Tickets
     audit: AuditTrail
+    sessions: Sessions
     remembered: Remembered = field(default_factory=Remembered)
     troubles: Troubles = field(default_factory=Troubles)
 
@@ -132,6 +135,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         open_control(consuming, _hear(keys), resumed=keys.note_change),
         open_relay(consuming, reads, keys) as relay,
         open_audit(publishing, confirm_seconds=settings.confirm_seconds) as audit,
+        open_sessions(settings, keys) as sessions,
     ):
         tokens = Tokens(secret_key, settings.previous_secrets)
         gateway = Gateway(
@@ -151,6 +155,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             relay,
             Tickets(tokens, keys),
             audit,
+            sessions,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+from uuid import UUID
 
 from gateway.problems import Refused, refused
+from hub.domain.ids import HUB_ID
 
 MAX_WAIT_SECONDS = 30
 
 IfMatch = tuple[int, ...] | Literal["*"] | None
-Media = Literal["json", "merge-patch"]
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _ETAG = re.compile(rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
@@ -88,6 +89,21 @@ def parse_idempotency_key(value: bytes) -> str:
     return value.decode("ascii")
 
 
+def parse_pharmacy_id(value: bytes) -> UUID:
+    """Read `X-Pharmacy-Id`.
+
+    Raises:
+        Refused: it is not the id of a pharmacy (400).
+    """
+    try:
+        pharmacy_id = UUID(value.decode("latin-1"))
+    except ValueError:
+        pharmacy_id = HUB_ID
+    if pharmacy_id == HUB_ID:
+        raise refused("malformed", "X-Pharmacy-Id is not the id of a pharmacy")
+    return pharmacy_id
+
+
 @lru_cache(256)
 def parse_wait(value: bytes) -> int:
     """Read `wait` of `Prefer` (RFC 7240, 4.3), in seconds: at most 30; what is malformed is ignored.
@@ -137,26 +153,3 @@ def parse_if_match(value: bytes) -> IfMatch:
 
 def _no_tags() -> Refused:
     return refused("malformed", 'If-Match is a list of entity tags, for example "3", or *')
-
-
-@lru_cache(256)
-def media_of(content_type: bytes) -> Media | None:
-    """Name the kind of JSON that a `Content-Type` announces, UTF-8 only; None for anything else.
-
-    >>> media_of(b"application/json; charset=UTF-8"), media_of(b"application/json; charset=latin1"), media_of(b"text/plain")
-    ('json', None, None)
-    """
-    media, _, parameters = content_type.decode("latin-1").partition(";")
-    kind: Media
-    match media.strip().lower():
-        case "application/json":
-            kind = "json"
-        case "application/merge-patch+json":
-            kind = "merge-patch"
-        case _:
-            return None
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
-            return None
-    return kind

@@ -4,7 +4,7 @@ import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     )
     amqp_management_url: SecretStr | None = Field(
         None, description="RabbitMQ's management API; without it the AMQP door stays shut."
+    )
+    amqp_connections: int = Field(
+        20, ge=1, le=10_000, description="AMQP connections that one pharmacy or integrator may have open."
     )
     secret_key: SecretStr = Field(
         min_length=_SECRET_LENGTH,
@@ -106,7 +109,7 @@ class Settings(BaseSettings):
         60.0, ge=0.1, le=3600, description="Time between two rounds of the janitor, in seconds."
     )
     roles: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("writer", "fanout", "deliver", "parker", "janitor"),
+        ("writer", "ingress", "fanout", "deliver", "parker", "janitor"),
         description="Roles of this consumers process, comma-separated.",
     )
     consumers_metrics_port: int | None = Field(
@@ -174,9 +177,9 @@ class Settings(BaseSettings):
     @field_validator("roles")
     @classmethod
     def _known_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = set(value) - {"writer", "fanout", "deliver", "parker", "janitor"}
+        unknown = set(value) - {"writer", "ingress", "fanout", "deliver", "parker", "janitor"}
         if unknown or not value:
-            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, fanout, deliver, parker, janitor"
+            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, ingress, fanout, deliver, parker, janitor"
             raise ValueError(message)
         return value
 
@@ -216,6 +219,11 @@ class Settings(BaseSettings):
         if self.consumers_metrics_port is not None:
             return self.consumers_metrics_port
         return self.metrics_port + 1 if 0 < self.metrics_port < 65535 else 0  # noqa: PLR2004 -- the last port
+
+    @property
+    def amqp_vhost(self) -> str:
+        """The virtual host that the hub uses, and integrators with it."""
+        return unquote(urlsplit(self.amqp_urls[0]).path[1:]) or "/"
 
     @property
     def url(self) -> str:

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from gateway import docs_pages, health, openapi
+from gateway import amqp_login, docs_pages, health, openapi
 from gateway.routes import (
     audit,
     events,
@@ -24,5 +24,5 @@ from gateway.routes import (
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
     *webhook_events.HANDLERS, *webhooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
-    *schemas.HANDLERS, *openapi.HANDLERS,
+    *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS,
 )  # fmt: skip

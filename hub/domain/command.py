@@ -3,14 +3,35 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from hub.domain.fields import Body
 from hub.domain.outcome import Outcome
+from hub.domain.problem import Problem
 from hub.domain.state import Ref, State
 
 Door = Literal["http", "amqp", "webhook", "bulk", "cli", "system"]
+
+
+REJECTED = "command.rejected"
+"""The event of a command that came over AMQP and was refused."""
+
+
+class Receipt(NamedTuple):
+    """Where in the answer to an AMQP message a command's outcome stands.
+
+    Args:
+        id: names the message; all its commands bear it.
+        correlation_id: the client's own name for its message.
+        at: the command's place, from 0.
+        of: how many commands the message's list had; 0: it was no list, and the answer is none either.
+    """
+
+    id: str
+    correlation_id: str
+    at: int
+    of: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,8 @@ class Command:
         minted: hashes and ciphertexts of secrets minted at the door, by name.
         actor: who sent it: `key:<id>`, `operator:<id>`, `source:<id>`, `system`.
         origin: from where, for the audit log: the client's address and the request's id; empty where nobody audits it.
+        refused: why the door says no where it cannot answer itself; then nothing is decided any more.
+        receipt: the place of the outcome in the answer to an AMQP message; None: the answer is for a gateway.
     """
 
     operation_id: UUID
@@ -44,6 +67,8 @@ class Command:
     door: Door = "http"
     reply_to: str = ""
     origin: str = ""
+    refused: Problem | None = None
+    receipt: Receipt | None = None
 
 
 def touches_nothing(_command: Command) -> Iterable[Ref]:

@@ -87,6 +87,20 @@ class Problem:
         return body | dict(self.extra)
 
 
+def read_problem(members: Mapping[str, Any]) -> Problem:
+    """Read a problem that another process of the hub wrote with `Problem.dump`.
+
+    Raises:
+        KeyError: it is no problem of the catalogue.
+    """
+    slug = members["type"].removeprefix("/problems/")
+    known = {"type", "title", "status", "detail", "instance", "errors"}
+    errors = tuple(FieldError(each["pointer"], each["code"], each["detail"]) for each in members["errors"])
+    if slug not in CATALOGUE:
+        raise KeyError(slug)
+    return Problem(slug, members["detail"], errors, {name: members[name] for name in members if name not in known})
+
+
 def not_found(what: str) -> Problem:
     """Refuse because there is no such row in this pharmacy: the same answer for unknown and for another's."""
     return Problem("not-found", f"there is no such {what}; look for it in the list")

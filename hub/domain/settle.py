@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from hub.domain.command import Command, Rule
-from hub.domain.outcome import Accepted, Outcome
+from hub.domain.outcome import Accepted, Outcome, Rejected
 from hub.domain.state import NotLoaded, Ref, State
 
 Wanted = tuple[UUID, Ref]
@@ -15,7 +15,12 @@ Wanted = tuple[UUID, Ref]
 
 def touched(commands: Sequence[Command], rules: Mapping[str, Rule]) -> set[Wanted]:
     """Name the rows that the commands are known to need before any is decided."""
-    return {(command.pharmacy_id, ref) for command in commands for ref in rules[command.type].touches(command)}
+    return {
+        (command.pharmacy_id, ref)
+        for command in commands
+        if command.refused is None
+        for ref in rules[command.type].touches(command)
+    }
 
 
 def settle(
@@ -33,6 +38,9 @@ def settle(
     outcomes: list[Outcome] = []
     missing: set[Wanted] = set()
     for command in commands:
+        if command.refused is not None:
+            outcomes.append(Rejected(command.refused))
+            continue
         state = states.get(command.pharmacy_id)
         if state is None:
             state = states[command.pharmacy_id] = State(command.pharmacy_id, now)

@@ -52,6 +52,14 @@ POLICIES: tuple[dict[str, Any], ...] = (
         "priority": 10,
         "definition": {"max-length": 100_000, "max-length-bytes": 268_435_456, "overflow": "drop-head"},
     },
+    {
+        # A message whose sender let it expire before it was read is parked, not lost.
+        "name": "hub-ingress-expired",
+        "pattern": r"^hub\.ingress\.[0-9]+$",
+        "apply-to": "queues",
+        "priority": 10,
+        "definition": {"dead-letter-exchange": "", "dead-letter-routing-key": DEAD},
+    },
 )
 
 

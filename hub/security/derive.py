@@ -29,3 +29,8 @@ def derive(secret_key: str, purpose: str, operation_id: UUID | None = None, *, l
 def mint_secret_key() -> str:
     """Mint a new installation's `secret_key`: 64 URL-safe characters, 384 bits of chance."""
     return secrets.token_urlsafe(48)
+
+
+def login_path(secret_key: str) -> str:
+    """Name the path below which RabbitMQ asks the gateway about log-ins; nobody can guess it without the secret key."""
+    return f"/internal/amqp/{derive(secret_key, 'amqp login', length=24).hex()}"

@@ -4,9 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
-from hub.security.derive import mint_secret_key
+from hub.security.derive import login_path, mint_secret_key
 from hub.up.broker import USER
-from hub.up.plan import login_path
 from hub.up.postgres import ROLE
 
 _HUB_UID = 10001  # the user of the image; see Dockerfile

@@ -10,7 +10,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from hub.faults import SettingsError
-from hub.security.derive import derive, mint_secret_key
+from hub.security.derive import login_path, mint_secret_key
 from hub.settings import Settings, load_settings
 from hub.up.broker import BrokerServer
 from hub.up.ports import LOOPBACK, free_ports, is_free
@@ -113,11 +113,6 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None, 
 
 def _free_after(port: int) -> int:
     return port + 1 if is_free(port + 1) else free_ports([None])[0]
-
-
-def login_path(secret_key: str) -> str:
-    """Name the path below which RabbitMQ asks the gateway about log-ins; nobody can guess it without the secret key."""
-    return f"/internal/amqp/{derive(secret_key, 'amqp login', length=24).hex()}"
 
 
 def _up(name: str) -> str:

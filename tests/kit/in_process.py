@@ -41,9 +41,9 @@ class Hub:
 
 
 @contextmanager
-def running_hub(settings: Settings) -> Iterator[Hub]:
+def running_hub(settings: Settings, port: int | None = None) -> Iterator[Hub]:
     """Run a hub on these settings' database and virtual host until the block ends."""
-    port = a_free_port()
+    port = port or a_free_port()
     started, stop = threading.Event(), threading.Event()
     faults: list[BaseException] = []
     operator_key = derive_key(secrets.token_hex(20), uuid4(), "operator")

@@ -1,0 +1,88 @@
+"""Commands over AMQP: applied as over HTTP, and every one answered."""
+
+from uuid import uuid4
+
+import pytest
+
+from tests.kit.amqp import Till, receipt
+
+pytestmark = pytest.mark.xdist_group("amqp")
+ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
+
+
+def test_a_command_is_applied_and_its_receipt_is_its_operation(till: Till) -> None:
+    told = till.send("inventory.create", ITEM)
+    assert (told["type"], told["status"], told["problem"]) == ("inventory.create", "applied", None)
+    assert told == till.http("GET", f"/api/operations/{told['id']}").json()
+    item = till.http("GET", told["resource"]["url"]).json()
+    assert (item["sku"], item["quantity"], item["price"]) == ("PZN1", 5, "1.00")
+    sold = till.send("sale.record", {"sku": "PZN1", "quantity": 2, "total_price": "2.00"})
+    assert [event["type"] for event in sold["events"]] == ["sale.recorded"]
+    moved = till.send("inventory.adjust", {"id": item["id"], "delta": 4, "reason": "received"})
+    assert moved["status"] == "applied", moved
+    assert till.http("GET", told["resource"]["url"]).json()["quantity"] == 7
+
+
+def test_a_refusal_is_answered_stored_and_told_as_an_event(till: Till) -> None:
+    told = till.send("inventory.adjust", {"id": str(uuid4()), "delta": 4, "reason": "received"})
+    assert (told["status"], told["problem"]["type"]) == ("rejected", "/problems/not-found")
+    assert told == till.http("GET", f"/api/operations/{told['id']}").json()
+    last = till.events()[-1]
+    assert (last["type"], last["subject"], last["data"]) == (
+        "command.rejected", f"operations/{told['id']}", {"operation": told, "changed": {}},
+    )  # fmt: skip
+
+
+def test_a_list_is_answered_with_a_list_in_its_order_and_a_wrong_element_stops_nobody(till: Till) -> None:
+    told = till.send("inventory.create", [ITEM, {**ITEM, "price": 1}, {**ITEM, "sku": "PZN2"}, ITEM])
+    assert [one["status"] for one in told] == ["applied", "rejected", "applied", "rejected"]
+    assert told[1]["problem"]["errors"][0]["pointer"] == "#/price"
+    assert told[3]["problem"]["type"] == "/problems/duplicate"
+    assert len({one["id"] for one in told}) == 4
+    assert [event["type"] for event in till.events()[-4:]] == [
+        "inventory.created", "command.rejected", "inventory.created", "command.rejected",
+    ]  # fmt: skip
+
+
+def test_a_key_sent_over_both_doors_applies_once(till: Till) -> None:
+    first = till.http("POST", "/api/inventory/", {**ITEM, "quantity": 6}, Idempotency_Key="till-7")
+    told = till.send(
+        "inventory.create", {"quantity": 6} | {n: v for n, v in ITEM.items() if n != "quantity"}, message_id="till-7"
+    )
+    assert told["id"] == first.headers["operation-id"]
+    assert told["resource"]["id"] == first.json()["id"]
+    again = till.send(
+        "inventory.adjust", {"id": first.json()["id"], "delta": 1, "reason": "found"}, message_id="till-8"
+    )
+    repeat = till.http(
+        "POST",
+        f"/api/inventory/{first.json()['id']}/adjustments/",
+        {"reason": "found", "delta": 1},
+        Idempotency_Key="till-8",
+    )
+    assert repeat.headers["operation-id"] == again["id"]
+    assert repeat.json()["quantity"] == 7
+    assert len(till.http("GET", "/api/inventory/").json()["items"]) == 1
+
+
+def test_a_key_used_for_another_body_is_a_mismatch_and_changes_nothing(till: Till) -> None:
+    first = till.send("inventory.create", ITEM, message_id="m-1")
+    other = till.send("inventory.create", {**ITEM, "sku": "other"}, message_id="m-1")
+    assert (other["id"], other["status"], other["problem"]["type"]) == (
+        first["id"], "rejected", "/problems/idempotency-mismatch",
+    )  # fmt: skip
+    assert till.send("inventory.create", ITEM, message_id="m-1") == first
+    assert [one["sku"] for one in till.http("GET", "/api/inventory/").json()["items"]] == ["PZN1"]
+
+
+def test_what_is_sent_after_the_other_doors_receipt_comes_after_it(till: Till) -> None:
+    item = till.send("inventory.create", {**ITEM, "quantity": 0})["resource"]["id"]
+    with till.channel() as channel:
+        for _ in range(10):
+            told = receipt(channel, till, "inventory.adjust", {"id": item, "delta": 1, "reason": "received"})
+            over_http = till.http(
+                "POST", f"/api/inventory/{item}/adjustments/", {"delta": 10, "reason": "received"}
+            ).headers["operation-id"]
+            log = {event["causationid"]: event["sequence"] for event in till.events()}
+            assert log[told["id"]] + 1 == log[over_http]
+    assert till.http("GET", f"/api/inventory/{item}/").json()["quantity"] == 110

@@ -1,0 +1,106 @@
+"""Whose key, pharmacy or grant has ended is gone from the broker within five seconds; nobody has more than their share."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pika
+import pytest
+from pika.exceptions import AMQPConnectionError, ProbableAccessDeniedError, ProbableAuthenticationError
+
+from tests.kit.amqp import AmqpStage, Till, publish, shut
+
+pytestmark = pytest.mark.xdist_group("amqp")
+REFUSED = (ProbableAuthenticationError, ProbableAccessDeniedError, AMQPConnectionError)
+ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
+
+
+def _ends(connection: pika.BlockingConnection, within: float) -> float:
+    """Wait until the broker closes a connection; say how long it took."""
+    began = time.monotonic()
+    try:
+        while time.monotonic() - began < within:
+            connection.process_data_events(0.05)
+    except AMQPConnectionError:
+        return time.monotonic() - began
+    finally:
+        shut(connection)
+    pytest.fail(f"it is still open after {within} s")
+
+
+def _is_refused(till: Till, within: float) -> None:
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            till.connect().close()
+        except REFUSED:
+            return
+        assert time.monotonic() < deadline, "it still logs in"
+        time.sleep(0.1)
+
+
+def test_a_revoked_keys_connections_end_within_five_seconds_and_it_logs_in_no_more(till: Till) -> None:
+    made = till.http("POST", f"/api/pharmacies/{till.id}/keys/", {"name": "second"}).json()
+    second = Till(till.stage, till.id, made["api_key"])
+    connection = second.connect()
+    began = time.monotonic()
+    assert till.http("DELETE", f"/api/pharmacies/{till.id}/keys/{made['id']}/").status_code == 204
+    _ends(connection, 5)
+    _is_refused(second, 5 - (time.monotonic() - began))
+    assert time.monotonic() - began < 5
+    _until(lambda: till.send("inventory.create", ITEM)["status"] == "applied", 5)  # the other key goes on
+
+
+def test_a_deactivated_pharmacys_connections_end_within_five_seconds(stage: AmqpStage, till: Till) -> None:
+    busy = till.connect()
+    channel = busy.channel()
+    channel.confirm_delivery()
+    publish(channel, till, "inventory.create", ITEM)
+    began = time.monotonic()
+    assert stage.ask(stage.hub.operator_key, "DELETE", f"/api/pharmacies/{till.id}/").status_code == 204
+    try:
+        while True:  # a busy channel: RabbitMQ asks about its rights no more
+            publish(channel, till, "inventory.adjust", {"id": till.id, "delta": 1, "reason": "found"})
+            assert time.monotonic() - began < 5, "it still publishes"
+    except AMQPConnectionError:
+        shut(busy)
+    _is_refused(till, 5 - (time.monotonic() - began))
+
+
+def test_an_expired_keys_connections_end(till: Till) -> None:
+    ends = datetime.now(UTC) + timedelta(seconds=2)
+    made = till.http(
+        "POST", f"/api/pharmacies/{till.id}/keys/", {"name": "short", "expires_at": ends.isoformat()}
+    ).json()
+    connection = Till(till.stage, till.id, made["api_key"]).connect()
+    _ends(connection, 2 + 5)
+    _is_refused(Till(till.stage, till.id, made["api_key"]), 5)
+
+
+def test_a_pharmacy_has_so_many_connections_and_its_neighbour_is_not_asked(stage: AmqpStage, till: Till) -> None:
+    # Within three seconds RabbitMQ asks once about the same key: what slipped in is closed after that.
+    flood = [till.connect() for _ in range(12)]
+    _until(lambda: _connections(stage, till) <= 5, 15)
+    assert _connections(stage, till) == 5
+    with pytest.raises(REFUSED):
+        till.connect()
+    assert stage.open_pharmacy("Neighbour").send("inventory.create", ITEM)["status"] == "applied"
+    for connection in flood:
+        shut(connection)
+
+
+def test_a_connection_has_so_many_channels(till: Till) -> None:
+    connection = till.connect()
+    assert connection._impl.params.channel_max == 1024
+    connection.close()
+
+
+def _connections(stage: AmqpStage, till: Till) -> int:
+    return len(stage.management("GET", f"/api/connections/username/{till.id}"))
+
+
+def _until(is_so: Callable[[], bool], within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so within {within} s"
+        time.sleep(0.05)
