@@ -52,7 +52,7 @@ class AmqpDoor:
     def is_asked_at(self, path: str) -> bool:
         """Tell whether a path is the one that only RabbitMQ knows; in the same time for every path."""
         asked = path.encode("utf-8", "replace")
-        return any([hmac.compare_digest(asked, known) for known in self._paths])
+        return sum(hmac.compare_digest(asked, known) for known in self._paths) > 0  # no path ends the search early
 
     async def answer(self, check: str, form: Form) -> str:
         """Answer one check; whatever is not a question that the hub knows is denied."""
