@@ -14,6 +14,7 @@ from hub.domain.command import REJECTED, Command, Receipt
 from hub.domain.event import NumberedEvent, routing_key_of
 from hub.domain.fields import format_id
 from hub.domain.ids import event_id_for
+from hub.domain.operators import EndedSession, Operator
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
 from hub.domain.problem import Problem
@@ -206,7 +207,8 @@ def _event_message(event: StoredEvent) -> Outgoing:
 
 
 def _notices(changes: Iterable[Row]) -> list[Outgoing]:
-    """Tell the gateways whose keys to read again (None: the operators')."""
+    """Tell the gateways whose keys to read again (None: the operators'), and whose sessions at the console ended."""
+    people: dict[UUID, None] = {}
     whose: dict[UUID | None, None] = {}
     for row in changes:
         match row:
@@ -216,7 +218,12 @@ def _notices(changes: Iterable[Row]) -> list[Outgoing]:
                 whose[row.pharmacy_id] = None
             case OperatorKey():
                 whose[None] = None
-    return [
+            case Operator() if row.version > 1:
+                people[row.id] = None
+            case EndedSession(operator_id=UUID() as operator_id):
+                people[operator_id] = None
+    ended = [notice_message(Notice("session.ended", {"operator_id": str(person)})) for person in people]
+    return ended + [
         notice_message(Notice("key.changed", {"pharmacy_id": None if pharmacy_id is None else str(pharmacy_id)}))
         for pharmacy_id in whose
     ]

@@ -17,6 +17,7 @@ from litestar.connection import ASGIConnection
 from gateway.headers import parse_pharmacy_id
 from gateway.problems import Refused, refused, unauthorized, unavailable
 from hub import clock
+from hub.domain.operators import Role
 from hub.domain.problem import not_found
 from hub.faults import Unavailable
 from hub.messaging.tasks import owned_tasks
@@ -48,6 +49,7 @@ class Caller:
         actor: what commands and the audit call the caller, `key:<id>` or `operator:<id>`.
         expires_at: when the key ends; None: never.
         integrator_id: whose key it is, where it is an integrator's.
+        role: of an operator; a key may do everything, a person at the console what their role says.
     """
 
     kind: Literal["pharmacy", "operator", "integrator"]
@@ -57,6 +59,7 @@ class Caller:
     actor: str
     expires_at: datetime | None = None
     integrator_id: UUID | None = None
+    role: Role = "admin"
 
     @property
     def is_operator(self) -> bool:
@@ -92,6 +95,7 @@ class KeyCache:
         self._pharmacies: set[UUID] = set()
         self._users: dict[str, dict[UUID, datetime | None]] = {}
         self.grants: Mapping[UUID, frozenset[UUID]] = {}  # integrators to the active pharmacies they may act for
+        self._people: set[UUID] = set()
         self._unknown: OrderedDict[bytes, float] = OrderedDict()
         self._state: str | None = None
         self._stale = asyncio.Event()
@@ -185,10 +189,32 @@ class KeyCache:
     def is_active(self, key_id: UUID) -> bool:
         """Tell whether a key is still good; sockets ask when keys have changed."""
         now = clock.now()
-        return any(
+        return key_id in self._people or any(
             caller.key_id == key_id and (caller.expires_at is None or caller.expires_at > now)
             for caller in self._callers.values()
         )
+
+    async def find(self, digest: bytes) -> Caller:
+        """Name the caller of a key that was shown before, by its digest: what a pharmacy's session at the console holds.
+
+        Raises:
+            Refused: 401: the key has ended; 503 before the keys were ever loaded.
+        """
+        if not self.is_loaded:
+            raise self._not_known_now()
+        caller = self._callers.get(digest)
+        if caller is None or (caller.expires_at is not None and caller.expires_at <= clock.now()):
+            raise unauthorized()
+        return caller
+
+    def admit(self, operator_id: UUID) -> None:
+        """Take an operator who is signed in at the console for a key in force, so that their streams stay open."""
+        self._people.add(operator_id)
+
+    def dismiss(self, operator_id: UUID) -> None:
+        """Let the streams of an operator end; whoever is still signed in elsewhere opens them again."""
+        self._people.discard(operator_id)
+        self.generation += 1
 
     def note_change(self) -> None:
         """Read the keys again soon: a notice came, or notices may have been missed."""

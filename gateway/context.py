@@ -167,5 +167,7 @@ def _hear(keys: KeyCache) -> Callable[[Notice], None]:
     def hear(notice: Notice) -> None:
         if notice.kind == "key.changed":
             keys.note_change()
+        elif notice.kind == "session.ended":
+            keys.dismiss(UUID(notice.body["operator_id"]))
 
     return hear

@@ -99,6 +99,14 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
     )
     | _kinds("webhook_delivery", "webhook_delivery", exhausted="All attempts of a delivery have failed.")
     | _kinds(
+        "operator",
+        "operator",
+        created="Somebody may sign in at the console; in the hub's own log.",
+        updated="An operator changed, or their password or second factor did; in the hub's own log.",
+        deleted="An operator was removed; in the hub's own log.",
+        signed_in="An operator signed in at the console; in the hub's own log.",
+    )
+    | _kinds(
         "parked_message",
         "parked",
         replayed="A parked command was put back; in the hub's own log.",

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Send
 
 from gateway.answers import Answer
-from gateway.auth import header_of, scopes_of
+from gateway.auth import Caller, header_of, scopes_of
 from gateway.describe import OneRoute, OtherRoute, PageRoute, WriteRoute
 from gateway.limits import RateHeaders
 from gateway.problems import Refused, answer_refusal, refusal_of, refused, unauthorized
@@ -19,6 +19,7 @@ from hub import clock
 from hub.domain.problem import FieldError
 
 _SLASHES = re.compile("/{2,}")
+_READING = frozenset({"GET", "HEAD"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
@@ -56,6 +57,10 @@ class FramedApp(Litestar):
             route = scope.get("path_template", "unmatched")
             seconds = clock.monotonic() - began
             self.state["meter"].note(method if method in _METHODS else "other", route, protected.status, seconds)
+
+    async def serve_inside(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 -- an ASGI scope
+        """Serve a request of the console to the API, in process: its caller is known, and stands in the scope's state."""
+        await super().__call__(scope, receive, send)
 
     async def _admit(self, scope: Any, protected: "_Protected") -> Answer | None:  # noqa: ANN401 -- an ASGI scope
         """Look at the key and its limit; an answer ends the request here."""
@@ -131,6 +136,7 @@ class _Terms:
     scope: str
     is_api: bool
     is_for_operators: bool
+    is_for_admins: bool
     query: frozenset[str] | None
 
 
@@ -163,7 +169,7 @@ def _terms_of(options: Mapping[str, Any], scope: Any) -> _Terms:  # noqa: ANN401
         case _:
             query = None
     is_api = scope["path_template"].startswith("/api")
-    return _Terms(scopes_of(options, scope["method"]), is_api, bool(options.get("operator")), query)
+    return _Terms(scopes_of(options, scope["method"]), is_api, bool(options.get("operator")), options.get("role") == "admin", query)
 
 
 def _check(terms: _Terms, scope: Any) -> None:  # noqa: ANN401 -- an ASGI scope
@@ -173,10 +179,19 @@ def _check(terms: _Terms, scope: Any) -> None:  # noqa: ANN401 -- an ASGI scope
             raise unauthorized()
         if terms.is_for_operators and not caller.is_operator:
             raise refused("forbidden", "this is for operators; ask yours")
+        if caller.role != "admin":
+            _check_role(terms, caller, scope["method"])
         if terms.scope not in caller.scopes:
             raise refused("forbidden", f"this key lacks the scope {terms.scope!r}")
     if terms.query is not None and scope["query_string"]:
         check_query(scope["query_string"], terms.query)
+
+
+def _check_role(terms: _Terms, caller: Caller, method: str) -> None:
+    if terms.is_for_admins:
+        raise refused("forbidden", "this is for admins; ask yours")
+    if caller.role == "viewer" and method not in _READING:
+        raise refused("forbidden", "a viewer looks and changes nothing")
 
 
 def check_query(query_string: bytes, allowed: frozenset[str]) -> dict[str, str]:

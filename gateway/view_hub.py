@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gateway.view_resources import Anything, Count, Instant, Key, View
+from gateway.view_resources import Anything, Count, Instant, Key, Versioned, View
 
 
 class Parked(View):
@@ -43,6 +43,22 @@ class AuditLine(View):
     outcome: Literal["applied", "rejected", "parked"] | None
     origin: str
     at: Instant
+
+
+class Operator(Versioned):
+    """A person who signs in at the console."""
+
+    id: UUID
+    username: str
+    name: str
+    role: Annotated[
+        Literal["viewer", "operator", "admin"],
+        Field(description="From seeing everything, over changing what pharmacies have, to deciding who may come in."),
+    ]
+    is_active: bool
+    has_password: bool
+    has_totp: Annotated[bool, Field(description="A second factor is asked for.")]
+    last_signed_in_at: Instant | None
 
 
 class KnownKey(Key):

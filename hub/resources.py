@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from hub.domain import inventory, orders, parked, pharmacies, sales, unknown, uploads, webhook_events
+from hub.domain import inventory, operators, orders, parked, pharmacies, sales, unknown, uploads, webhook_events
 from hub.domain.command import Rule
 
 COMMANDS: Mapping[str, Rule] = MappingProxyType(
     {
         rule.name: rule
-        for module in (pharmacies, inventory, sales, orders, webhook_events, uploads, parked, unknown)
+        for module in (pharmacies, inventory, sales, orders, webhook_events, uploads, parked, operators, unknown)
         for rule in module.RULES
     }
 )

@@ -10,6 +10,7 @@ from gateway.routes import (
     events,
     inventory,
     operations,
+    operators,
     orders,
     parked,
     pharmacies,
@@ -24,5 +25,5 @@ from gateway.routes import (
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
     *webhook_events.HANDLERS, *webhooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
-    *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS,
+    *operators.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS,
 )  # fmt: skip

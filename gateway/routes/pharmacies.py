@@ -107,7 +107,7 @@ async def list_pharmacies(request: Asked) -> Response[Any]:
     return await read_page(request, "pharmacies")
 
 
-@post("/api/pharmacies", opt={"describes": _CREATE, "operator": True})
+@post("/api/pharmacies", opt={"describes": _CREATE, "operator": True, "role": "admin"})
 async def create_pharmacy(request: Asked) -> Response[Any]:
     """Make a pharmacy; the answer shows its first key this once. For operators."""
     return await accept(request, _CREATE, pharmacy_id=None, terms=_CREATING)
@@ -133,7 +133,7 @@ async def update_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Respon
     return await accept(request, _UPDATE, pharmacy_id=owner, target=owner, terms=_CHANGING)
 
 
-@delete("/api/pharmacies/{pharmacy_id:uuid}", opt={"describes": _DEACTIVATE, "operator": True}, status_code=200)
+@delete("/api/pharmacies/{pharmacy_id:uuid}", opt={"describes": _DEACTIVATE, "operator": True, "role": "admin"}, status_code=200)
 async def deactivate_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any]:
     """Deactivate a pharmacy: its keys, sockets and AMQP logins stop, its record stays. For operators."""
     owner = act_for(request, pharmacy_id)
@@ -146,13 +146,19 @@ async def list_keys(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any
     return await read_page(request, "keys", pharmacy_id=act_for(request, pharmacy_id))
 
 
-@post("/api/pharmacies/{pharmacy_id:uuid}/keys", opt={"describes": _CREATE_KEY})
+@get("/api/pharmacies/{pharmacy_id:uuid}/keys/{key_id:uuid}", opt={"describes": OneRoute("known_key")})
+async def show_key(request: Asked, pharmacy_id: FromPath[UUID], key_id: FromPath[UUID]) -> Response[Any]:
+    """Show what a key may do, and its last four characters."""
+    return await read_one(request, "keys", key_id, pharmacy_id=act_for(request, pharmacy_id))
+
+
+@post("/api/pharmacies/{pharmacy_id:uuid}/keys", opt={"describes": _CREATE_KEY, "role": "admin"})
 async def create_key(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any]:
     """Mint a key; the answer shows it this once."""
     return await accept(request, _CREATE_KEY, pharmacy_id=act_for(request, pharmacy_id), terms=_CREATING_KEY)
 
 
-@delete("/api/pharmacies/{pharmacy_id:uuid}/keys/{key_id:uuid}", opt={"describes": _REVOKE_KEY}, status_code=200)
+@delete("/api/pharmacies/{pharmacy_id:uuid}/keys/{key_id:uuid}", opt={"describes": _REVOKE_KEY, "role": "admin"}, status_code=200)
 async def revoke_key(request: Asked, pharmacy_id: FromPath[UUID], key_id: FromPath[UUID]) -> Response[Any]:
     """Revoke a key for good, within seconds at every door."""
     return await accept(request, _REVOKE_KEY, pharmacy_id=act_for(request, pharmacy_id), target=key_id)
@@ -167,5 +173,6 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     deactivate_pharmacy,
     list_keys,
     create_key,
+    show_key,
     revoke_key,
 )

@@ -1,16 +1,49 @@
-"""The lists of the hub itself, for operators: parked messages, the audit log."""
+"""The lists of the hub itself, for operators: parked messages, the audit log, the operators."""
 
 from typing import Final
 
-from hub.storage import models
-from hub.storage.list_parts import equal, since
+from hub.domain.operators import ROLES
+from hub.storage import models, models_outside
+from hub.storage.list_parts import ALIVE, BY_NAME, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
 from hub.storage.page_sql import item_of
-from hub.storage.paging import IDENTIFIER, TIME, Filter, Listing, Sort, one_of, text_of
+from hub.storage.paging import BOOLEAN, IDENTIFIER, TIME, Filter, Listing, Sort, one_of, text_of
 
 _STATUS: Final = "CASE WHEN t.replayed_at IS NOT NULL THEN 'replayed' WHEN t.discarded_at IS NOT NULL THEN 'discarded' ELSE 'parked' END"
 _WORD: Final = text_of(64)
 
 LISTINGS_HUB: Final = (
+    Listing(
+        "operators",
+        "operators",
+        "operator",
+        item_of(
+            models_outside.Operator,
+            (
+                "id",
+                "username",
+                "name",
+                "role",
+                "is_active",
+                "has_password",
+                "has_totp",
+                "last_signed_in_at",
+                *VERSIONED,
+            ),
+            has_password="(t.password IS NOT NULL)::text",
+            has_totp="(t.totp IS NOT NULL)::text",
+        ),
+        {
+            "username": equal("username", REFERENCE),
+            "role": equal("role", one_of(ROLES)),
+            "is_active": equal("is_active", BOOLEAN),
+            **search("t.username", "normalize(t.name)"),
+            **TIMES,
+        },
+        sorts(username="text") | BY_NAME,
+        "created_at",
+        scope="id",
+        alive=ALIVE,
+    ),
     Listing(
         "parked",
         "parked_messages",

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from hub.domain.operators import EndedSession, Operator
 from hub.domain.orders import Order
 from hub.domain.parked import ParkedMessage
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
@@ -110,6 +111,8 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         Table(Pharmacy, models.Pharmacy),
         Table(ApiKey, models.ApiKey),
         Table(OperatorKey, models_outside.OperatorKey),
+        Table(Operator, models_outside.Operator),
+        Table(EndedSession, models_outside.EndedSession),
         Table(WebhookEndpoint, models_outside.WebhookEndpoint),
         Table(InventoryItem, models.InventoryItem),
         Table(StockMovement, models.StockMovement, append_only=True),

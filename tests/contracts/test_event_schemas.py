@@ -25,7 +25,7 @@ from tests.kit.builders import (
 ELSEWHERE = {
     name
     for name in EVENTS
-    if name.startswith(("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message."))
+    if name.startswith(("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message.", "operator."))
 }
 
 

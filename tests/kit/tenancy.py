@@ -46,6 +46,7 @@ _ORDER = {"order_reference": "S-1", "items": [{"sku": "S-1", "quantity": 1, "uni
 _RECEIVED = {"event_type": "stranger.came", "payload": {}}
 _INVENTORY, _SALES, _ORDERS = "/api/inventory/{item_id}/", "/api/sales/{sale_id}/", "/api/orders/{order_id}/"
 _PHARMACY, _PARKED = "/api/pharmacies/{pharmacy_id}/", "/api/parked/{parked_id}/"
+_OPERATOR = "/api/operators/{operator_id}/"
 _EVENT, _DELIVERY = "/api/webhook-events/{event_id}/", "/api/webhook-deliveries/{delivery_id}/"
 
 MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
@@ -70,6 +71,11 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("PATCH", _ORDERS): Row("unknown", "write", {"extra_data": {"by": "Stranger"}}),
     ("DELETE", _ORDERS): Row("unknown", "write"),
     ("POST", _ORDERS + "transitions/"): Row("unknown", "write", {"status": "confirmed"}),
+    ("GET", "/api/operators/"): Row("operator", "read"),
+    ("POST", "/api/operators/"): Row("operator", "write", {"username": "stranger"}),
+    ("GET", _OPERATOR): Row("operator", "read"),
+    ("PATCH", _OPERATOR): Row("operator", "write", {"name": "Stranger"}),
+    ("DELETE", _OPERATOR): Row("operator", "write"),
     ("GET", "/api/parked/"): Row("operator", "read"),
     ("GET", _PARKED): Row("operator", "read"),
     ("DELETE", _PARKED): Row("operator", "write"),
@@ -83,6 +89,7 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("DELETE", _PHARMACY): Row("operator", "write"),
     ("GET", _PHARMACY + "keys/"): Row("unknown", "read"),
     ("POST", _PHARMACY + "keys/"): Row("unknown", "write", {"name": "Stranger", "scopes": ["write"]}),
+    ("GET", _PHARMACY + "keys/{key_id}/"): Row("unknown", "read"),
     ("DELETE", _PHARMACY + "keys/{key_id}/"): Row("unknown", "write"),
     ("GET", "/api/reconciliation/"): Row("own", "read"),
     ("GET", "/api/sales/"): Row("empty", "read"),
@@ -249,7 +256,7 @@ def fill(owner: Client) -> dict[str, str]:
         time.sleep(0.05)
     return {
         "pharmacy_id": owner.pharmacy_id, "item_id": item["id"], "sale_id": sale["id"], "order_id": order["id"], "event_id": event["id"],
-        "key_id": key["id"], "upload_id": upload["upload_id"], "delivery_id": delivery, "parked_id": parked,
+        "key_id": key["id"], "upload_id": upload["upload_id"], "delivery_id": delivery, "parked_id": parked, "operator_id": str(uuid4()),
         "operation_id": adjusted.headers["operation-id"], "name": "sale.recorded.json",
     }  # fmt: skip
 
