@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.datastructures import State
 
+from gateway.admin.routes import console
 from gateway.audited import note_reads
 from gateway.context import open_gateway
 from gateway.metrics import Meter, serving_metrics
@@ -37,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 yield
 
     return FramedApp(
-        route_handlers=ROUTES,
+        route_handlers=[*ROUTES, *([console()] if chosen.admin_enabled else [])],
         lifespan=[lifespan],
         middleware=[gate, note_reads],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -169,7 +169,13 @@ def _terms_of(options: Mapping[str, Any], scope: Any) -> _Terms:  # noqa: ANN401
         case _:
             query = None
     is_api = scope["path_template"].startswith("/api")
-    return _Terms(scopes_of(options, scope["method"]), is_api, bool(options.get("operator")), options.get("role") == "admin", query)
+    return _Terms(
+        scopes_of(options, scope["method"]),
+        is_api,
+        bool(options.get("operator")),
+        options.get("role") == "admin",
+        query,
+    )
 
 
 def _check(terms: _Terms, scope: Any) -> None:  # noqa: ANN401 -- an ASGI scope

@@ -21,9 +21,13 @@ from hub.messaging.publisher import CommandPublisher, open_command_publisher
 from hub.messaging.replies import Replies, open_replies
 from hub.messaging.topology import partition_of
 from hub.security.keys import KeyKind, derive_key, hash_key, hint_of
+from hub.security.login_links import seal_login_link
+from hub.security.tokens import Tokens
 from hub.settings import Settings
 
 WAIT_SECONDS = 15.0
+ADMIN = "admin"
+"""The user name of the first operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,26 @@ class Door:
         )
         _refuse(outcome)
         return key
+
+    async def create_operator(self, username: str, role: str, *, once: str | None = None) -> None:
+        """Let somebody sign in at the console, unless there is an operator of that name. They have no password yet."""
+        operation_id = clock.new_id() if once is None else operation_id_for(HUB_ID, once)
+        outcome = await self.send(
+            "operator.create",
+            {"username": username, "role": role},
+            pharmacy_id=HUB_ID,
+            operation_id=operation_id,
+            resource_id=resource_id_for(operation_id),
+        )
+        if outcome["problem"] is not None and outcome["problem"]["type"] != "/problems/duplicate":
+            _refuse(outcome)
+
+    async def login_link(self, username: str = ADMIN) -> str:
+        """Make a link that signs an operator in at the console, once, within ten minutes; the first admin is made with it."""
+        if username == ADMIN:
+            await self.create_operator(ADMIN, "admin", once="console/1/admin")
+        tokens = Tokens(self.settings.secret_key.get_secret_value())
+        return seal_login_link(tokens, self.settings.url, username)[0]
 
     def _mint(self, operation_id: UUID, kind: KeyKind) -> tuple[str, dict[str, str]]:
         key = derive_key(self.settings.secret_key.get_secret_value(), operation_id, kind)

@@ -20,13 +20,68 @@ VENDOR = Path(__file__).parents[1] / "gateway/static/vendor"
 TESTS = Path(__file__).parents[1] / "tests/vendor"
 """What only the tests load."""
 
-ICONS = (
-    "activity adjustments alert-triangle arrow-back-up arrows-exchange ban bolt broadcast building-store check "
-    "chevron-left chevron-right circle-check clipboard-list clock command copy database dots download edit "
-    "external-link eye file-text filter help history inbox key layout-dashboard list-details lock logout menu-2 moon "
-    "packages player-pause player-play plug plus qrcode receipt refresh search selector send settings shield-lock "
-    "shopping-cart sort-ascending sort-descending stethoscope sun sun-moon trash upload user users webhook x"
-).split()
+ICONS = [
+    "activity",
+    "adjustments",
+    "alert-triangle",
+    "arrow-back-up",
+    "arrows-exchange",
+    "ban",
+    "bolt",
+    "broadcast",
+    "building-store",
+    "check",
+    "chevron-left",
+    "chevron-right",
+    "circle-check",
+    "clipboard-list",
+    "clock",
+    "command",
+    "copy",
+    "database",
+    "dots",
+    "download",
+    "edit",
+    "external-link",
+    "eye",
+    "file-text",
+    "filter",
+    "help",
+    "history",
+    "inbox",
+    "key",
+    "layout-dashboard",
+    "list-details",
+    "lock",
+    "logout",
+    "menu-2",
+    "moon",
+    "packages",
+    "player-pause",
+    "player-play",
+    "plug",
+    "plus",
+    "qrcode",
+    "receipt",
+    "refresh",
+    "search",
+    "selector",
+    "send",
+    "settings",
+    "shield-lock",
+    "shopping-cart",
+    "sort-ascending",
+    "sort-descending",
+    "stethoscope",
+    "sun",
+    "sun-moon",
+    "trash",
+    "upload",
+    "user",
+    "users",
+    "webhook",
+    "x",
+]
 
 # As its source repository has it; the published package names the licence but leaves the text out.
 _TABLER = """MIT License

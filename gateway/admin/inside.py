@@ -10,6 +10,7 @@ import orjson
 from litestar import Request
 
 from gateway.auth import Caller
+from gateway.middleware import FramedApp
 from gateway.problems import Refused
 from hub import clock
 from hub.domain.problem import CATALOGUE, FieldError, Problem
@@ -47,7 +48,9 @@ class Said:
             Refused: the API refused.
         """
         if self.is_problem:
-            raise Refused(self.problem(), {name: self.headers[name] for name in ("retry-after",) if name in self.headers})
+            raise Refused(
+                self.problem(), {name: self.headers[name] for name in ("retry-after",) if name in self.headers}
+            )
         return self
 
     def problem(self) -> Problem:
@@ -112,7 +115,8 @@ async def ask(
     async def send(message: Any) -> None:  # noqa: ANN401 -- an ASGI message
         answer.append(message)
 
-    await request.app.serve_inside(scope, receive, send)
+    app: FramedApp = request.scope["litestar_app"]  # type: ignore[assignment]
+    await app.serve_inside(scope, receive, send)
     head = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer[0]["headers"]}
     return Said(answer[0]["status"], head, b"".join([message.get("body", b"") for message in answer[1:]]))
 

@@ -94,7 +94,14 @@ def touch(session: Session) -> Session:
 
 def dump_cookie(gateway: Gateway, session: Session) -> str:
     """Write the `Set-Cookie` of a session; the browser forgets it at its own end at the latest."""
-    content = [str(session.id), session.kind, session.subject, session.epoch, _seconds(session.began), _seconds(session.seen)]
+    content = [
+        str(session.id),
+        session.kind,
+        session.subject,
+        session.epoch,
+        _seconds(session.began),
+        _seconds(session.seen),
+    ]
     sealed = gateway.tokens.seal(content, _PURPOSE, session.ends_at)
     return cookie_line(gateway, COOKIE, sealed)
 

@@ -133,7 +133,11 @@ async def update_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Respon
     return await accept(request, _UPDATE, pharmacy_id=owner, target=owner, terms=_CHANGING)
 
 
-@delete("/api/pharmacies/{pharmacy_id:uuid}", opt={"describes": _DEACTIVATE, "operator": True, "role": "admin"}, status_code=200)
+@delete(
+    "/api/pharmacies/{pharmacy_id:uuid}",
+    opt={"describes": _DEACTIVATE, "operator": True, "role": "admin"},
+    status_code=200,
+)
 async def deactivate_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any]:
     """Deactivate a pharmacy: its keys, sockets and AMQP logins stop, its record stays. For operators."""
     owner = act_for(request, pharmacy_id)
@@ -158,7 +162,11 @@ async def create_key(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[An
     return await accept(request, _CREATE_KEY, pharmacy_id=act_for(request, pharmacy_id), terms=_CREATING_KEY)
 
 
-@delete("/api/pharmacies/{pharmacy_id:uuid}/keys/{key_id:uuid}", opt={"describes": _REVOKE_KEY, "role": "admin"}, status_code=200)
+@delete(
+    "/api/pharmacies/{pharmacy_id:uuid}/keys/{key_id:uuid}",
+    opt={"describes": _REVOKE_KEY, "role": "admin"},
+    status_code=200,
+)
 async def revoke_key(request: Asked, pharmacy_id: FromPath[UUID], key_id: FromPath[UUID]) -> Response[Any]:
     """Revoke a key for good, within seconds at every door."""
     return await accept(request, _REVOKE_KEY, pharmacy_id=act_for(request, pharmacy_id), target=key_id)

@@ -68,3 +68,29 @@ def create_operator_key(
         print(json.dumps({"api_key": key}))
     else:
         print(f"operator key {key}   (shown this once)")
+
+
+@_operator.command("login-link")
+def make_login_link(
+    username: Annotated[str, typer.Argument(help="Who signs in with it; default: the first admin.")] = "admin",
+    data_dir: DataDir = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Print a link that signs an operator in at the console: once, within ten minutes."""
+    import asyncio
+
+    from hub.door import open_door
+    from hub.settings import load_settings
+
+    async def work() -> str:
+        async with open_door(load_settings(place_of(data_dir))) as door:
+            return await door.login_link(username)
+
+    link = asyncio.run(work())
+    if as_json:
+        import json
+
+        print(json.dumps({"url": link}))
+    else:
+        print(link)

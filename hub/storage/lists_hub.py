@@ -29,7 +29,7 @@ LISTINGS_HUB: Final = (
                 "last_signed_in_at",
                 *VERSIONED,
             ),
-            has_password="(t.password IS NOT NULL)::text",
+            has_password="(t.password IS NOT NULL)::text",  # noqa: S106 -- whether there is one
             has_totp="(t.totp IS NOT NULL)::text",
         ),
         {

@@ -1,5 +1,6 @@
 """What the door asks of an operator before and at every request: never cached, so an end is an end at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,9 @@ class KnownOperator:
     is_active: bool
 
 
-_SELECT = "SELECT id, username, name, role, password, totp, epoch, is_active FROM operators WHERE deleted_at IS NULL AND"
+_SELECT = (
+    "SELECT id, username, name, role, password, totp, epoch, is_active FROM operators WHERE deleted_at IS NULL AND"
+)
 
 
 async def find_operator(connection: Connection, operator_id: UUID) -> KnownOperator | None:
@@ -46,3 +49,9 @@ def _read(record: Any) -> KnownOperator | None:  # noqa: ANN401 -- an asyncpg re
         return None
     operator_id, *rest = record
     return KnownOperator(UUID(int=operator_id.int), *rest)
+
+
+async def names_of_any_pharmacy(connection: Connection, ids: Sequence[UUID]) -> dict[str, str]:
+    """Name pharmacies, for operators."""
+    records = await connection.fetch("SELECT id::text, name FROM pharmacies WHERE id = ANY($1::uuid[])", ids)
+    return {record[0]: record[1] for record in records}

@@ -9,13 +9,14 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What there is to say of an instance that is up; the keys are those of the demo, if there is one."""
+    """What there is to say of an instance that is up; the keys are those of the demo, if there is one; `console` signs in."""
 
     url: str
     logs: str
     api_key: str | None = None
     operator_key: str | None = None
     pharmacy_id: str | None = None
+    console: str | None = None
 
 
 def show(ready: Ready, console: Console) -> None:
@@ -29,9 +30,15 @@ def show(ready: Ready, console: Console) -> None:
         rows.add_row("Its key", ready.api_key)
     if ready.operator_key:
         rows.add_row("Operator", ready.operator_key)
+    if ready.console:
+        rows.add_row("Console", f"{ready.url}/admin/")
     rows.add_row("Logs", ready.logs)
     rows.add_row("Stop", "Ctrl-C")
     console.print(Panel(rows, title="Pharmacy Connector Hub", title_align="left", expand=False))
+    if ready.console:
+        # Outside the frame, as the call below: it is longer than a line.
+        console.print("Sign in at the console (once, within 10 minutes):", style="bold")
+        console.print(ready.console, soft_wrap=True, highlight=False, markup=False)
     if ready.api_key:
         # Outside the frame, or its border would be pasted too.
         console.print("Try it:", style="bold")

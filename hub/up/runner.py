@@ -87,7 +87,9 @@ async def _run(wish: Wish, place: Path, plan: Plan, console: Console, environmen
         ready = starting.result()
         is_ready = True
         changed()
-        show(Ready(plan.settings.url, str(place / "logs"), *ready), console)
+        demo, link = ready
+        api_key, operator_key, pharmacy_id = demo or (None, None, None)
+        show(Ready(plan.settings.url, str(place / "logs"), api_key, operator_key, pharmacy_id, link), console)
         print(f"ready {plan.settings.url}", flush=True)  # for programs that wait for it: the one line on stdout
         keeping = asyncio.create_task(family.keep_alive())
         await _first_of(keeping, told)
@@ -127,7 +129,7 @@ async def _until_told(family: Family, console: Console) -> AsyncIterator[asyncio
 
 async def _start(
     wish: Wish, plan: Plan, family: Family, console: Console, environment: Mapping[str, str]
-) -> tuple[str, str, str] | tuple[()]:
+) -> tuple[tuple[str, str, str] | None, str | None]:
     began = time.monotonic()
     settings = plan.settings
 
@@ -154,7 +156,8 @@ async def _start(
     await _until_ready(settings, family)
     await _until_consumed(settings, family)
     done("gateway and consumers")
-    return await _demo(settings) if wish.with_demo else ()
+    demo = await _demo(settings) if wish.with_demo else None
+    return demo, await _login_link(settings) if settings.admin_enabled else None
 
 
 async def _migrate(settings: Settings) -> None:
@@ -176,6 +179,13 @@ async def _demo(settings: Settings) -> tuple[str, str, str]:
 
     demo = await ensure_demo(settings)
     return str(demo.api_key), str(demo.operator_key), str(demo.pharmacy_id)
+
+
+async def _login_link(settings: Settings) -> str:
+    from hub.door import open_door
+
+    async with open_door(settings) as door:
+        return await door.login_link()
 
 
 def _hub_processes(plan: Plan, environment: Mapping[str, str]) -> list[Spec]:

@@ -25,7 +25,9 @@ from tests.kit.builders import (
 ELSEWHERE = {
     name
     for name in EVENTS
-    if name.startswith(("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message.", "operator."))
+    if name.startswith(
+        ("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message.", "operator.")
+    )
 }
 
 

@@ -1,0 +1,255 @@
+"""Lists of the console: the page of a model, its filters and orders, and the same rows as CSV."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import orjson
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from gateway.admin.choosing import Choice, acting, choose, may, may_see, names_of
+from gateway.admin.entries import MODELS
+from gateway.admin.frame import visitor_here
+from gateway.admin.inside import ask, cursor_of, read_all
+from gateway.admin.pages import render
+from gateway.admin.registry import Model, words
+from gateway.problems import refused
+from hub import clock
+from hub.domain.problem import Problem
+from hub.storage.paging import Filter
+
+Asked = Request[Any, Any, Any]
+
+LIMITS: Final = ("25", "50", "100")
+MOST_EXPORTED: Final = 100_000
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class FilterInput:
+    """A filter above a list, as a template draws it."""
+
+    name: str
+    label: str
+    widget: str
+    value: str
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+def model_of(request: Asked, name: str) -> Model:
+    """Find a model that this visitor may see.
+
+    Raises:
+        Refused: 404: there is none, or it is the hub's own and a pharmacy asks.
+    """
+    model = MODELS.get(name)
+    if model is None or not may_see(visitor_here(request), model):
+        raise refused("not-found", "the console has no such page")
+    return model
+
+
+def wanted_of(request: Asked, model: Model) -> dict[str, str]:
+    """Read what a list is narrowed to and ordered by; what is empty or unknown is left out."""
+    given = request.query_params
+    known = ["q"] if model.has_search else []
+    known += [name for name in model.api.filters if name != "q"]
+    wanted = {name: _query_value(model.api.filters[name], given.get(name, "").strip()) for name in known}
+    if model.api.is_sortable and given.get("sort", "").lstrip("-") in model.api.sorts:
+        wanted["sort"] = given["sort"]
+    if given.get("limit") in LIMITS:
+        wanted["limit"] = given["limit"]
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _query_value(wanted: Filter, text: str) -> str:
+    """Complete a local time with its zone: browsers' inputs have none, and the console speaks UTC."""
+    if wanted.kind.sql == "timestamptz" and text and not text.endswith(("Z", "z")) and "+" not in text:
+        return f"{text}{':00' if text.count(':') == 1 else ''}Z"
+    return text
+
+
+def _inputs(model: Model, wanted: Mapping[str, str]) -> list[FilterInput]:
+    found = []
+    shown = [
+        *model.filters,
+        *(name for name in wanted if name in model.api.filters and name not in {"q", *model.filters}),
+    ]
+    for name in shown:
+        kind = model.api.filters[name].kind
+        choices: tuple[tuple[str, str], ...] = ()
+        widget = "text"
+        if kind.sql == "bool":
+            widget, choices = "select", (("true", "yes"), ("false", "no"))
+        elif "enum" in kind.schema:
+            widget, choices = "select", tuple((word, word.replace("_", " ")) for word in kind.schema["enum"])
+        elif kind.sql == "timestamptz":
+            widget = "datetime-local"
+        value = wanted.get(name, "")
+        found.append(
+            FilterInput(
+                name, _label(name), widget, value.removesuffix("Z") if widget == "datetime-local" else value, choices
+            )
+        )
+    return found
+
+
+_SUFFIXES: Final = {
+    "lt": "below",
+    "lte": "at most",
+    "gt": "above",
+    "gte": "at least",
+    "since": "since",
+    "before": "before",
+}
+
+
+def _label(name: str) -> str:
+    """Name a filter for people.
+
+    >>> _label("quantity_lt"), _label("sale_time_gte"), _label("is_low"), _label("at_since")
+    ('Quantity below', 'Sale time from', 'Low', 'Since')
+    """
+    stem, _, suffix = name.rpartition("_")
+    if suffix in _SUFFIXES and stem:
+        said = {"gte": "from", "lt": "before"}.get(suffix) if stem.endswith("time") else None
+        text = f"{words(stem)} {said or _SUFFIXES[suffix]}"
+        return text if stem != "at" else _SUFFIXES[suffix].capitalize()
+    return words(name.removeprefix("is_"))
+
+
+def path_of(model: Model, choice: Choice) -> str:
+    """Name the API's list, of the chosen pharmacy where it hangs on one."""
+    return model.path.format(pharmacy_id=choice.chosen) if model.needs_pharmacy else model.path
+
+
+@get("/{name:str}", opt={"console": "signed-in"})
+async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
+    """Show a model's list."""
+    model, visitor = model_of(request, name), visitor_here(request)
+    choice = await choose(request)
+    wanted = wanted_of(request, model)
+    sort = wanted.get("sort", model.sort if model.api.is_sortable else "")
+    items: list[dict[str, Any]] = []
+    problem: Problem | None = None
+    following: str | None = None
+    status = 200
+    is_waiting = model.needs_pharmacy and choice.chosen is None
+    if not is_waiting:
+        pairs = [*({"sort": sort} | wanted if sort else wanted).items()]
+        if cursor := request.query_params.get("cursor"):
+            pairs.append(("cursor", cursor))
+        caller = acting(visitor, choice.chosen if not model.is_hubs else None)
+        if model.is_hubs and choice.chosen is not None and "pharmacy_id" in model.api.filters:
+            pairs = [pair for pair in pairs if pair[0] != "pharmacy_id"] + [("pharmacy_id", str(choice.chosen))]
+        said = await ask(request, caller, "GET", path_of(model, choice), query=pairs)
+        if said.is_problem:
+            problem, status = said.problem(), said.status
+        else:
+            page = said.json
+            items, following = page["items"], cursor_of(page["next"])
+    kept = [*wanted.items(), *([("pharmacy", str(choice.chosen))] if choice.chosen and choice.is_free else [])]
+    named = {row.get("pharmacy_id") for row in items} - {None}
+    return render(
+        request,
+        "list.html",
+        status,
+        title=model.plural,
+        model=model,
+        items=items,
+        names={**choice.names} | (await names_of(request, named) if named - set(choice.names) else {}),
+        choice=choice,
+        is_waiting=is_waiting,
+        problem=problem,
+        wanted=wanted,
+        sort=sort,
+        inputs=_inputs(model, wanted),
+        kept=kept,
+        link=lambda **changes: _link(kept, changes),
+        following=following,
+        is_first="cursor" not in request.query_params,
+        limits=LIMITS,
+        may_create=may(visitor, model, model.create),
+        bulk=[one for one in model.all_actions if one.bulk and may(visitor, model, one)],
+        queued=_queued(request),
+    )
+
+
+def _queued(request: Asked) -> dict[str, str] | None:
+    """Read which operation the page is waiting for, after a form that was taken in but not answered in time."""
+    operation, accepted = request.query_params.get("queued"), request.query_params.get("accepted")
+    return None if not operation or not accepted else {"operation": operation, "accepted": accepted}
+
+
+def _link(kept: Iterable[tuple[str, str]], changes: Mapping[str, str | None]) -> str:
+    """Make the query of the same list with something changed; None takes a parameter away."""
+    pairs = {**dict(kept), **changes}
+    return "?" + urlencode([(name, value) for name, value in pairs.items() if value is not None])
+
+
+def plain(value: Any) -> str:  # noqa: ANN401 -- a JSON value
+    """Write a value for a CSV cell. Text that a spreadsheet would run as a formula begins with an apostrophe.
+
+    >>> plain("=1+1"), plain(-5), plain("-5.00"), plain("@SUM(A1)"), plain(None), plain({"a": 1})
+    ("'=1+1", '-5', '-5.00', "'@SUM(A1)", '', '{"a":1}')
+    """
+    match value:
+        case None:
+            return ""
+        case bool() | int() | float():
+            return orjson.dumps(value).decode()
+        case str():
+            return f"'{value}" if value.startswith(_FORMULA) and not _is_number(value) else value
+        case _:
+            return orjson.dumps(value).decode()
+
+
+def _is_number(text: str) -> bool:
+    return text[1:].replace(".", "", 1).isascii() and text[1:].replace(".", "", 1).isdigit()
+
+
+@get("/{name:str}/export.csv", opt={"console": "signed-in"})
+async def export(request: Asked, name: FromPath[str]) -> Stream:
+    """Send the list as CSV, as it is narrowed and ordered, at most 100,000 rows."""
+    model, visitor = model_of(request, name), visitor_here(request)
+    choice = await choose(request)
+    if model.needs_pharmacy and choice.chosen is None:
+        raise refused("pharmacy-required", "choose a pharmacy first")
+    pairs = [pair for pair in wanted_of(request, model).items() if pair[0] != "limit"]
+    caller = acting(visitor, choice.chosen if not model.is_hubs else None)
+    path = path_of(model, choice)
+    # One row first: what is wrong with the request is a page, not half a file.
+    (await ask(request, caller, "GET", path, query=[*pairs, ("limit", "1")])).or_refuse()
+    columns = list(dict.fromkeys(one.name for one in (*model.columns, *model.details)))
+
+    async def lines() -> AsyncIterator[bytes]:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\r\n")
+        writer.writerow(columns)
+        count = 0
+        async for row in read_all(request, caller, path, pairs, MOST_EXPORTED):
+            writer.writerow([plain(row.get(column)) for column in columns])
+            count += 1
+            if count % 500 == 0:
+                yield _taken(buffer)
+        yield _taken(buffer)
+
+    file = f"{model.name}-{clock.now():%Y%m%d-%H%M%S}.csv"
+    return Stream(
+        lines(), media_type="text/csv; charset=utf-8", headers={"content-disposition": f'attachment; filename="{file}"'}
+    )
+
+
+def _taken(buffer: io.StringIO) -> bytes:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text.encode("utf-8", "replace")
+
+
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_list, export)

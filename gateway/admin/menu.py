@@ -1,0 +1,57 @@
+"""The menu: what a visitor may open, in groups. Screens add their places to `PLACES`."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.admin.entries import MODELS
+from gateway.admin.sessions import Visitor
+
+GROUPS: Final = ("", "Pharmacies", "Webhooks", "Hub")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the menu.
+
+    Args:
+        role: `signed-in` also for pharmacies; else the least role of an operator.
+    """
+
+    label: str
+    path: str
+    icon: str
+    group: str = ""
+    role: str = "viewer"
+
+
+@dataclass(slots=True)
+class Group:
+    """Entries under one heading; the current one has `is_here`."""
+
+    label: str
+    places: list[tuple[Place, bool]] = field(default_factory=list)
+
+
+PLACES: Final[list[Place]] = [
+    Place("Overview", "/admin/", "layout-dashboard", role="signed-in"),
+    *(
+        Place(
+            model.plural, f"/admin/{model.name}/", model.icon, model.group, "viewer" if model.is_hubs else "signed-in"
+        )
+        for model in MODELS.values()
+    ),
+]
+
+
+def menu_of(visitor: Visitor, path: str) -> list[Group]:
+    """List what this visitor may open; nothing before a sign-in."""
+    if visitor.caller is None:
+        return []
+    groups = {label: Group(label) for label in GROUPS}
+    for place in PLACES:
+        if place.role == "signed-in" or not visitor.is_portal:
+            is_here = path.rstrip("/") == place.path.rstrip("/") or (
+                place.path != "/admin/" and path.startswith(place.path)
+            )
+            groups[place.group].places.append((place, is_here))
+    return [group for group in groups.values() if group.places]

@@ -1,0 +1,109 @@
+"""What hangs on a row, shown on its page below it. A screen adds its own with `panel`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar import Request
+
+from gateway.admin.inside import ask
+from gateway.admin.registry import Column, Model
+from gateway.auth import Caller
+
+Asked = Request[Any, Any, Any]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A piece of a row's page.
+
+    Args:
+        template: draws it, with `values`.
+    """
+
+    title: str
+    template: str
+    values: Mapping[str, Any]
+
+
+MakePanel = Callable[[Asked, Row, Caller], Awaitable[Panel | None]]
+
+_PANELS: Final[dict[str, list[MakePanel]]] = {}
+
+
+def panel(model: str) -> Callable[[MakePanel], MakePanel]:
+    """Add a panel to the pages of a model, behind those it has."""
+
+    def add(make: MakePanel) -> MakePanel:
+        _PANELS.setdefault(model, []).append(make)
+        return make
+
+    return add
+
+
+async def panels_of(request: Asked, model: Model, row: Row, caller: Caller) -> list[Panel]:
+    """Make the panels of a row."""
+    made = [await make(request, row, caller) for make in _PANELS.get(model.name, ())]
+    return [one for one in made if one is not None]
+
+
+async def table_panel(
+    request: Asked, caller: Caller, title: str, path: str, columns: tuple[Column, ...], **query: str
+) -> Panel | None:
+    """Make a panel of a list of the API that hangs on the row; its first 25 lines."""
+    said = await ask(request, caller, "GET", path, query=[("limit", "25"), *query.items()])
+    if said.is_problem:
+        return None
+    page = said.json
+    return Panel(
+        title, "panel_table.html", {"columns": columns, "items": page["items"], "more": page["next"] is not None}
+    )
+
+
+@panel("inventory")
+async def ledger(request: Asked, row: Row, caller: Caller) -> Panel | None:
+    """Show an item's movements: where its quantity comes from."""
+    columns = (
+        Column("recorded_at", "time", "Recorded"),
+        Column("reason", "badge"),
+        Column("delta", "number"),
+        Column("quantity_after", "number", "Quantity after"),
+        Column("note"),
+        Column("operation_id", "id", "Operation", wide=True),
+    )
+    return await table_panel(request, caller, "Ledger", f"/api/inventory/{row['id']}/movements", columns)
+
+
+@panel("deliveries")
+async def attempts(request: Asked, row: Row, caller: Caller) -> Panel | None:
+    """Show a delivery's calls and what came back."""
+    columns = (
+        Column("number", "number", "#"),
+        Column("at", "time", "When"),
+        Column("status_code", "number", "Answer"),
+        Column("duration_ms", "number", "ms"),
+        Column("error"),
+        Column("response_body", "code", "Body"),
+    )
+    return await table_panel(request, caller, "Attempts", f"/api/webhook-deliveries/{row['id']}/attempts", columns)
+
+
+@panel("uploads")
+async def faults(request: Asked, row: Row, caller: Caller) -> Panel | None:
+    """Show which rows of a file were refused."""
+    columns = (Column("line", "number"), Column("pointer", "code"), Column("code", "code"), Column("detail"))
+    return await table_panel(request, caller, "Refused rows", f"/api/uploads/{row['id']}/errors", columns)
+
+
+@panel("pharmacies")
+async def keys(request: Asked, row: Row, caller: Caller) -> Panel | None:
+    """Show a pharmacy's keys."""
+    columns = (
+        Column("name"),
+        Column("hint", "code", "Ends in"),
+        Column("scopes", "tags"),
+        Column("last_used_at", "time", "Last used"),
+        Column("revoked_at", "time", "Revoked"),
+    )
+    return await table_panel(request, caller, "Keys", f"/api/pharmacies/{row['id']}/keys", columns, sort="-created_at")

@@ -1,0 +1,190 @@
+"""What a model of the console is: one entry gives its list, filters, page, forms, bulk actions, export and rights.
+
+Filters, orders and the search come from the API's own list (`hub.storage.lists.LISTINGS`), fields of forms from the body
+models of its commands (`hub.resources.COMMANDS`): an entry says only what a person has to choose.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from hub.domain.fields import Body
+from hub.resources import COMMANDS
+from hub.storage.lists import LISTINGS
+from hub.storage.paging import Listing
+
+Row = Mapping[str, Any]
+Role = Literal["viewer", "operator", "admin"]
+Kind = Literal[
+    "text", "code", "id", "time", "money", "number", "flag", "badge", "json", "pharmacy", "tags", "lines", "link"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A member of a row as it is shown.
+
+    Args:
+        kind: how it is shown.
+        label: its heading; default: the name in words.
+        model: of an id or text: the model whose page it leads to.
+        wide: left out where the screen is narrow.
+    """
+
+    name: str
+    kind: Kind = "text"
+    label: str = ""
+    model: str = ""
+    wide: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The heading."""
+        return self.label or words(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a form does differently for a field than its type says.
+
+    Args:
+        widget: `textarea`, `lines`, `json`, `tags`, `checks`, ...
+        help: a sentence below it.
+        value: what the form begins with.
+    """
+
+    label: str = ""
+    widget: str = ""
+    help: str = ""
+    value: object = None
+    placeholder: str = ""
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to be done with a row beside changing it.
+
+    Args:
+        path: of the API, with `{id}` and `{pharmacy_id}`; `command` names the body's model.
+        fields: of the body that are asked for; with none the action is a confirmation only.
+        body: what is sent without asking.
+        when: tells from the row whether it is offered.
+        choices: of a field, made from the row.
+        bulk: it can be done to many rows at once.
+    """
+
+    name: str
+    label: str
+    command: str
+    path: str
+    method: str = "POST"
+    icon: str = "bolt"
+    fields: tuple[str, ...] = ()
+    body: Mapping[str, Any] = field(default_factory=dict)
+    when: Callable[[Row], bool] = lambda _row: True
+    choices: Mapping[str, Callable[[Row], list[str]]] = field(default_factory=dict)
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    confirm: str = ""
+    danger: bool = False
+    bulk: bool = False
+    role: Role = "operator"
+
+    @property
+    def model(self) -> type[Body]:
+        """The model of the body."""
+        return COMMANDS[self.command].body
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of a model: the command whose body it fills, and the route that takes it."""
+
+    command: str
+    path: str
+    method: Literal["POST", "PATCH"]
+    fields: tuple[str, ...]
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    role: Role = "operator"
+    is_offered: Callable[[Row], bool] = lambda _row: True
+
+    @property
+    def model(self) -> type[Body]:
+        """The model of the body."""
+        return COMMANDS[self.command].body
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One model of the console.
+
+    Args:
+        name: its place in addresses, `/admin/<name>/`.
+        noun, plural: as people call it.
+        listing: a key of `LISTINGS`.
+        path: of the API's list; `{pharmacy_id}` where the list hangs on a pharmacy.
+        one: of the API's single resource; empty: there is no page of its own.
+        title: names a row.
+        columns: of the list. `details`: of the page beside them.
+        filters: offered above the list, by name.
+        needs_pharmacy: a pharmacy has to be chosen before there is a list.
+        is_hubs: belongs to the hub, not to pharmacies; no pharmacy sees it.
+        secrets: members of an answer that are shown this once.
+    """
+
+    name: str
+    noun: str
+    plural: str
+    icon: str
+    listing: str
+    path: str
+    columns: tuple[Column, ...]
+    one: str = ""
+    title: Callable[[Row], str] = lambda row: str(row["id"])
+    details: tuple[Column, ...] = ()
+    filters: tuple[str, ...] = ()
+    sort: str = "-created_at"
+    create: Form | None = None
+    edit: Form | None = None
+    delete: Action | None = None
+    actions: tuple[Action, ...] = ()
+    needs_pharmacy: bool = False
+    is_hubs: bool = False
+    group: str = "Pharmacies"
+    secrets: tuple[str, ...] = ()
+    about: str = ""
+    search: str = ""
+
+    @cached_property
+    def api(self) -> Listing:
+        """The API's list."""
+        return LISTINGS[self.listing]
+
+    @property
+    def has_search(self) -> bool:
+        """Tell whether the list takes `q`."""
+        return "q" in self.api.filters
+
+    @property
+    def all_actions(self) -> tuple[Action, ...]:
+        """Every action, the deletion last."""
+        return (*self.actions, *([self.delete] if self.delete else []))
+
+    def action(self, name: str) -> Action | None:
+        """Find an action by name."""
+        return next((one for one in self.all_actions if one.name == name), None)
+
+
+_SMALL: Final = {"id": "Id", "sku": "SKU", "url": "URL", "totp": "second factor", "json": "JSON"}
+
+
+def words(name: str) -> str:
+    """Write a member's name for people.
+
+    >>> words("low_stock_threshold"), words("sku"), words("webhook_url")
+    ('Low stock threshold', 'SKU', 'Webhook URL')
+    """
+    parts = [_SMALL.get(part, part) for part in name.split("_")]
+    text = " ".join(part for part in parts if part != "at") or name
+    return text[0].upper() + text[1:]

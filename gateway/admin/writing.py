@@ -1,0 +1,301 @@
+"""Pages of one row and the forms that change it: every form is one command, and its problems land on its fields."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from gateway.admin import forms
+from gateway.admin.choosing import acting, acting_on, choose, filled, may, names_of
+from gateway.admin.forms import Field
+from gateway.admin.frame import field, flash, form_of, visitor_here
+from gateway.admin.inside import Said, ask
+from gateway.admin.listing import model_of
+from gateway.admin.pages import redirect, render
+from gateway.admin.panels import panels_of
+from gateway.admin.registry import Action, Model
+from gateway.problems import Refused, refused
+from hub.domain.problem import not_found
+
+Asked = Request[Any, Any, Any]
+Json = dict[str, Any]
+
+_SIGNED_IN: Final = {"console": "signed-in"}
+
+
+async def row_of(request: Asked, model: Model, row_id: UUID) -> Json:
+    """Read a row as this visitor sees it.
+
+    Raises:
+        Refused: 404; 400 where a pharmacy has to be named and is not.
+    """
+    visitor = visitor_here(request)
+    if not model.one:
+        raise refused("not-found", "this has no page of its own")
+    names = {"id": row_id}
+    if "{pharmacy_id}" in model.one:
+        choice = await choose(request)
+        if choice.chosen is None:
+            raise Refused(not_found(model.noun))
+        names["pharmacy_id"] = choice.chosen
+    row: Json = (await ask(request, visitor.rights(), "GET", filled(model.one, names))).or_refuse().json
+    return row
+
+
+def address_of(model: Model, row: Mapping[str, Any]) -> str:
+    """Name a row's page."""
+    query = f"?pharmacy={row['pharmacy_id']}" if model.needs_pharmacy else ""
+    return f"/admin/{model.name}/{row['id']}/{query}"
+
+
+@get("/{name:str}/{row_id:uuid}", opt=_SIGNED_IN)
+async def show_row(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) -> Response[Any]:
+    """Show one row: what it is, what hangs on it, and what can be done."""
+    model, visitor = model_of(request, name), visitor_here(request)
+    row = await row_of(request, model, row_id)
+    return render(
+        request,
+        "row.html",
+        title=model.title(row),
+        model=model,
+        row=row,
+        names=await names_of(request, [row["pharmacy_id"]] if row.get("pharmacy_id") else []),
+        actions=[one for one in model.all_actions if one.when(row) and may(visitor, model, one)],
+        may_edit=may(visitor, model, model.edit) and model.edit is not None and model.edit.is_offered(row),
+        panels=await panels_of(request, model, row, acting_on(visitor, model, row)),
+        suffix=f"?pharmacy={row['pharmacy_id']}" if model.needs_pharmacy else "",
+    )
+
+
+@get("/{name:str}/new", opt=_SIGNED_IN)
+async def show_new(request: Asked, name: FromPath[str]) -> Response[Any]:
+    """Show the form of a new row."""
+    model = model_of(request, name)
+    return await _new(request, model, _new_fields(request, model))
+
+
+def _new_fields(request: Asked, model: Model) -> list[Field]:
+    if model.create is None or not may(visitor_here(request), model, model.create):
+        raise refused("forbidden", "your role makes no such thing")
+    return forms.fields_of(model.create.model, model.create.fields, model.create.inputs)
+
+
+async def _new(request: Asked, model: Model, fields: list[Field], **values: object) -> Response[Any]:
+    chosen = field(form_of(request), "pharmacy") if request.scope["method"] == "POST" else None
+    choice = None if model.is_hubs else await choose(request, chosen)
+    shown: Json = {"faults": [], "problem": None, "version": None, "status": 200} | dict(values)
+    return render(
+        request,
+        "form.html",
+        shown.pop("status"),
+        title=f"New {model.noun}",
+        model=model,
+        fields=fields,
+        choice=choice,
+        back=f"/admin/{model.name}/",
+        button=f"Create {model.noun}",
+        action_path=f"/admin/{model.name}/new/",
+        intro="",
+        danger=False,
+        **shown,
+    )
+
+
+@post("/{name:str}/new", opt=_SIGNED_IN)
+async def create(request: Asked, name: FromPath[str]) -> Response[Any]:
+    """Make a new row."""
+    model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
+    fields = _new_fields(request, model)
+    assert model.create is not None
+    body = forms.read(fields, sent)
+    choice = None if model.is_hubs else await choose(request, field(sent, "pharmacy"))
+    if choice is not None and choice.chosen is None:
+        return await _new(request, model, fields, status=422, faults=["Choose the pharmacy it belongs to."])
+    if "more_lines" in sent or forms.has_faults(fields):
+        return await _new(request, model, fields, status=200 if "more_lines" in sent else 422)
+    chosen = None if choice is None else choice.chosen
+    path = model.create.path if chosen is None else model.create.path.format(pharmacy_id=chosen)
+    said = await ask(request, acting(visitor, chosen), "POST", path, body=body)
+    if said.is_problem:
+        faults = forms.place_faults(fields, said.problem().errors)
+        return await _new(request, model, fields, status=said.status, faults=faults, problem=said.problem())
+    return _after(request, model, said, {"pharmacy_id": str(chosen)} if chosen else {}, "made")
+
+
+def _after(request: Asked, model: Model, said: Said, row: Json, done: str) -> Response[Any]:
+    """Go on after a command: to the row, to a secret that is shown once, or to the list that waits for the outcome."""
+    answer = said.json or {}
+    secrets = {name: answer[name] for name in model.secrets if answer.get(name)}
+    if said.status == 202:  # noqa: PLR2004 -- HTTP's
+        if secrets:
+            return render(
+                request, "secret.html", title="Shown once", model=model, secrets=secrets, onward=f"/admin/{model.name}/"
+            )
+        return redirect(request, _queued_address(model, answer, row))
+    shown = row | {name: value for name, value in answer.items() if name in {"id", "pharmacy_id"}}
+    if not shown.get("id"):
+        flash(request, f"The {model.noun} was {done}.")
+        return redirect(request, f"/admin/{model.name}/")
+    if secrets:
+        return render(
+            request, "secret.html", title="Shown once", model=model, secrets=secrets, onward=address_of(model, shown)
+        )
+    flash(request, f"The {model.noun} was {done}.")
+    return redirect(request, address_of(model, shown))
+
+
+def _queued_address(model: Model, answer: Json, row: Json) -> str:
+    accepted = parse_qs(urlsplit(answer["operation_url"]).query)["accepted"][0]
+    pairs = [("queued", answer["operation_id"]), ("accepted", accepted)]
+    if row.get("pharmacy_id") and model.needs_pharmacy:
+        pairs.append(("pharmacy", row["pharmacy_id"]))
+    return f"/admin/{model.name}/?{urlencode(pairs)}"
+
+
+@get("/{name:str}/{row_id:uuid}/edit", opt=_SIGNED_IN)
+async def show_edit(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) -> Response[Any]:
+    """Show the form that changes a row."""
+    model = model_of(request, name)
+    row = await row_of(request, model, row_id)
+    fields = _edit_fields(request, model)
+    forms.fill(fields, row)
+    return _edit(request, model, row, fields)
+
+
+def _edit_fields(request: Asked, model: Model) -> list[Field]:
+    if model.edit is None or not may(visitor_here(request), model, model.edit):
+        raise refused("forbidden", "your role changes nothing here")
+    return forms.fields_of(model.edit.model, model.edit.fields, model.edit.inputs)
+
+
+def _edit(request: Asked, model: Model, row: Json, fields: list[Field], **values: object) -> Response[Any]:
+    query = f"?pharmacy={row['pharmacy_id']}" if model.needs_pharmacy else ""
+    shown: Json = {"faults": [], "problem": None, "version": row.get("version"), "status": 200} | dict(values)
+    return render(
+        request,
+        "form.html",
+        shown.pop("status"),
+        title=f"Change {model.title(row)}",
+        model=model,
+        fields=fields,
+        choice=None,
+        back=address_of(model, row),
+        button="Save",
+        action_path=f"/admin/{model.name}/{row['id']}/edit/{query}",
+        intro="",
+        danger=False,
+        **shown,
+    )
+
+
+@post("/{name:str}/{row_id:uuid}/edit", opt=_SIGNED_IN)
+async def change(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) -> Response[Any]:
+    """Change a row: what differs is sent, under the version that was shown."""
+    model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
+    row = await row_of(request, model, row_id)
+    fields = _edit_fields(request, model)
+    assert model.edit is not None
+    version = field(sent, "version")
+    body = forms.read(fields, sent, before=row)
+    if "more_lines" in sent or forms.has_faults(fields):
+        return _edit(request, model, row, fields, version=version, status=200 if "more_lines" in sent else 422)
+    if not body and version == str(row.get("version")):
+        flash(request, "Nothing was changed.", "info")
+        return redirect(request, address_of(model, row))
+    headers = {"if-match": f'"{int(version)}"'} if version.isdigit() else {}
+    said = await ask(
+        request,
+        acting_on(visitor, model, row),
+        model.edit.method,
+        filled(model.edit.path, row),
+        body=body,
+        headers=headers,
+    )
+    if said.is_problem:
+        faults = forms.place_faults(fields, said.problem().errors)
+        return _edit(
+            request, model, row, fields, version=version, status=said.status, faults=faults, problem=said.problem()
+        )
+    return _after(request, model, said, row, "changed")
+
+
+def _action_of(request: Asked, model: Model, row: Json, name: str) -> Action:
+    action = model.action(name)
+    if action is None or not may(visitor_here(request), model, action):
+        raise refused("forbidden", "your role does nothing of the kind here")
+    if not action.when(row):
+        raise refused("immutable", f"this is not possible with this {model.noun} any more")
+    return action
+
+
+def _action_fields(action: Action, row: Json) -> list[Field]:
+    choices = {name: make(row) for name, make in action.choices.items()}
+    return forms.fields_of(action.model, action.fields, action.inputs, choices)
+
+
+def _action_page(
+    request: Asked, model: Model, row: Json, action: Action, fields: list[Field], **values: object
+) -> Response[Any]:
+    query = f"?pharmacy={row['pharmacy_id']}" if model.needs_pharmacy else ""
+    shown: Json = {"faults": [], "problem": None, "version": row.get("version"), "status": 200} | dict(values)
+    return render(
+        request,
+        "form.html",
+        shown.pop("status"),
+        title=f"{action.label}: {model.title(row)}",
+        model=model,
+        fields=fields,
+        choice=None,
+        back=address_of(model, row),
+        button=action.label,
+        action_path=f"/admin/{model.name}/{row['id']}/do/{action.name}/{query}",
+        intro=action.confirm,
+        danger=action.danger,
+        **shown,
+    )
+
+
+@get("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN)
+async def show_action(
+    request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb: FromPath[str]
+) -> Response[Any]:
+    """Ask what an action needs, or whether it is meant."""
+    model = model_of(request, name)
+    row = await row_of(request, model, row_id)
+    action = _action_of(request, model, row, verb)
+    return _action_page(request, model, row, action, _action_fields(action, row))
+
+
+@post("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN)
+async def act(request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb: FromPath[str]) -> Response[Any]:
+    """Do an action with a row."""
+    model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
+    row = await row_of(request, model, row_id)
+    action = _action_of(request, model, row, verb)
+    fields = _action_fields(action, row)
+    body = forms.read(fields, sent)
+    if forms.has_faults(fields):
+        return _action_page(request, model, row, action, fields, status=422)
+    said = await do(request, acting_on(visitor, model, row), action, row, body)
+    if said.is_problem:
+        problem = said.problem()
+        faults = forms.place_faults(fields, problem.errors)
+        return _action_page(request, model, row, action, fields, status=said.status, faults=faults, problem=problem)
+    gone = action.method == "DELETE" and action.name == "delete"
+    if said.status == 202:  # noqa: PLR2004 -- HTTP's
+        return redirect(request, _queued_address(model, said.json, row))
+    flash(request, f"{action.label}: done.")
+    return redirect(request, f"/admin/{model.name}/" if gone else address_of(model, row))
+
+
+async def do(request: Asked, caller: Any, action: Action, row: Json, body: Json) -> Said:  # noqa: ANN401 -- a Caller
+    """Send the command of an action."""
+    content = None if action.method == "DELETE" else {**action.body, **body}
+    return await ask(request, caller, action.method, filled(action.path, row), body=content)
+
+
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_row, show_new, create, show_edit, change, show_action, act)

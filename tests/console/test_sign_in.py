@@ -1,0 +1,184 @@
+"""The door of the console: who comes in, who does not, and what ends a session."""
+
+import re
+from uuid import uuid4
+
+import httpx
+import pyotp
+import pytest
+
+from gateway.admin.throttle import FREE, MOST_SECONDS, Throttle
+from tests.kit.console import Person, a_person, link_for, make_operator, portal, signed_in
+from tests.kit.in_process import Hub
+
+PASSWORD = "four words and more"
+
+
+def set_password(person: Person, password: str = PASSWORD) -> None:
+    """Set a password at the account page."""
+    person.get("/admin/account/")
+    done = person.post("/admin/account/password/", {"password": password, "again": password})
+    assert "The password is set" in done.text
+
+
+def sign_in(hub: Hub, username: str, password: str = PASSWORD, code: str = "") -> tuple[Person, httpx.Response]:
+    """Try to sign in with a password."""
+    person = a_person(hub)
+    person.get("/admin/sign-in/")
+    return person, person.post("/admin/sign-in/", {"username": username, "password": password, "code": code})
+
+
+def test_without_a_session_every_page_leads_to_the_door_and_back(hub: Hub) -> None:
+    answer = httpx.get(f"{hub.url}/admin/orders/?q=x")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/admin/sign-in/?next=%2Fadmin%2Forders%3Fq%3Dx"
+    part = httpx.get(f"{hub.url}/admin/orders/", headers={"HX-Request": "true"})
+    assert (part.status_code, part.headers["hx-redirect"]) == (204, "/admin/sign-in/?next=%2Fadmin%2Forders")
+
+
+def test_a_login_link_signs_in_once(hub: Hub) -> None:
+    _, name = make_operator(hub)
+    link = link_for(hub, name)
+    first, second = a_person(hub), a_person(hub)
+    pages = [person.get(link) for person in (first, second)]  # looking at it spends nothing
+    done = first.post("/admin/sign-in/link/", {"token": first.hidden(pages[0], "token")})
+    again = second.post("/admin/sign-in/link/", {"token": second.hidden(pages[1], "token")})
+    assert (done.url.path, again.url.path) == ("/admin/account/", "/admin/sign-in/link/")
+    assert "used before" in again.text
+    assert second.get("/admin/").url.path == "/admin/sign-in/"
+
+
+def test_a_password_signs_in_and_a_wrong_one_answers_like_an_unknown_name(hub: Hub) -> None:
+    person = signed_in(hub)
+    set_password(person)
+    _, right = sign_in(hub, person.username)
+    assert right.url.path == "/admin/"
+    _, wrong = sign_in(hub, person.username, "another four words")
+    _, nobody = sign_in(hub, f"nobody-{uuid4().hex}")
+    assert wrong.status_code == nobody.status_code == 401
+
+    def plain(page: httpx.Response) -> str:
+        return re.sub(r'value="[^"]*"|[0-9a-f]{64}', "", page.text)
+
+    assert plain(wrong) == plain(nobody)
+
+
+def test_the_cookie_is_for_this_place_alone_and_no_script_reads_it(hub: Hub) -> None:
+    answer = httpx.get(f"{hub.url}/admin/sign-in/")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("hub_console=")
+    assert {"Path=/admin", "HttpOnly", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+
+
+def test_signing_in_begins_a_new_session_and_an_older_cookie_is_worth_nothing(hub: Hub) -> None:
+    person = a_person(hub)
+    person.get("/admin/sign-in/")
+    before = person.web.cookies["hub_console"]
+    _, name = make_operator(hub)
+    page = person.get(link_for(hub, name))
+    person.post("/admin/sign-in/link/", {"token": person.hidden(page, "token")})
+    assert person.web.cookies["hub_console"] != before
+    old = httpx.get(f"{hub.url}/admin/", headers={"cookie": f"hub_console={before}"})
+    assert old.status_code == 303
+
+
+def test_signing_out_ends_the_session_for_a_copy_of_its_cookie_too(hub: Hub) -> None:
+    person = signed_in(hub)
+    copy = {"cookie": f"hub_console={person.web.cookies['hub_console']}"}
+    assert httpx.get(f"{hub.url}/admin/account/", headers=copy).status_code == 200
+    assert person.post("/admin/sign-out/", {}).url.path == "/admin/sign-in/"
+    assert httpx.get(f"{hub.url}/admin/account/", headers=copy).status_code == 303
+
+
+def test_a_new_password_ends_all_other_sessions(hub: Hub) -> None:
+    person = signed_in(hub)
+    other = a_person(hub)
+    page = other.get(link_for(hub, person.username))
+    other.post("/admin/sign-in/link/", {"token": other.hidden(page, "token")})
+    set_password(person)
+    assert person.get("/admin/account/").url.path == "/admin/account/"
+    assert other.get("/admin/account/").url.path == "/admin/sign-in/"
+
+
+@pytest.mark.parametrize("change", [{"role": "viewer"}, {"is_active": False}, None], ids=["role", "stopped", "deleted"])
+def test_another_role_a_stop_and_a_deletion_end_the_sessions_at_once(
+    hub: Hub, change: dict[str, object] | None
+) -> None:
+    person = signed_in(hub, "operator")
+    headers = {"X-API-KEY": hub.operator_key, "Prefer": "wait=20"}
+    address = f"{hub.url}/api/operators/{person.id}/"
+    done = (
+        httpx.delete(address, headers=headers) if change is None else httpx.patch(address, json=change, headers=headers)
+    )
+    assert done.status_code in {200, 204}
+    assert person.get("/admin/").url.path == "/admin/sign-in/"
+
+
+def test_a_second_factor_is_asked_for_and_each_code_is_good_once(hub: Hub) -> None:
+    person = signed_in(hub)
+    set_password(person)
+    page = person.get("/admin/account/?totp=new")
+    secret = re.search(r'<code class="cut">([A-Z2-7]{32})</code>', page.text)
+    assert secret is not None
+    code = pyotp.TOTP(secret[1]).now()
+    sealed = person.hidden(page, "sealed")
+    assert "takes a code as well" in person.post("/admin/account/totp/", {"sealed": sealed, "code": code}).text
+    for tried in ("", "000000", code):
+        _, refused = sign_in(hub, person.username, code=tried)
+        assert refused.status_code == 401
+    import time
+
+    _, right = sign_in(hub, person.username, code=pyotp.TOTP(secret[1]).at(time.time() + 30))
+    assert right.url.path == "/admin/"
+
+
+def test_a_form_without_the_sessions_token_or_from_another_site_changes_nothing(hub: Hub) -> None:
+    person, other = signed_in(hub), signed_in(hub)
+    form = {"password": PASSWORD, "again": PASSWORD}
+    own, foreign = person.token, "https://evil.example"
+    for token, site, origin in (("", "", ""), (other.token, "", ""), (own, "cross-site", ""), (own, "", foreign)):
+        headers = {name: value for name, value in (("Sec-Fetch-Site", site), ("Origin", origin)) if value}
+        refused = person.web.post("/admin/account/password/", data={"csrf": token, **form}, headers=headers)
+        assert refused.status_code == 403, (token, headers)
+    assert "Set a password" in person.get("/admin/account/").text
+    assert "The password is set" in person.post("/admin/account/password/", form, Origin=hub.url).text
+
+
+def test_a_pharmacy_comes_in_with_its_key_and_a_revoked_key_is_out_at_once(hub: Hub) -> None:
+    pharmacy_id, key = hub.open_pharmacy("Portal")
+    person = portal(hub, key)
+    assert "Portal" in person.get("/admin/").text
+    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
+    keys = httpx.get(f"{hub.url}/api/pharmacies/{pharmacy_id}/keys/", headers=headers).json()["items"]
+    httpx.delete(f"{hub.url}/api/pharmacies/{pharmacy_id}/keys/{keys[0]['id']}/", headers=headers)
+    for _ in range(200):
+        if person.get("/admin/").url.path == "/admin/sign-in/":
+            return
+    pytest.fail("the session outlived its key")
+
+
+@pytest.mark.parametrize("key", ["phk_nonsense", "schlüssel ☃", "", "operator"])
+def test_any_other_key_opens_nothing(hub: Hub, key: str) -> None:
+    person = a_person(hub)
+    person.get("/admin/sign-in/")
+    done = person.post("/admin/sign-in/key/", {"api_key": hub.operator_key if key == "operator" else key})
+    assert (done.status_code, "opens nothing" in done.text) == (401, True)
+
+
+def test_whoever_guesses_waits_twice_as_long_each_time_and_locks_out_nobody_else() -> None:
+    now = [0.0]
+    throttle = Throttle(lambda: now[0])
+    for _ in range(FREE["name"]):
+        assert throttle.wait_seconds("1.2.3.4", "ann") == 0
+        throttle.note_failure("1.2.3.4", "ann")
+    waits = []
+    for _ in range(12):
+        waits.append(throttle.wait_seconds("1.2.3.4", "ann"))
+        now[0] += waits[-1]
+        assert throttle.wait_seconds("1.2.3.4", "ann") == 0
+        throttle.note_failure("1.2.3.4", "ann")
+    assert waits[:4] == [1, 2, 4, 8]
+    assert max(waits) <= MOST_SECONDS
+    assert throttle.wait_seconds("5.6.7.8", "ann") == 0
+    throttle.note_success("1.2.3.4", "ann")
+    assert throttle.wait_seconds("5.6.7.8", "ann") == 0
