@@ -145,7 +145,7 @@ async def _operator(gateway: Gateway, session: Session) -> Visitor:
     if operator is None or not operator.is_active or operator.epoch != session.epoch or ended:
         return Visitor(begin())
     actor = f"operator:{operator.id}"
-    caller = Caller("operator", operator.id, None, OPERATOR_SCOPES, actor, session.began + ABSOLUTE, operator.role)
+    caller = Caller("operator", operator.id, None, OPERATOR_SCOPES, actor, session.began + ABSOLUTE, role=operator.role)
     gateway.keys.admit(operator.id)
     return Visitor(
         session,
