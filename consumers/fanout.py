@@ -5,27 +5,33 @@ cursor stands. So a lost message or binding costs a moment, never an event.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 
+from consumers.handouts import hand_out
 from consumers.pausing import Pause
 from consumers.processing import Processing, RoutedEvent
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.domain.ids import derived_id
-from hub.domain.webhooks import wants
+from hub.domain.webhook_filter import matches
+from hub.domain.webhooks import OPERATIONAL, wants
 from hub.faults import Unavailable
-from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
+from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection
-from hub.messaging.topology import bind_fanout, deliver_queue, unbind_fanout
+from hub.messaging.topology import bind_fanout, unbind_fanout
 from hub.storage.database import Database
 from hub.storage.webhooks import (
+    LoggedEvent,
     NewDelivery,
     OpenEndpoint,
     add_deliveries,
+    end_pauses,
     find_behind,
     find_open_endpoints,
     find_pharmacies_with_endpoints,
@@ -38,6 +44,7 @@ _BYTES = 8 * 1_048_576
 _EVENTS_A_STEP = 500
 _LOOK_SECONDS = 2.0
 _CHANGES_ENDPOINTS = ("pharmacy.", "webhook_endpoint.")
+_EDITS_ENDPOINTS = frozenset({"pharmacy.updated", "webhook_endpoint.updated"})
 
 log = structlog.get_logger("fanout")
 
@@ -94,6 +101,11 @@ class Fanout:
 
     async def _hear(self, events: Sequence[RoutedEvent]) -> None:
         changed = {event.pharmacy_id for event in events if event.type.startswith(_CHANGES_ENDPOINTS)}
+        edited = {event.pharmacy_id for event in events if event.type in _EDITS_ENDPOINTS}
+        if edited:
+            # Whoever changed an endpoint wants to see it called now, not when its circuit would have been tried again.
+            async with self._database.transaction() as connection:
+                await end_pauses(connection, list(edited))
         for pharmacy_id in changed:
             await self._rebind(pharmacy_id)
         await self.spread({event.pharmacy_id for event in events})
@@ -134,7 +146,10 @@ class Fanout:
         async with self._turn:
             while behind:
                 behind, deliveries = await self._step(behind)
-                await self._publisher.publish([deliver_message(one.id, one.endpoint_id) for one in deliveries])
+                await self._publisher.publish(
+                    # What is held back is not handed out: the dispatcher does, when it may be called.
+                    hand_out([(one.endpoint_id, one.id) for one in deliveries if one.held_until is None], is_due=False)
+                )
 
     async def _step(self, pharmacy_ids: set[UUID]) -> tuple[set[UUID], list[NewDelivery]]:
         """Spread the next events of each; say which pharmacies may have more."""
@@ -143,29 +158,32 @@ class Fanout:
             after: dict[UUID, int] = {}
             for endpoint in endpoints:
                 after[endpoint.pharmacy_id] = min(endpoint.sequence, after.get(endpoint.pharmacy_id, endpoint.sequence))
-            events = await read_behind(connection, after, _EVENTS_A_STEP) if after else []
+            with_bodies = any(endpoint.event_filter is not None for endpoint in endpoints)
+            events = await read_behind(connection, after, _EVENTS_A_STEP, with_bodies=with_bodies) if after else []
             if not events:
                 return set(), []
             last: dict[UUID, int] = {}
-            counts: dict[UUID, int] = {}
-            for pharmacy_id, sequence, _, _ in events:
-                last[pharmacy_id] = max(sequence, last.get(pharmacy_id, 0))
-                counts[pharmacy_id] = counts.get(pharmacy_id, 0) + 1
+            by_pharmacy: dict[UUID, list[_Seen]] = {}
+            for event in events:
+                last[event.pharmacy_id] = max(event.sequence, last.get(event.pharmacy_id, 0))
+                by_pharmacy.setdefault(event.pharmacy_id, []).append(_Seen.of(event))
+            now = clock.now()
             deliveries = [
                 NewDelivery(
-                    derived_id(endpoint.id, "delivery", event_id),
-                    pharmacy_id,
+                    derived_id(endpoint.id, "delivery", one.event.id),
+                    endpoint.pharmacy_id,
                     endpoint.id,
-                    event_id,
-                    sequence,
-                    event_type,
+                    one.event.id,
+                    one.event.sequence,
+                    one.event.type,
+                    endpoint.held_until if endpoint.held_until is not None and endpoint.held_until > now else None,
                 )
                 for endpoint in endpoints
-                for pharmacy_id, sequence, event_id, event_type in events
-                if _is_wanted(endpoint, pharmacy_id, sequence, event_type)
+                for one in by_pharmacy.get(endpoint.pharmacy_id, ())
+                if _is_wanted(endpoint, one)
             ]
             if deliveries:
-                await add_deliveries(connection, deliveries, clock.now())
+                await add_deliveries(connection, deliveries, now)
             await move_cursors(
                 connection,
                 [
@@ -174,15 +192,36 @@ class Fanout:
                     if endpoint.pharmacy_id in last
                 ],
             )
-        return {pharmacy_id for pharmacy_id, count in counts.items() if count == _EVENTS_A_STEP}, deliveries
+        return {pharmacy_id for pharmacy_id, seen in by_pharmacy.items() if len(seen) == _EVENTS_A_STEP}, deliveries
 
 
-def _is_wanted(endpoint: OpenEndpoint, pharmacy_id: UUID, sequence: int, event_type: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An event, parsed where somebody looks inside; `about` is the endpoint that it speaks of."""
+
+    event: LoggedEvent
+    parsed: Mapping[str, Any] | None
+    about: str | None
+
+    @classmethod
+    def of(cls, event: LoggedEvent) -> "_Seen":
+        parsed = None if event.body is None else orjson.loads(event.body)
+        about = None
+        if parsed is not None and event.type.startswith(OPERATIONAL):
+            data = parsed["data"]
+            about = (
+                data["webhook_delivery"]["endpoint_id"]
+                if "webhook_delivery" in data
+                else data["webhook_endpoint"]["id"]
+            )
+        return cls(event, parsed, about)
+
+
+def _is_wanted(endpoint: OpenEndpoint, one: _Seen) -> bool:
     return (
-        endpoint.pharmacy_id == pharmacy_id and sequence > endpoint.sequence and wants(endpoint.event_types, event_type)
+        one.event.sequence > endpoint.sequence
+        and wants(endpoint.event_types, one.event.type)
+        # What happens to an endpoint is never told to itself.
+        and one.about != str(endpoint.id)
+        and (endpoint.event_filter is None or matches(endpoint.event_filter, one.parsed or {}))
     )
-
-
-def deliver_message(delivery_id: UUID, endpoint_id: UUID) -> Outgoing:
-    """Ask the deliverers for the next attempt of a delivery."""
-    return Outgoing("", deliver_queue(endpoint_id), str(delivery_id).encode(), content_type="text/plain")

@@ -2,33 +2,30 @@
 
 import asyncio
 import email.utils
-import socket
 import ssl
-import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Literal
 
 import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from httpx_aiohttp import AiohttpTransport
 
+from consumers.addresses import Gate, RefusedAddress, Resolver, note_address, noting_addresses
 from hub.clock import monotonic, now
-from hub.security.destinations import Network, refuse_address
 from hub.settings import Settings
 
 RESPONSE_BYTES: Final = 20_000
 CONNECTIONS_PER_HOST: Final = 64
 # Shorter than the five seconds of uvicorn and node: a connection that the receiver is about to close loses a POST.
 KEEPALIVE_SECONDS: Final = 4.0
-LOOKUPS: Final = 64  # of names at the same time; one name is looked up once
 DNS_CACHE_SECONDS: Final = 10
 READ_BYTES: Final = 16_384
-USER_AGENT: Final = "Pharmacy-Connector-Hub"
+_DEFAULTS: Final = {"user-agent": "Pharmacy-Connector-Hub", "accept": "*/*", "accept-encoding": "identity"}
 
 ErrorWord = Literal["timeout", "refused_address", "dns", "connect", "tls", "reset", "protocol", "request"]
 
@@ -44,6 +41,7 @@ class AttemptResult:
         detail: the library's own words, for the operator; empty when there is a status code.
         response_body: the first 20,000 bytes as text, U+FFFD for what is none; also what came before an error.
         retry_after_seconds: what the receiver asks for, 0 or more, not capped.
+        address: the one that was connected to, or tried last; None where no socket was opened.
     """
 
     status_code: int | None
@@ -52,14 +50,32 @@ class AttemptResult:
     response_body: str = ""
     retry_after_seconds: float | None = None
     detail: str = ""
+    address: str | None = None
 
 
-class RefusedAddress(OSError):
-    """A connection was not opened, because its address is none that a webhook may reach."""
+@dataclass(frozen=True, slots=True)
+class DeliveryClient:
+    """Two transports: plain http has connections of its own, since it may only go into allowed networks."""
+
+    secure: AiohttpTransport
+    plain: AiohttpTransport
+
+    def transport(self, url: httpx.URL) -> AiohttpTransport:
+        """Choose by the scheme.
+
+        Raises:
+            httpx.UnsupportedProtocol: it is neither https nor http.
+        """
+        if url.scheme == "https":
+            return self.secure
+        if url.scheme == "http":
+            return self.plain
+        message = f"{url.scheme or 'no scheme'} is not called"
+        raise httpx.UnsupportedProtocol(message)
 
 
 @asynccontextmanager
-async def open_delivery_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def open_delivery_client(settings: Settings) -> AsyncIterator[DeliveryClient]:
     """Open the client that all deliveries share; close it after the last attempt.
 
     No proxy of the environment, no redirect, no cookie, no decompression. There is no limit of connections as a whole,
@@ -68,142 +84,80 @@ async def open_delivery_client(settings: Settings) -> AsyncIterator[httpx.AsyncC
     tls = _tls_context()
     allow = settings.webhooks_allow_networks
     async with (
-        _open_session(_Gate(allow, only_allowed=False), tls) as secure,
-        _open_session(_Gate(allow, only_allowed=True), tls) as plain,
-        httpx.AsyncClient(
-            transport=AiohttpTransport(client=secure, verify=tls, trust_env=False),
-            # Plain http has connections of its own, since it may only go into allowed networks.
-            mounts={"http://": AiohttpTransport(client=plain, verify=tls, trust_env=False)},
-            trust_env=False,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=None,  # noqa: S113 - `attempt` limits the whole, which httpx cannot
-            headers={"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"},
-        ) as client,
+        _open_session(Gate(allow, only_allowed=False), tls) as secure,
+        _open_session(Gate(allow, only_allowed=True), tls) as plain,
     ):
-        yield client
+        yield DeliveryClient(
+            AiohttpTransport(client=secure, verify=tls, trust_env=False),
+            AiohttpTransport(client=plain, verify=tls, trust_env=False),
+        )
 
 
 async def attempt(
-    client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float
+    client: DeliveryClient, url: str | httpx.URL, body: bytes, headers: Mapping[str, str], timeout_seconds: float
 ) -> AttemptResult:
     """POST once and report. What the receiver does never raises; being cancelled does.
 
+    The request goes straight to the transport: httpx's client would cost as much again for redirects, cookies and
+    hooks that a delivery must not have.
+
     Args:
         url: already checked as text (`hub.security.destinations.check_url`); its addresses are checked here.
-        headers: all but `content-length`: content type, signature, the endpoint's own.
+        headers: all but `host` and `content-length`, names in lower case.
         timeout_seconds: from the name's look-up to the last byte of the body, waiting for a connection included.
     """
     started = monotonic()
     received = bytearray()
+    noted = noting_addresses()
     try:
-        async with (
-            asyncio.timeout(timeout_seconds),
-            client.stream("POST", url, content=body, headers=headers) as response,
-        ):
-            async for chunk in response.aiter_raw():
-                received += chunk
-                if len(received) >= RESPONSE_BYTES:
-                    break  # leaving closes a connection that has more to say
+        async with asyncio.timeout(timeout_seconds):
+            request = httpx.Request("POST", url, content=body, headers={**_DEFAULTS, **headers})
+            response = await client.transport(request.url).handle_async_request(request)
+            stream = response.stream
+            assert isinstance(stream, httpx.AsyncByteStream)
+            try:
+                async for chunk in stream:
+                    received += chunk
+                    if len(received) >= RESPONSE_BYTES:
+                        break  # closing cuts a connection that has more to say
+            finally:
+                await stream.aclose()
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
         word, detail = _explain(error)
-        return AttemptResult(None, word, _since(started), _text(received), detail=detail[:500])
+        return AttemptResult(
+            None, word, _since(started), _text(received), detail=detail[:500], address=noted[-1] if noted else None
+        )
     return AttemptResult(
         response.status_code,
         None,
         _since(started),
         _text(received) if response.headers.get("content-encoding", "identity") == "identity" else "(compressed)",
         _retry_after(response.headers.get("retry-after")),
+        address=noted[-1] if noted else None,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Gate:
-    """Where connections may go: the networks, and whether public addresses count too."""
+class _Connector(aiohttp.TCPConnector):
+    """Tells each request's task which address its connection leads to, also when the connection is used again."""
 
-    allow_networks: Sequence[Network]
-    only_allowed: bool
-
-    def check(self, address: str) -> None:
-        refused = refuse_address(address, self.allow_networks, only_allowed=self.only_allowed)
-        if refused:
-            raise RefusedAddress(refused)
-
-    def open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        """Open the socket to connect to one address. The last gate, and the only one for an address in the URL."""
-        family, kind, protocol, _, place = info
-        self.check(str(place[0]))
-        return socket.socket(family, kind, protocol)
-
-    def choose(self, addresses: Sequence[str]) -> Sequence[str]:
-        """Choose among a name's addresses: those in the allowed networks if there are any, else all or none.
-
-        A public name with one forbidden address is refused whole: nobody has such a name by accident. But `localhost`
-        often has an IPv6 address beside the one that the operator allowed.
-        """
-        own = [address for address in addresses if not refuse_address(address, self.allow_networks, only_allowed=True)]
-        for address in own or addresses:
-            self.check(address)
-        return own or addresses
-
-
-class _Resolver(AbstractResolver):
-    """Looks names up in daemon threads: a name server that hangs holds up neither others nor the end of the process."""
-
-    def __init__(self, gate: _Gate) -> None:
-        self._gate = gate
-        self._slots = asyncio.Semaphore(LOOKUPS)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        async with self._slots:
-            found = await _look_up(host, port, family)
-        chosen = set(self._gate.choose([str(place[0]) for _, place in found]))
-        return [
-            ResolveResult(hostname=host, host=str(place[0]), port=port, family=kind, proto=0, flags=_NUMERIC)
-            for kind, place in found
-            if str(place[0]) in chosen
-        ]
-
-    async def close(self) -> None:
-        """Nothing stays open between look-ups."""
-
-
-_NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-_Found = list[tuple[socket.AddressFamily, tuple[object, ...]]]
-
-
-async def _look_up(host: str, port: int, family: socket.AddressFamily) -> _Found:
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[_Found] = loop.create_future()
-
-    def settle(found: _Found | OSError | UnicodeError) -> None:
-        if answer.done():
-            return
-        if isinstance(found, Exception):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
-
-    def ask() -> None:
-        outcome: _Found | OSError | UnicodeError
-        try:
-            infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-            outcome = [(info[0], tuple(info[4])) for info in infos]
-        except (OSError, UnicodeError) as error:
-            outcome = error
-        with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits for the answer
-            loop.call_soon_threadsafe(settle, outcome)
-
-    threading.Thread(target=ask, name=f"look-up-{host}", daemon=True).start()
-    return await answer
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- as in aiohttp
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        transport = connection.transport
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        if peer:
+            note_address(str(peer[0]))
+        return connection
 
 
 @asynccontextmanager
-async def _open_session(gate: _Gate, tls: ssl.SSLContext) -> AsyncIterator[aiohttp.ClientSession]:
-    connector = aiohttp.TCPConnector(
-        resolver=_Resolver(gate),
+async def _open_session(gate: Gate, tls: ssl.SSLContext) -> AsyncIterator[aiohttp.ClientSession]:
+    connector = _Connector(
+        resolver=Resolver(gate),
         socket_factory=gate.open_socket,
         ssl=tls,
         limit=0,

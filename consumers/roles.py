@@ -13,8 +13,10 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from consumers.applying import Applier
-from consumers.deliver import Deliverer, Dispatcher
+from consumers.calls import Calls
+from consumers.deliver import Deliverer
 from consumers.directory import Directory
+from consumers.dispatcher import Dispatcher
 from consumers.failpoint import Failpoint
 from consumers.fanout import Fanout
 from consumers.figures import Figures
@@ -193,12 +195,15 @@ async def open_deliver(
     }
     writing = Pulse("attempts to rows")
     async with _open_writing(settings, pool=4) as database, open_delivery_client(settings) as client:
-        dispatcher = Dispatcher(database, BulkPublisher(connection, confirm_seconds=settings.confirm_seconds))
+        calls = Calls(database, client, settings, CommandSender(connection, settings), figures, writing)
+        publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
+        dispatcher = Dispatcher(database, publisher, calls.room, calls.note_end_of_backlog)
+        calls.wake_dispatcher = dispatcher.wake
 
         async def work() -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(dispatcher.run(), name="dispatcher")
-                await Deliverer(window, database, client, settings, tasks, figures, writing).run()
+                await Deliverer(window, database, calls, tasks).run()
 
         def close() -> None:
             dispatcher.close()

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from gateway.view_hub import EndpointHealth
 from gateway.views import VIEWS, Event, schema_of
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -21,13 +22,15 @@ class EventKind:
         view: name of the representation in `data`, under `member`.
         member: the type's first word, unless said otherwise.
         help: when it happens.
-        with_movement: always or sometimes there is a `movement` as well; None: never.
+        with_movement: there is a `movement` as well.
+        with_health: there is `health` as well: since when an endpoint fails.
     """
 
     view: str
     member: str
     help: str
     with_movement: bool = False
+    with_health: bool = False
 
 
 def _kinds(member: str, view: str, **verbs: str) -> dict[str, EventKind]:
@@ -92,11 +95,16 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
         "webhook_endpoint",
         created="An endpoint was registered.",
         updated="An endpoint changed.",
-        failing="An endpoint has not answered well for a while.",
-        disabled="An endpoint is called no more.",
-        recovered="An endpoint answers again.",
         deleted="An endpoint was removed.",
     )
+    | {
+        f"webhook_endpoint.{verb}": EventKind("webhook_endpoint", "webhook_endpoint", text, with_health=True)
+        for verb, text in (
+            ("failing", "An endpoint has failed for half, 70 % or 90 % of the time after which it is disabled."),
+            ("disabled", "An endpoint is called no more: it answered 410, or failed for too long."),
+            ("recovered", "An endpoint that was warned of answers again."),
+        )
+    }
     | _kinds("webhook_delivery", "webhook_delivery", exhausted="All attempts of a delivery have failed.")
     | _kinds(
         "operator",
@@ -129,6 +137,8 @@ def event_schema(event_type: str) -> dict[str, Any]:
     members: dict[str, Any] = {kind.member: resource, "changed": _changed(definitions[VIEWS[kind.view].__name__])}
     if kind.with_movement:
         members["movement"] = _define(VIEWS["movement"], definitions)
+    if kind.with_health:
+        members["health"] = _define(EndpointHealth, definitions)
     envelope = schema_of(Event)
     properties = envelope["properties"]
     properties["type"] = {"const": event_type}

@@ -92,3 +92,17 @@ class Reconciliation(View):
     pending: Annotated[Count, Field(description="Parked, and replayed, and not applied yet.")]
     events: Annotated[Count, Field(description="Events of the day in the log.")]
     deliveries: DeliveryStates
+
+
+class EndpointHealth(View):
+    """How the calls to an endpoint have gone since it last answered well."""
+
+    failing_since: Instant
+    failures: Annotated[Count, Field(description="Attempts that failed since then.")]
+    percent: Annotated[
+        Literal[50, 70, 90] | None, Field(description="Of the time after which it is disabled; in warnings.")
+    ]
+    reason: Annotated[
+        Literal["gone", "failing"] | None,
+        Field(description="Why it was disabled: it answered 410, or failed too long."),
+    ]

@@ -3,13 +3,35 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from hub.domain import inventory, operators, orders, parked, pharmacies, sales, unknown, uploads, webhook_events
+from hub.domain import (
+    inventory,
+    operators,
+    orders,
+    parked,
+    pharmacies,
+    sales,
+    unknown,
+    uploads,
+    webhook_events,
+    webhook_reports,
+)
 from hub.domain.command import Rule
 
 COMMANDS: Mapping[str, Rule] = MappingProxyType(
     {
         rule.name: rule
-        for module in (pharmacies, inventory, sales, orders, webhook_events, uploads, parked, operators, unknown)
+        for module in (
+            pharmacies,
+            inventory,
+            sales,
+            orders,
+            webhook_events,
+            uploads,
+            parked,
+            operators,
+            webhook_reports,
+            unknown,
+        )
         for rule in module.RULES
     }
 )

@@ -78,7 +78,10 @@ class Settings(BaseSettings):
         DEFAULT_LADDER_SECONDS, description="Waits between the attempts of a delivery, in seconds, comma-separated."
     )
     webhooks_timeout_seconds: float = Field(
-        20.0, ge=1, le=30, description="Limit of one attempt as a whole, in seconds."
+        30.0, ge=1, le=30, description="Longest attempt as a whole, in seconds, whatever the endpoint's own limit says."
+    )
+    webhooks_disable_after_hours: float = Field(
+        120.0, gt=0, le=2400, description="Hours without one success after which a failing endpoint is disabled."
     )
     rate_limit_per_second: float = Field(
         200.0, ge=0, description="Requests a second of one key and gateway process; 0 = no limit."

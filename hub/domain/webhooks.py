@@ -11,6 +11,7 @@ from hub.domain.ids import default_endpoint_id
 from hub.domain.state import State
 
 SUCCESS = range(200, 300)
+GONE = 410
 OPERATIONAL = ("webhook_endpoint.", "webhook_delivery.")
 """Events about webhooks themselves: the endpoint they speak of is never told."""
 
@@ -124,7 +125,7 @@ class RetryIn:
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """The ladder is at its end; the delivery stays in the list and can be resent."""
+    """The ladder is at its end, or the receiver is gone; the delivery stays in the list and can be resent."""
 
 
 def next_step(
@@ -143,7 +144,7 @@ def next_step(
     """
     if outcome.status_code is not None and outcome.status_code in SUCCESS:
         return Delivered()
-    if attempt > len(ladder):
+    if attempt > len(ladder) or outcome.status_code == GONE:
         return Exhausted()
     wait = ladder[attempt - 1] * (1 + 0.2 * jitter)
     if outcome.retry_after_seconds is not None and outcome.status_code in {429, 502, 503, 504}:

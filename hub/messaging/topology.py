@@ -166,8 +166,9 @@ def topology(partitions: int) -> Topology:
         queues=(
             # Nobody publishes here: its length limit IS the number of partitions, and the broker compares it.
             Queue(MARKER, {**QUORUM, "x-max-length": partitions}),
-            *(Queue(name, ORDERED) for name in (*commands, *ingress)),
-            *(Queue(name) for name in (FANOUT, *deliver, AUDIT, DEAD)),
+            # Deliveries as well: one process at a time makes all calls to an endpoint, so its limits hold exactly.
+            *(Queue(name, ORDERED) for name in (*commands, *ingress, *deliver)),
+            *(Queue(name) for name in (FANOUT, AUDIT, DEAD)),
         ),
         bindings=(
             *(Binding(COMMANDS, name, str(number)) for number, name in enumerate(commands)),

@@ -24,6 +24,8 @@ ALTER TABLE webhook_endpoints
     ADD "disabled_reason" TEXT;
 GRANT SELECT (signing, public_key, headers, event_filter, ordered, timeout_seconds, ladder_seconds, throttle_per_second, disabled_reason)
     ON webhook_endpoints TO hub_read;
+-- Made anew below: what is due is found endpoint by endpoint.
+DROP INDEX webhook_deliveries_due;
 ALTER TABLE webhook_deliveries ADD "round_start" INT NOT NULL DEFAULT 0, ADD "last_error" TEXT;
 ALTER TABLE webhook_attempts
     ADD "address" TEXT,
@@ -115,6 +117,8 @@ CREATE UNIQUE INDEX operators_username ON operators (username) WHERE deleted_at 
 CREATE UNIQUE INDEX event_queues_pharmacy ON event_queues (pharmacy_id) WHERE deleted_at IS NULL;
 CREATE INDEX integrator_keys_integrator ON integrator_keys (integrator_id);
 CREATE INDEX sources_pharmacy ON sources (pharmacy_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, next_attempt_at) WHERE status = 'pending';
+CREATE INDEX webhook_deliveries_order ON webhook_deliveries (endpoint_id, event_sequence) WHERE status = 'pending';
 CREATE INDEX webhook_deliveries_endpoint ON webhook_deliveries (endpoint_id, created_at, id);
 CREATE INDEX webhook_attempts_at ON webhook_attempts (at);
 CREATE INDEX pharmacies_every_created ON pharmacies (created_at, id);

@@ -8,7 +8,7 @@ from pathlib import Path
 from hub.domain.problem import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
-EVENT_TYPE = re.compile(r"[a-z_]+\.[a-z_]+(?:ed|ed_in|low|negative)")
+EVENT_TYPE = re.compile(r"[a-z_]+\.[a-z_]+(?:ed|ed_in|low|negative)|webhook_endpoint\.failing")
 
 
 def headings(page: str, level: int) -> list[str]:

@@ -38,7 +38,7 @@ def test_every_2xx_is_delivered(status: int) -> None:
     assert next_step(9, AttemptResult(status), LADDER) == Delivered()
 
 
-@pytest.mark.parametrize("status", [100, 199, 300, 301, 302, 307, 400, 401, 404, 410, 429, 500, 503, 599, None])
+@pytest.mark.parametrize("status", [100, 199, 300, 301, 302, 307, 400, 401, 404, 429, 500, 503, 599, None])
 def test_everything_else_climbs_the_ladder_and_then_is_exhausted(status: int | None) -> None:
     result = AttemptResult(status, None if status else "timeout")
     steps = [next_step(attempt, result, LADDER) for attempt in range(1, 5)]
@@ -94,3 +94,7 @@ def test_jitter_moves_a_wait_by_a_fifth_at_most(jitter: float, attempt: int) -> 
 )
 def test_events_about_webhooks_are_operational(event_type: str, operational: bool) -> None:  # noqa: FBT001 -- a table
     assert is_operational({"type": event_type}) is operational
+
+
+def test_a_receiver_that_is_gone_is_not_asked_again() -> None:
+    assert next_step(1, AttemptResult(410), LADDER) == Exhausted()

@@ -14,10 +14,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from consumers.http_client import RESPONSE_BYTES, AttemptResult, attempt, open_delivery_client
+from consumers.http_client import RESPONSE_BYTES, AttemptResult, DeliveryClient, attempt, open_delivery_client
 from hub.security.destinations import Network
 from hub.settings import Settings
 
@@ -38,13 +37,13 @@ def settings(networks: tuple[Network, ...] = LOOPBACK) -> Settings:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
+async def client() -> AsyncIterator[DeliveryClient]:
     async with open_delivery_client(settings()) as opened:
         yield opened
 
 
 @pytest.fixture
-async def stranger() -> AsyncIterator[httpx.AsyncClient]:
+async def stranger() -> AsyncIterator[DeliveryClient]:
     async with open_delivery_client(settings(networks=())) as opened:
         yield opened
 
@@ -92,7 +91,7 @@ async def receiving(handler: Handler | bytes = OK, *, tls: ssl.SSLContext | None
         await asyncio.sleep(0.01)
 
 
-async def post(client: httpx.AsyncClient, url: str, seconds: float = 5.0, own: str | None = None) -> AttemptResult:
+async def post(client: DeliveryClient, url: str, seconds: float = 5.0, own: str | None = None) -> AttemptResult:
     headers = {"content-type": "application/json"} | ({"x-own": own} if own else {})
     return await attempt(client, url, b'{"a":1}', headers, seconds)
 
@@ -100,7 +99,7 @@ async def post(client: httpx.AsyncClient, url: str, seconds: float = 5.0, own: s
 # What is sent and read
 
 
-async def test_the_bytes_and_headers_arrive_as_given(client: httpx.AsyncClient) -> None:
+async def test_the_bytes_and_headers_arrive_as_given(client: DeliveryClient) -> None:
     async with receiving() as receiver:
         result = await attempt(
             client, receiver.url + "?a=b%20c", b'{"e": "\xc3\xa9"}', {"webhook-id": "evt_1", "X-Own": "v"}, 5
@@ -119,14 +118,14 @@ async def test_the_bytes_and_headers_arrive_as_given(client: httpx.AsyncClient) 
     assert len(lines) == len({line.partition(b":")[0] for line in lines})
 
 
-async def test_a_connection_is_used_again(client: httpx.AsyncClient) -> None:
+async def test_a_connection_is_used_again(client: DeliveryClient) -> None:
     async with receiving() as receiver:
         for _ in range(5):
             assert (await post(client, receiver.url)).status_code == 200
         assert receiver.connections == 1
 
 
-async def test_a_cookie_is_not_kept(client: httpx.AsyncClient) -> None:
+async def test_a_cookie_is_not_kept(client: DeliveryClient) -> None:
     async with receiving(OK.replace(b"\r\n\r\n", b"\r\nset-cookie: a=b\r\n\r\n")) as receiver:
         await post(client, receiver.url)
         await post(client, receiver.url)
@@ -134,7 +133,7 @@ async def test_a_cookie_is_not_kept(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 410, 429, 500, 503])
-async def test_every_status_is_reported(client: httpx.AsyncClient, status: int) -> None:
+async def test_every_status_is_reported(client: DeliveryClient, status: int) -> None:
     async with receiving(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n".encode()) as receiver:
         result = await post(client, receiver.url)
     assert (result.status_code, result.error, result.retry_after_seconds) == (status, None, None)
@@ -142,7 +141,7 @@ async def test_every_status_is_reported(client: httpx.AsyncClient, status: int) 
 
 @pytest.mark.parametrize("location", ["{canary}", "https://example.com/", "/hook", "//evil", ""])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed(client: httpx.AsyncClient, status: int, location: str) -> None:
+async def test_a_redirect_is_not_followed(client: DeliveryClient, status: int, location: str) -> None:
     async with receiving() as canary:
         target = location.format(canary=canary.url)
         answer = f"HTTP/1.1 {status} X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n".encode()
@@ -164,14 +163,14 @@ async def test_a_redirect_is_not_followed(client: httpx.AsyncClient, status: int
         ("\xb2", None),
     ],
 )
-async def test_retry_after_in_seconds(client: httpx.AsyncClient, value: str, seconds: float | None) -> None:
+async def test_retry_after_in_seconds(client: DeliveryClient, value: str, seconds: float | None) -> None:
     answer = f"HTTP/1.1 429 X\r\nretry-after: {value}\r\ncontent-length: 0\r\n\r\n".encode("latin-1")
     async with receiving(answer) as receiver:
         assert (await post(client, receiver.url)).retry_after_seconds == seconds
 
 
 @pytest.mark.parametrize(("ahead", "lowest", "highest"), [(60, 50, 60), (-60, 0, 0)])
-async def test_retry_after_as_a_date(client: httpx.AsyncClient, ahead: int, lowest: float, highest: float) -> None:
+async def test_retry_after_as_a_date(client: DeliveryClient, ahead: int, lowest: float, highest: float) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
     async with receiving(f"HTTP/1.1 503 X\r\nretry-after: {date}\r\ncontent-length: 0\r\n\r\n".encode()) as receiver:
         assert lowest <= ((await post(client, receiver.url)).retry_after_seconds or 0) <= highest
@@ -208,7 +207,7 @@ async def _continue_for_ever(_: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 
 @pytest.mark.parametrize("handler", [_hang, _drip_head, _drip_body, _continue_for_ever])
-async def test_a_slow_receiver_costs_its_timeout_and_not_more(client: httpx.AsyncClient, handler: Handler) -> None:
+async def test_a_slow_receiver_costs_its_timeout_and_not_more(client: DeliveryClient, handler: Handler) -> None:
     async with receiving(handler) as receiver:
         started = time.monotonic()
         result = await post(client, receiver.url, 0.4)
@@ -217,12 +216,12 @@ async def test_a_slow_receiver_costs_its_timeout_and_not_more(client: httpx.Asyn
         assert 390 <= result.duration_ms < 800
 
 
-async def test_what_came_before_the_timeout_is_kept(client: httpx.AsyncClient) -> None:
+async def test_what_came_before_the_timeout_is_kept(client: DeliveryClient) -> None:
     async with receiving(_drip_body) as receiver:
         assert (await post(client, receiver.url, 0.4)).response_body.startswith("xxx")
 
 
-async def test_a_hanging_receiver_does_not_delay_another(client: httpx.AsyncClient) -> None:
+async def test_a_hanging_receiver_does_not_delay_another(client: DeliveryClient) -> None:
     async with receiving(_hang) as dead, receiving() as alive, asyncio.TaskGroup() as tasks:
         held = [tasks.create_task(post(client, dead.url, 1.0)) for _ in range(100)]
         await asyncio.sleep(0.2)
@@ -233,7 +232,7 @@ async def test_a_hanging_receiver_does_not_delay_another(client: httpx.AsyncClie
     assert {one.result().error for one in held} == {"timeout"}
 
 
-async def test_a_full_backlog_is_a_timeout(client: httpx.AsyncClient) -> None:
+async def test_a_full_backlog_is_a_timeout(client: DeliveryClient) -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -259,7 +258,7 @@ async def _endless_chunks(_: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 @pytest.mark.parametrize("handler", [_huge, _endless_chunks])
-async def test_of_a_huge_answer_20_kb_are_read(client: httpx.AsyncClient, handler: Handler) -> None:
+async def test_of_a_huge_answer_20_kb_are_read(client: DeliveryClient, handler: Handler) -> None:
     async with receiving(handler) as receiver:
         result = await post(client, receiver.url)
         again = await post(client, receiver.url)
@@ -270,7 +269,7 @@ async def test_of_a_huge_answer_20_kb_are_read(client: httpx.AsyncClient, handle
     assert receiver.connections == 2  # the rest of the first answer was not taken for the second one
 
 
-async def test_exactly_20_kb_are_kept_whole_and_one_byte_more_is_cut(client: httpx.AsyncClient) -> None:
+async def test_exactly_20_kb_are_kept_whole_and_one_byte_more_is_cut(client: DeliveryClient) -> None:
     for length in (RESPONSE_BYTES - 1, RESPONSE_BYTES, RESPONSE_BYTES + 1):
         async with receiving(
             f"HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n".encode() + b"z" * length
@@ -278,7 +277,7 @@ async def test_exactly_20_kb_are_kept_whole_and_one_byte_more_is_cut(client: htt
             assert len((await post(client, receiver.url)).response_body) == min(length, RESPONSE_BYTES)
 
 
-async def test_a_compressed_answer_is_not_unpacked(client: httpx.AsyncClient) -> None:
+async def test_a_compressed_answer_is_not_unpacked(client: DeliveryClient) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(bomb)}\r\n\r\n".encode()
     async with receiving(head + bomb) as receiver:
@@ -286,7 +285,7 @@ async def test_a_compressed_answer_is_not_unpacked(client: httpx.AsyncClient) ->
     assert (result.status_code, result.response_body) == (200, "(compressed)")
 
 
-async def test_what_is_no_text_is_read_lossily_and_without_nul(client: httpx.AsyncClient) -> None:
+async def test_what_is_no_text_is_read_lossily_and_without_nul(client: DeliveryClient) -> None:
     async with receiving(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\na\xff\x00\xc3\xa9b") as receiver:
         assert (await post(client, receiver.url)).response_body == "a\ufffd\ufffdéb"
 
@@ -307,7 +306,7 @@ async def _close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.parametrize("handler", [_reset, _cut_body, _close])
-async def test_a_connection_that_breaks_is_a_reset(client: httpx.AsyncClient, handler: Handler) -> None:
+async def test_a_connection_that_breaks_is_a_reset(client: DeliveryClient, handler: Handler) -> None:
     async with receiving(handler) as receiver:
         result = await post(client, receiver.url)
     assert (result.status_code, result.error) == (None, "reset")
@@ -325,13 +324,13 @@ async def test_a_connection_that_breaks_is_a_reset(client: httpx.AsyncClient, ha
         b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
     ],
 )  # fmt: skip
-async def test_what_is_no_http_is_a_protocol_error(client: httpx.AsyncClient, answer: bytes) -> None:
+async def test_what_is_no_http_is_a_protocol_error(client: DeliveryClient, answer: bytes) -> None:
     async with receiving(answer) as receiver:
         result = await post(client, receiver.url, 2)
     assert (result.status_code, result.error) == (None, "protocol")
 
 
-async def test_nobody_listening_is_a_connect_error(client: httpx.AsyncClient) -> None:
+async def test_nobody_listening_is_a_connect_error(client: DeliveryClient) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         result = await post(client, f"http://127.0.0.1:{unused.getsockname()[1]}/")
@@ -341,21 +340,21 @@ async def test_nobody_listening_is_a_connect_error(client: httpx.AsyncClient) ->
 @pytest.mark.parametrize(
     "url", ["", "ftp://127.0.0.1/", "http://", "http://127.0.0.1:99999/", "http://2130706433:9/", "nonsense"]
 )
-async def test_a_url_that_cannot_be_called_is_a_request_error(client: httpx.AsyncClient, url: str) -> None:
+async def test_a_url_that_cannot_be_called_is_a_request_error(client: DeliveryClient, url: str) -> None:
     result = await post(client, url)
     assert result.status_code is None
     assert result.error in {"request", "refused_address", "protocol"}
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: b", "a\nb", "a\0b", "é"])
-async def test_a_header_that_would_split_the_message_is_not_sent(client: httpx.AsyncClient, value: str) -> None:
+async def test_a_header_that_would_split_the_message_is_not_sent(client: DeliveryClient, value: str) -> None:
     async with receiving() as receiver:
         result = await post(client, receiver.url, own=value)
         assert not any(b"x-evil" in one.lower().replace(b"x-own: a\r\n", b"\r\n") for one in receiver.requests)
     assert result.error == "request"
 
 
-async def test_being_cancelled_is_not_a_result(client: httpx.AsyncClient) -> None:
+async def test_being_cancelled_is_not_a_result(client: DeliveryClient) -> None:
     async with receiving(_hang) as receiver:
         task = asyncio.ensure_future(post(client, receiver.url, 30))
         await asyncio.sleep(0.1)
@@ -371,7 +370,7 @@ async def test_being_cancelled_is_not_a_result(client: httpx.AsyncClient) -> Non
     "host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "0.0.0.0", "[::ffff:127.0.0.1]", "localhost"]
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_the_loopback_is_never_connected_to(stranger: httpx.AsyncClient, scheme: str, host: str) -> None:
+async def test_the_loopback_is_never_connected_to(stranger: DeliveryClient, scheme: str, host: str) -> None:
     async with receiving() as canary:
         result = await post(stranger, f"{scheme}://{host}:{canary.port}/hook")
         await asyncio.sleep(0.02)
@@ -416,7 +415,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
     ],
 )  # fmt: skip
 async def test_a_name_with_any_forbidden_address_is_refused(
-    stranger: httpx.AsyncClient, names: dict[str, list[list[str]]], addresses: list[str]
+    stranger: DeliveryClient, names: dict[str, list[list[str]]], addresses: list[str]
 ) -> None:
     names["rebind.example"] = [addresses]
     async with receiving() as canary:
@@ -425,7 +424,7 @@ async def test_a_name_with_any_forbidden_address_is_refused(
 
 
 async def test_plain_http_never_goes_to_a_public_address(
-    client: httpx.AsyncClient, names: dict[str, list[list[str]]]
+    client: DeliveryClient, names: dict[str, list[list[str]]]
 ) -> None:
     names["public.example"] = [["8.8.8.8"]]
     result = await post(client, "http://public.example:8080/")
@@ -433,7 +432,7 @@ async def test_plain_http_never_goes_to_a_public_address(
 
 
 async def test_a_name_that_changes_its_address_is_judged_by_the_one_connected_to(
-    client: httpx.AsyncClient, names: dict[str, list[list[str]]], monkeypatch: pytest.MonkeyPatch
+    client: DeliveryClient, names: dict[str, list[list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("consumers.http_client.DNS_CACHE_SECONDS", 0)
     async with (
@@ -448,21 +447,21 @@ async def test_a_name_that_changes_its_address_is_judged_by_the_one_connected_to
 
 
 async def test_of_a_name_with_an_allowed_address_only_that_is_used(
-    client: httpx.AsyncClient, names: dict[str, list[list[str]]]
+    client: DeliveryClient, names: dict[str, list[list[str]]]
 ) -> None:
     names["own.example"] = [["::1", "10.0.0.1", "127.0.0.1"]]
     async with receiving() as receiver:
         assert (await post(client, f"http://own.example:{receiver.port}/")).status_code == 200
 
 
-async def test_an_unknown_name_is_a_dns_error(client: httpx.AsyncClient, names: dict[str, list[list[str]]]) -> None:
+async def test_an_unknown_name_is_a_dns_error(client: DeliveryClient, names: dict[str, list[list[str]]]) -> None:
     assert names == {}
     result = await post(client, "https://nowhere.example/")
     assert (result.status_code, result.error) == (None, "dns")
 
 
 async def test_a_name_server_that_hangs_is_a_timeout_and_holds_nobody_up(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: DeliveryClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = socket.getaddrinfo
 
@@ -525,7 +524,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext,
 
 
 async def test_a_certificate_of_nobody_is_a_tls_error(
-    client: httpx.AsyncClient, authority: tuple[ssl.SSLContext, Path]
+    client: DeliveryClient, authority: tuple[ssl.SSLContext, Path]
 ) -> None:
     async with receiving(tls=authority[0]) as receiver:
         result = await post(client, f"https://localhost:{receiver.port}/")
@@ -541,7 +540,7 @@ async def test_an_authority_of_the_machine_is_trusted_for_its_names_only(
         assert (await post(client, f"https://127.0.0.1:{receiver.port}/")).error == "tls"
 
 
-async def test_a_port_that_speaks_no_tls_is_a_tls_error(client: httpx.AsyncClient) -> None:
+async def test_a_port_that_speaks_no_tls_is_a_tls_error(client: DeliveryClient) -> None:
     async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await writer.drain()

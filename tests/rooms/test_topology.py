@@ -54,7 +54,7 @@ def test_every_queue_keeps_messages_for_ever_and_the_ordered_ones_have_one_consu
         assert queue.arguments["x-delivery-limit"] == 2147483647
         assert queue.arguments["x-quorum-initial-group-size"] == 3
         assert queue.arguments["x-queue-leader-locator"] == "balanced"
-        ordered = re.fullmatch(r"hub\.(commands|ingress)\.\d+", queue.name) is not None
+        ordered = re.fullmatch(r"hub\.(commands|ingress|webhooks\.deliver)\.\d+", queue.name) is not None
         assert queue.arguments.get("x-single-active-consumer", False) is ordered
 
 
