@@ -21,7 +21,7 @@ from hub.settings import Settings
 from hub.up.private import PrivateServers, dump_servers, kill_servers, load_servers, start_private_servers
 
 SECRET_KEY = "a secret key that only the tests know, 0123456789"
-_SESSION_DIR = pytest.StashKey[Path]()
+SESSION_DIR = pytest.StashKey[Path]()
 _TEMPLATE = "hub_template"
 # Keeps the servers' process objects alive in the worker that started them.
 _started: list[PrivateServers] = []
@@ -40,13 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
         place.chmod(0o711)  # demoted servers walk through it
     else:
         place = Path(given)
-    config.stash[_SESSION_DIR] = place
+    config.stash[SESSION_DIR] = place
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Tell a worker of xdist where the folder is."""
-    node.workerinput["hub_session_dir"] = str(node.config.stash[_SESSION_DIR])  # type: ignore[attr-defined]
+    node.workerinput["hub_session_dir"] = str(node.config.stash[SESSION_DIR])  # type: ignore[attr-defined]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -54,9 +54,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for started in _started:
         for child in started.children:
             child.disown()  # they outlive the worker that started them
-    if hasattr(config, "workerinput") or _SESSION_DIR not in config.stash:
+    if hasattr(config, "workerinput") or SESSION_DIR not in config.stash:
         return
-    place = config.stash[_SESSION_DIR]
+    place = config.stash[SESSION_DIR]
     if (place / "servers.json").exists():
         kill_servers((place / "servers.json").read_text())
     shutil.rmtree(place, ignore_errors=True)
@@ -123,7 +123,7 @@ class Servers:
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Servers:
     """PostgreSQL and RabbitMQ of this run: the first worker that asks starts them, the controller stops them."""
-    place = pytestconfig.stash[_SESSION_DIR]
+    place = pytestconfig.stash[SESSION_DIR]
     state = place / "servers.json"
     with _only_one(place):
         if not state.exists():
@@ -204,7 +204,7 @@ def settings(database_url: str, amqp_url: str, servers: Servers, data_dir: Path)
 @pytest.fixture
 def data_dir(pytestconfig: pytest.Config) -> Iterator[Path]:
     """An empty folder that PostgreSQL's and RabbitMQ's users can walk to, which `tmp_path` is not for root."""
-    place = Path(tempfile.mkdtemp(prefix="data-", dir=pytestconfig.stash[_SESSION_DIR]))
+    place = Path(tempfile.mkdtemp(prefix="data-", dir=pytestconfig.stash[SESSION_DIR]))
     place.chmod(0o711)
     yield place
     shutil.rmtree(place, ignore_errors=True)

@@ -20,6 +20,7 @@ import httpx
 from hub.faults import SettingsError
 from hub.settings import Settings
 from hub.storage.database import Database
+from hub.up.broker import control
 from hub.up.ports import answers
 from hub.up.postgres import start_postgres
 from hub.up.private import PrivateServers, open_private_servers
@@ -78,6 +79,34 @@ class Breakable:
         """Start PostgreSQL again and wait until it answers."""
         self.postgres = start_postgres(self._servers.postgres, self._start)
 
+    def freeze_rabbitmq(self) -> None:
+        """Let the node stand still: connections stay, nobody answers."""
+        self.rabbitmq.popen.send_signal(signal.SIGSTOP)
+
+    def thaw_rabbitmq(self) -> None:
+        """Let the node go on."""
+        self.rabbitmq.popen.send_signal(signal.SIGCONT)
+
+    def freeze_postgres(self) -> None:
+        """Let the postmaster and all its backends stand still; the kernel still takes connections for them."""
+        self.postgres.popen.send_signal(signal.SIGSTOP)
+        for pid in _children_of(self.postgres.pid):
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw_postgres(self) -> None:
+        """Let them go on."""
+        for pid in (*_children_of(self.postgres.pid), self.postgres.pid):
+            os.kill(pid, signal.SIGCONT)
+
+    def rabbitmqctl(self, *arguments: str) -> None:
+        """Run `rabbitmqctl` against the node."""
+        control(self._servers.broker, *arguments)
+
+    @property
+    def database_url(self) -> str:
+        """PostgreSQL's address; the role may do everything."""
+        return self._servers.database_url
+
     def _start(self, spec: Spec) -> Child:
         child = start(spec, self._logs)
         self._again.append(child)
@@ -87,6 +116,10 @@ class Breakable:
         """End what was started again; the first processes belong to who opened them."""
         for child in self._again:
             child.kill()
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @dataclass(slots=True)
@@ -168,13 +201,17 @@ async def clients_writing(stage: GatewayStage, *, clients: int, pharmacies: int)
 
 
 @asynccontextmanager
-async def breakable_hub(data_dir: Path) -> AsyncIterator[tuple[Breakable, GatewayStage]]:
-    """A gateway process and a consumers process (the writer) on servers that may be broken."""
+async def breakable_hub(data_dir: Path, **changes: object) -> AsyncIterator[tuple[Breakable, GatewayStage]]:
+    """A gateway process and a consumers process (the writer) on servers that may be broken.
+
+    Args:
+        changes: settings that differ.
+    """
     async with AsyncExitStack() as stack:
         servers = stack.enter_context(open_private_servers(data_dir / "servers", throwaway=True))
         breakable = Breakable(servers, data_dir / "servers" / "logs")
         stack.callback(breakable.end)
-        settings = breakable.settings(data_dir)
+        settings = breakable.settings(data_dir).model_copy(update=changes)
         await asyncio.to_thread(_migrate, settings)
         stack.enter_context(consumers_process(settings))
         yield breakable, await stack.enter_async_context(running_gateway(settings))
@@ -216,14 +253,21 @@ async def all_applied(settings: Settings, written: Written, *, within: float) ->
     )
 
 
-async def assert_once(writes: Database, written: Written) -> None:
-    """See that each write made one item and one event, the refused ones at most; the numbers have no gap."""
+async def assert_once(writes: Database, written: Written, pharmacies: Sequence[UUID] | None = None) -> None:
+    """See that each write made one item and one event, the refused ones at most; the numbers have no gap.
+
+    Args:
+        pharmacies: whose writes these were; None: everybody's.
+    """
     assert len(set(written.accepted)) == len(written.accepted)
     told = {*written.accepted, *written.refused}
+    whose = "WHERE $1::uuid[] IS NULL OR pharmacy_id = ANY($1)"
     async with writes.transaction() as connection:
-        operations = {row[0] for row in await connection.fetch("SELECT id FROM operations")}
-        events = await connection.fetch("SELECT pharmacy_id, sequence, operation_id FROM events ORDER BY sequence")
-        items = await connection.fetchval("SELECT count(*) FROM inventory_items")
+        operations = {row[0] for row in await connection.fetch(f"SELECT id FROM operations {whose}", pharmacies)}
+        events = await connection.fetch(
+            f"SELECT pharmacy_id, sequence, operation_id FROM events {whose} ORDER BY sequence", pharmacies
+        )
+        items = await connection.fetchval(f"SELECT count(*) FROM inventory_items {whose}", pharmacies)
     assert operations <= told
     assert Counter(event["operation_id"] for event in events) == Counter(operations)
     assert items == len(operations)
