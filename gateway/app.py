@@ -13,6 +13,7 @@ from gateway.metrics import Meter, serving_metrics
 from gateway.middleware import FramedApp, gate
 from gateway.problems import EXCEPTION_HANDLERS
 from gateway.routes import ROUTES
+from gateway.stopping import Stopping
 from hub.memory import collect_rarely
 from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
@@ -28,13 +29,17 @@ def create_app(settings: Settings | None = None) -> Litestar:
     """
     chosen = settings or load_settings()
     configure_logs(chosen.log_format)
+    stopping = Stopping(chosen.drain_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         collect_rarely()
         async with open_gateway(chosen) as gateway:
             app.state["hub"] = gateway
-            with serving_metrics(gateway, app.state["meter"], chosen.metrics_port):
+            with (
+                serving_metrics(gateway, app.state["meter"], chosen.metrics_port),
+                stopping.heeding_signals(gateway.relay.subscribers.stop),
+            ):
                 yield
 
     return FramedApp(
@@ -42,7 +47,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         lifespan=[lifespan],
         middleware=[gate, note_reads],
         exception_handlers=EXCEPTION_HANDLERS,
-        state=State({"settings": chosen, "meter": Meter()}),
+        state=State({"settings": chosen, "meter": Meter(), "stopping": stopping}),
         openapi_config=None,
         request_max_body_size=None,
         debug=False,

@@ -43,9 +43,12 @@ async def ready(request: Asked) -> Answer:
         "rabbitmq": _look_at_rabbitmq(gateway),
         "keys": _state(None if gateway.keys.is_loaded else "the keys were not read yet"),
     }
-    keys = dependencies["keys"]["ready"]
-    reads = bool(keys and dependencies["postgres"]["ready"])
-    writes = bool(keys and dependencies["rabbitmq"]["ready"])
+    leaving: Unavailable | None = request.app.state["stopping"].fault()
+    if leaving is not None:
+        dependencies["process"] = _state(leaving.detail)
+    served = dependencies["keys"]["ready"] and leaving is None
+    reads = bool(served and dependencies["postgres"]["ready"])
+    writes = bool(served and dependencies["rabbitmq"]["ready"])
     body = {
         "status": "ready" if reads and writes else "not ready",
         "reads": {"ready": reads},

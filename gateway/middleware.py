@@ -15,6 +15,7 @@ from gateway.auth import Caller, header_of, scopes_of
 from gateway.describe import OneRoute, OtherRoute, PageRoute, WriteRoute
 from gateway.limits import RateHeaders
 from gateway.problems import Refused, answer_refusal, refusal_of, refused, unauthorized
+from gateway.stopping import Stopping
 from hub import clock
 from hub.domain.problem import FieldError
 
@@ -43,7 +44,7 @@ class FramedApp(Litestar):
             return
         began = clock.monotonic()
         method = scope["method"]
-        protected = _Protected(send)
+        protected = _Protected(send, self.state["stopping"])
         if method == "HEAD" and scope["path"].rstrip("/") != _STREAM:
             # A copy: the server goes on to see a HEAD, and leaves the body out.
             scope = {**scope, "method": "GET"}
@@ -83,10 +84,11 @@ class FramedApp(Litestar):
 class _Protected:
     """Sends, and adds the protecting headers that an answer does not have."""
 
-    __slots__ = ("_send", "extra", "status")
+    __slots__ = ("_send", "_stopping", "extra", "status")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, stopping: Stopping) -> None:
         self._send = send
+        self._stopping = stopping
         self.extra: RateHeaders = ()
         self.status = 0
 
@@ -97,6 +99,8 @@ class _Protected:
             names = {name for name, _ in headers}
             headers += [pair for pair in _PROTECTING if pair[0] not in names]
             headers += self.extra
+            if self._stopping.has_begun and b"connection" not in names:
+                headers.append((b"connection", b"close"))
             message["headers"] = headers
         await self._send(message)
 

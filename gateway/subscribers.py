@@ -1,12 +1,10 @@
 """Who listens on this process, over WebSocket or SSE: how many of a key, who is too slow, and whose key has ended."""
 
 import asyncio
-import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Final, NoReturn
 from uuid import UUID
 
@@ -146,40 +144,12 @@ class Subscribers:
 
 @asynccontextmanager
 async def open_subscribers(keys: KeyCache) -> AsyncIterator[Subscribers]:
-    """Look after subscribers while this is open; SIGTERM and SIGINT end their streams at once.
-
-    Uvicorn would wait for open streams until its patience ends, and only then let the application stop.
-    """
+    """Look after subscribers while this is open."""
     subscribers = Subscribers(keys)
     async with owned_tasks() as tasks:
         keeper = tasks.create_task(subscribers.keep_looking(), name="keeper of subscribers")
         try:
-            with _on_stop(subscribers):
-                yield subscribers
+            yield subscribers
         finally:
             subscribers.stop()
             keeper.cancel()
-
-
-@contextmanager
-def _on_stop(subscribers: Subscribers) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    before: dict[signal.Signals, Callable[[int, FrameType | None], object]] = {}
-
-    def hear(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(subscribers.stop)
-        before[signal.Signals(number)](number, frame)
-
-    with suppress(ValueError):  # not the main thread: whoever runs the server there stops it in its own way
-        for number in (signal.SIGTERM, signal.SIGINT):
-            earlier = signal.getsignal(number)
-            # Only a server's own handler is followed; without one, a signal has its usual effect.
-            if callable(earlier) and earlier is not signal.default_int_handler:
-                before[number] = earlier
-                signal.signal(number, hear)
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            if signal.getsignal(number) is hear:
-                signal.signal(number, earlier)
