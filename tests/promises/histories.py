@@ -11,6 +11,20 @@ import orjson
 
 from hub import clock
 
+WEIGHTS = {
+    "create": 10,
+    "adjust": 20,
+    "count": 4,
+    "sell": 30,
+    "void": 5,
+    "place": 8,
+    "move": 15,
+    "rename": 4,
+    "remove": 1,
+    "hook": 3,
+}
+"""How often each kind of command is invented."""
+
 _STATES = ("confirmed", "preparing", "ready", "completed", "cancelled", "on_hold", "rejected", "expired", "pending")
 
 
@@ -54,10 +68,7 @@ class Teller:
     def next(self) -> Wish:
         """Invent the next command; about one in six will be refused."""
         self.made += 1
-        kind = self.chance.choices(
-            ("create", "adjust", "count", "sell", "void", "place", "move", "rename", "remove", "hook"),
-            (10, 20, 4, 30, 5, 8, 15, 4, 1, 3),
-        )[0]
+        kind = self.chance.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
         if not self.items:
             kind = "create"
         tell: Callable[[], Wish] = getattr(self, f"_{kind}")

@@ -212,12 +212,12 @@ async def breakable_hub(data_dir: Path, **changes: object) -> AsyncIterator[tupl
         breakable = Breakable(servers, data_dir / "servers" / "logs")
         stack.callback(breakable.end)
         settings = breakable.settings(data_dir).model_copy(update=changes)
-        await asyncio.to_thread(_migrate, settings)
+        await asyncio.to_thread(migrate, settings)
         stack.enter_context(consumers_process(settings))
         yield breakable, await stack.enter_async_context(running_gateway(settings))
 
 
-def _migrate(settings: Settings) -> None:
+def migrate(settings: Settings) -> None:
     told = {
         "HUB_DATABASE_URL": settings.database_url.get_secret_value(),
         "HUB_AMQP_URL": settings.amqp_url.get_secret_value(),

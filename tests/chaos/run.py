@@ -1,0 +1,250 @@
+"""One run: a hub is started, written to, broken and healed; then everything is collected and compared."""
+
+import asyncio
+import random
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import aiohttp
+import orjson
+
+from hub.security.keys import derive_key, hash_key
+from tests.chaos.checks import (
+    Findings,
+    check_answers,
+    check_gaps,
+    check_leaks,
+    check_lost,
+    check_order,
+    check_phantom,
+    check_twice,
+    match,
+)
+from tests.chaos.checks_rows import check_ledger, check_model, check_webhooks
+from tests.chaos.clients import Crowd, Pharmacy, say
+from tests.chaos.commands import RefTeller
+from tests.chaos.evidence import Evidence, collect
+from tests.chaos.history import History, Story, read_history
+from tests.chaos.nemesis import plan_faults, strike
+from tests.chaos.readers import Heard, follow_feed, follow_socket, follow_stream, open_feed
+from tests.chaos.receiver import Endpoint, Receiver, Temper, open_receiver
+from tests.chaos.rest import until_at_rest
+from tests.chaos.stage import Servers, Stage, open_stage
+
+REFS_A_FAULT = 1_600
+_SHELF = 10
+_WRITERS = (False, False, True)  # which of a pharmacy's clients wait for outcomes
+_ENDPOINTS: Sequence[tuple[int, Temper, list[str]]] = (
+    (0, "moody", ["*"]),
+    (1, "moody", ["*"]),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is to be.
+
+    Args:
+        refs: commands that clients say, each with a ref of its own; rows of files count.
+        faults: how many; None: one for every 1,600 refs, five at least.
+        names: only these faults.
+        scale: of how long faults last.
+        sabotage: what is made wrong with the hub, see `sabotages.py`.
+        hurries: at the end pulls deliveries forward that a crash left to their lease of 45 s.
+    """
+
+    seed: int = 1
+    refs: int = 2_000
+    faults: int | None = None
+    names: Sequence[str] = ()
+    scale: float = 1.0
+    sabotage: str = ""
+    pharmacies: int = 8
+    hurries: bool = False
+
+    @property
+    def fault_count(self) -> int:
+        """How many faults there will be."""
+        return max(5, self.refs // REFS_A_FAULT) if self.faults is None else self.faults
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a run."""
+
+    plan: Plan
+    story: Story
+    evidence: Evidence
+    findings: Findings
+    seconds: float
+    ends: list[str]
+    well: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """The one line."""
+        counts = " ".join(f"{name} {count}" for name, count in self.findings.counts.items())
+        what = f" sabotage='{self.plan.sabotage}'" if self.plan.sabotage else ""
+        return (
+            f"chaos seed={self.plan.seed} refs={len(self.story.told)} faults={self.story.faults}{what} {counts} "
+            f"({self.seconds:.0f} s, slowest answer {self.story.slowest:.1f} s, {len(self.ends)} own ends) "
+            f"{'PASS' if self.findings.is_clean else 'FAIL'}"
+        )
+
+
+async def run(servers: Servers, plan: Plan, history_path: Path) -> Result:
+    """Do a run and judge it."""
+    began = time.monotonic()
+    evidence = Evidence()
+    with History(history_path) as history:
+        ends = await _play(servers, plan, history, evidence)
+    story = read_history(history_path)
+    findings = judge(story, evidence)
+    return Result(plan, story, evidence, findings, time.monotonic() - began, ends, _recoveries(history_path))
+
+
+def judge(story: Story, evidence: Evidence) -> Findings:
+    """Compare what was said with what is there."""
+    findings = Findings()
+    pairs = match(story, evidence)
+    check_lost(story, evidence, pairs, findings)
+    check_twice(evidence, pairs, findings)
+    check_order(pairs, findings)
+    check_gaps(evidence, pairs, findings)
+    check_leaks(evidence, findings)
+    check_phantom(story, evidence, pairs, findings)
+    check_model(pairs, findings)
+    check_ledger(pairs, findings)
+    check_webhooks(evidence, pairs, findings)
+    check_answers(story, evidence, findings)
+    return findings
+
+
+async def _play(servers: Servers, plan: Plan, history: History, evidence: Evidence) -> list[str]:
+    async with AsyncExitStack() as stack:
+        stage = await stack.enter_async_context(open_stage(servers, split=plan.seed % 2 == 0, sabotage=plan.sabotage))
+        await open_feed(stage.settings)
+        connector = aiohttp.TCPConnector(limit=0)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, trust_env=False))
+        crowd = Crowd(session, stage.urls, history, [], plan.seed)
+        key = await _operator_key(stage)
+        crowd.pharmacies = [await _open_pharmacy(crowd, evidence, number, key) for number in range(plan.pharmacies)]
+        evidence.endpoints = [
+            Endpoint(number, str(crowd.pharmacies[number].id), temper, types)
+            for number, temper, types in _ENDPOINTS
+            if number < plan.pharmacies
+        ]
+        receiver = await stack.enter_async_context(open_receiver(evidence.endpoints, plan.seed))
+        for endpoint in evidence.endpoints:
+            await _register(crowd, evidence, receiver, endpoint)
+        await stack.enter_async_context(_reading(stage, crowd, evidence))
+        await _write_and_break(stage, crowd, plan)
+        receiver.is_healed = True
+        await until_at_rest(stage, crowd, evidence, hurries=plan.hurries)
+        crowd.is_over = True
+        await collect(stage, crowd, evidence)
+        return stage.ends
+
+
+async def _write_and_break(stage: Stage, crowd: Crowd, plan: Plan) -> None:
+    """Let all clients write while the nemesis strikes; ends when everything said has its answer."""
+    async with asyncio.TaskGroup() as shelves:
+        for pharmacy in crowd.pharmacies:
+            for command in pharmacy.teller.shelf(_SHELF):
+                shelves.create_task(say(crowd, pharmacy, command, random.Random(0), waits=True))
+    crowd.history.receipts, crowd.refs = 0, plan.refs
+    faults = plan_faults(plan.seed, plan.fault_count, plan.names, scale=plan.scale)
+    async with asyncio.TaskGroup() as tasks:
+        for pharmacy in crowd.pharmacies:
+            for number, waits in enumerate(_WRITERS):
+                tasks.create_task(crowd.write(pharmacy, number, waits=waits))
+            tasks.create_task(crowd.upload(pharmacy))
+        await strike(stage, crowd, faults)
+
+
+@asynccontextmanager
+async def _reading(stage: Stage, crowd: Crowd, evidence: Evidence) -> AsyncIterator[None]:
+    """Listen beside the block: every pharmacy has a socket, every second one a stream as well."""
+    tasks = [asyncio.create_task(follow_feed(stage.settings, evidence.feed))]
+    for pharmacy in crowd.pharmacies:
+        evidence.heard.append(Heard("a socket", pharmacy.number))
+        tasks.append(asyncio.create_task(follow_socket(crowd, pharmacy, evidence.heard[-1])))
+        tasks.append(asyncio.create_task(crowd.read(pharmacy)))
+        if pharmacy.number % 2:
+            evidence.heard.append(Heard("a stream", pharmacy.number))
+            tasks.append(asyncio.create_task(follow_stream(crowd, pharmacy, evidence.heard[-1])))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
+
+
+async def _open_pharmacy(crowd: Crowd, evidence: Evidence, number: int, operator_key: str) -> Pharmacy:
+    """Make a pharmacy as an operator does."""
+    made = await _call(crowd, evidence, "POST", "/api/pharmacies/", {"name": f"Pharmacy {number}"}, operator_key)
+    pharmacy_id = UUID(made["id"])
+    teller = RefTeller(pharmacy_id, random.Random(f"teller {crowd.seed} {number}"), number=number)
+    return Pharmacy(number, pharmacy_id, made["api_key"], teller)
+
+
+async def _operator_key(stage: Stage) -> str:
+    text = derive_key(secrets.token_hex(20), uuid4(), "operator")
+    owner = await stage.connect()
+    await owner.execute(
+        "INSERT INTO operator_keys (id, created_at, updated_at, version, name, digest, hint) "
+        "VALUES ($1, now(), now(), 1, 'chaos', $2, $3)",
+        uuid4(),
+        hash_key(text).hex(),
+        text[-4:],
+    )
+    await owner.close()
+    return text
+
+
+async def _register(crowd: Crowd, evidence: Evidence, receiver: Receiver, endpoint: Endpoint) -> None:
+    """Register an endpoint; nothing of the clients' was said before."""
+    pharmacy = crowd.pharmacies[endpoint.pharmacy]
+    changed = await _call(
+        crowd,
+        evidence,
+        "PATCH",
+        f"/api/pharmacies/{pharmacy.id}/",
+        {"webhook_url": receiver.url_of(endpoint)},
+        pharmacy.key,
+    )
+    endpoint.secret, endpoint.operation_id = changed["webhook_secret"], UUID(changed["operation"])
+
+
+async def _call(
+    crowd: Crowd, evidence: Evidence, method: str, path: str, body: dict[str, object], key: str
+) -> dict[str, str]:
+    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
+    async with crowd.session.request(method, crowd.urls[0] + path, json=body, headers=headers) as answer:
+        text = await answer.text()
+        assert answer.status in {200, 201}, f"{path}: {answer.status} {text}"
+        operation = answer.headers["operation-id"]
+    evidence.staged.add(UUID(operation))
+    made: dict[str, str] = orjson.loads(text) | {"operation": operation}
+    return made
+
+
+def _recoveries(path: Path) -> dict[str, list[float]]:
+    """Read how long after each healing the next receipt came, by fault."""
+    well: dict[str, list[float]] = defaultdict(list)
+    with path.open("rb") as file:
+        for line in file:
+            if b'"e":"well"' in line:
+                said = orjson.loads(line)
+                well[said["name"]].append(said["seconds"])
+    return dict(well)

@@ -1,0 +1,240 @@
+"""A hub of one run's own: private servers, two gateways, two consumers processes, all ended and started by pid."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+import httpx
+
+from hub.settings import Settings
+from hub.up.ports import free_ports
+from hub.up.private import PrivateServers, open_private_servers
+from hub.up.processes import MARK, Child, Spec, start
+from tests.kit.processes import environment_of
+from tests.promises.outages import Breakable, migrate
+
+GATEWAYS = ("gateway-0", "gateway-1")
+CONSUMERS = ("consumers-0", "consumers-1")
+ALL_ROLES = ("writer", "fanout", "deliver", "parker", "janitor")
+# The second process stands by as a writer and shares the work of others.
+SPLIT_ROLES = (("writer", "fanout", "parker"), ("writer", "deliver", "fanout", "janitor"))
+LADDER_SECONDS = (0.3, 0.5, 1.0, 2.0, 4.0) + 60 * (6.0,)
+CONFIRM_SECONDS = 2.0
+_CHECKOUT = Path(__file__).parents[2]
+_LOOK_SECONDS = 0.1
+_READY_SECONDS = 40.0
+
+
+@dataclass(slots=True)
+class Servers:
+    """A PostgreSQL and a RabbitMQ that one run after the other may break."""
+
+    private: PrivateServers
+    breakable: Breakable
+    place: Path
+    runs: int = 0
+
+
+@contextmanager
+def open_servers(place: Path) -> Iterator[Servers]:
+    """Start both; at the end both are killed."""
+    with open_private_servers(place / "servers", throwaway=True) as private:
+        breakable = Breakable(private, place / "servers" / "logs")
+        try:
+            yield Servers(private, breakable, place)
+        finally:
+            breakable.end()
+
+
+@dataclass(slots=True)
+class Stage:
+    """The running parts of a hub.
+
+    Args:
+        children: the hub's own processes by name.
+        down: names of those that a fault keeps down; whoever else ends is started again, as `hub up` does.
+        ends: of those that ended by themselves.
+    """
+
+    servers: Servers
+    settings: Settings
+    vhost: str
+    specs: dict[str, Spec]
+    ports: dict[str, int]
+    logs: Path
+    children: dict[str, Child] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    ends: list[str] = field(default_factory=list)
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the gateways listen."""
+        return [f"http://127.0.0.1:{self.ports[name]}" for name in GATEWAYS]
+
+    def start(self, name: str) -> None:
+        """Start a process of the hub."""
+        self.children[name] = start(self.specs[name], self.logs)
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process of the hub."""
+        with suppress(ProcessLookupError):
+            self.children[name].popen.send_signal(number)
+
+    async def end(self, name: str, number: signal.Signals, within: float = 15.0) -> None:
+        """End a process of the hub and keep it down."""
+        self.down.add(name)
+        self.send(name, number)
+        child = self.children[name]
+        try:
+            async with asyncio.timeout(within):
+                while child.exit_code() is None:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            child.kill()
+
+    def revive(self, name: str) -> None:
+        """Start again what a fault kept down."""
+        self.start(name)
+        self.down.discard(name)
+
+    def oldest(self, names: tuple[str, ...]) -> str:
+        """Name the process that runs longest: of two writers, the one at work."""
+        return min((name for name in names if name not in self.down), key=self._age, default=names[0])
+
+    def _age(self, name: str) -> int:
+        return int(self.children[name].started.rpartition(":")[2] or 0)
+
+    async def keep_alive(self) -> None:
+        """Start again whatever ends by itself, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for name, child in self.children.items():
+                if name not in self.down and (code := child.exit_code()) is not None:
+                    self.ends.append(f"{name} ended with {code}: {child.last_words(1)[-400:]}")
+                    await asyncio.sleep(0.5)
+                    self.start(name)
+
+    async def connect(self) -> asyncpg.Connection:
+        """Open a connection of the database's owner; read-only or not, it may write."""
+        return await asyncpg.connect(
+            self.settings.database_url.get_secret_value(),
+            timeout=5,
+            server_settings={"default_transaction_read_only": "off"},
+        )
+
+    async def management(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """Call RabbitMQ's management API."""
+        async with httpx.AsyncClient(
+            base_url=self.servers.private.management_url, timeout=20, trust_env=False
+        ) as client:
+            answer = await client.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer
+
+    def stop(self) -> None:
+        """End all processes of the hub at once."""
+        self.down.update(self.children)
+        for child in self.children.values():
+            child.kill()
+
+
+@asynccontextmanager
+async def open_stage(servers: Servers, *, split: bool, sabotage: str = "") -> AsyncIterator[Stage]:
+    """Run a hub with a database and a virtual host of its own.
+
+    Args:
+        split: the consumers share the roles; else both have all of them.
+        sabotage: what is made wrong with the hub's processes, see `sabotages.py`; the code itself is as it is.
+    """
+    servers.runs += 1
+    name = f"chaos{servers.runs}"
+    place = servers.place / name
+    place.mkdir()
+    stage = _prepare(servers, name, place, split=split, sabotage=sabotage)
+    owner = await asyncpg.connect(servers.private.database_url)
+    await owner.execute(f"CREATE DATABASE {name}")
+    await owner.close()
+    await stage.management("PUT", f"/api/vhosts/{quote(name)}")
+    await asyncio.to_thread(migrate, stage.settings)
+    keeper = asyncio.create_task(stage.keep_alive(), name="keeper of processes")
+    try:
+        for process in (*CONSUMERS, *GATEWAYS):
+            stage.start(process)
+        await _until_ready(stage)
+        yield stage
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        stage.stop()
+
+
+def _prepare(servers: Servers, name: str, place: Path, *, split: bool, sabotage: str) -> Stage:
+    plain = servers.breakable.settings(place)
+    settings = plain.model_copy(
+        update={
+            "database_url": type(plain.database_url)(plain.database_url.get_secret_value().removesuffix("/hub") + f"/{name}"),
+            "amqp_url": type(plain.amqp_url)(plain.amqp_url.get_secret_value() + name),
+            "webhooks_allow_networks": (ip_network("127.0.0.0/8"),),
+            "webhooks_ladder_seconds": LADDER_SECONDS,
+            "webhooks_timeout_seconds": 2.0,
+            "confirm_seconds": CONFIRM_SECONDS,
+            "roles": ALL_ROLES,
+        }
+    )  # fmt: skip
+    ports = dict(zip(GATEWAYS, free_ports([None, None]), strict=True))
+    specs = {
+        gateway: Spec(gateway, _python(sabotage, "uvicorn", "gateway.app:create_app", "--factory", "--host", "127.0.0.1",
+            "--port", str(port), "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5",
+            "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers", "--log-level", "warning"),
+            _environment(settings, sabotage), _CHECKOUT)
+        for gateway, port in ports.items()
+    } | {
+        consumers: Spec(consumers, _python(sabotage, "faststream", "run", "consumers.app:create_app", "--factory"),
+            _environment(settings.model_copy(update={"roles": roles}), sabotage), _CHECKOUT)
+        for consumers, roles in zip(CONSUMERS, SPLIT_ROLES if split else (ALL_ROLES, ALL_ROLES), strict=True)
+    }  # fmt: skip
+    return Stage(servers, settings, name, specs, ports, place)
+
+
+def _python(sabotage: str, *module: str) -> list[str]:
+    return [sys.executable, "-m", *(["tests.chaos.sabotaged"] if sabotage else []), *module]
+
+
+def _environment(settings: Settings, sabotage: str) -> dict[str, str]:
+    told = environment_of(settings) | {"PYTHONUNBUFFERED": "1", MARK: str(settings.data_dir)}
+    return told | ({"CHAOS_SABOTAGE": sabotage} if sabotage else {})
+
+
+async def _until_ready(stage: Stage) -> None:
+    async with asyncio.timeout(_READY_SECONDS), httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        for url in stage.urls:
+            while True:
+                with suppress(httpx.TransportError):
+                    if (await client.get(f"{url}/health/ready")).status_code == httpx.codes.OK:
+                        break
+                await asyncio.sleep(0.05)
+
+
+def family_of(pid: int) -> list[int]:
+    """List a process and its children: PostgreSQL's backends are in sessions of their own."""
+    family = [pid]
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError):
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == pid:
+                family.append(int(entry.parent.name))
+    return family
+
+
+def signal_all(pids: list[int], number: signal.Signals) -> None:
+    """Send a signal to each of these processes that is still there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
