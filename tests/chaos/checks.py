@@ -247,7 +247,10 @@ def check_answers(story: Story, evidence: Evidence, findings: Findings) -> None:
         for refusal in heard.refusals:
             findings.add("answers", f"{heard.name} of {heard.pharmacy}: {refusal}")
     for operation_id, shown in evidence.asked.items():
-        row = evidence.operations[operation_id]
+        row = evidence.operations.get(operation_id)
+        if row is None:
+            findings.add("answers", f"operation {operation_id} is shown and not there")
+            continue
         numbers = [link["sequence"] for link in shown["events"]]
         first = row["first_sequence"] or 0
         if shown["status"] != row["status"] or numbers != list(range(first, first + row["event_count"])):

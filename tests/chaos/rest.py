@@ -11,7 +11,7 @@ import asyncpg
 from hub.storage.webhooks import find_behind
 from tests.chaos.clients import Crowd, Pharmacy, say
 from tests.chaos.evidence import Evidence
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, until_ready
 
 STALL_SECONDS = 12.0
 _LOOK_SECONDS = 0.1
@@ -41,6 +41,7 @@ async def until_at_rest(stage: Stage, crowd: Crowd, evidence: Evidence, *, hurri
     Args:
         hurries: pulls pending deliveries forward; a crash may have left one to its lease of 45 s.
     """
+    await until_ready(stage)
     await asyncio.gather(*(_last_word(crowd, pharmacy) for pharmacy in crowd.pharmacies))
     loop = asyncio.get_running_loop()
     left: _Left | None = None
@@ -79,10 +80,12 @@ async def _look(stage: Stage, crowd: Crowd, evidence: Evidence) -> _Left | None:
         owner = await stage.connect()
         try:
             unprocessed = await owner.fetchval("SELECT count(*) FROM webhook_events WHERE NOT processed")
-            pending, due = await owner.fetchrow(
+            row = await owner.fetchrow(
                 "SELECT count(*), coalesce(extract(epoch FROM min(next_attempt_at) - now()), 0)::float8 "
                 "FROM webhook_deliveries WHERE status = 'pending'"
             )
+            assert row is not None
+            pending, due = row
             behind = len(await find_behind(owner))
             numbers = await owner.fetch("SELECT pharmacy_id, last_sequence FROM event_sequences")
             operations = await owner.fetchval("SELECT count(*) FROM operations")

@@ -53,6 +53,6 @@ SABOTAGES: Mapping[str, Sabotage] = {
     "answer before confirm": Sabotage(wrong_gateways.answers_before_the_confirm, _caught("lost"), ("kill broker",) * 2),
     "unscoped query": Sabotage(wrong_gateways.reads_everybody, _caught("leaks")),
     "relay without backlog": Sabotage(wrong_gateways.relays_without_backlog, _caught("gaps")),
-    "lost idempotency": Sabotage(wrong_gateways.forgets_keys, _caught("twice"), ("kill gateway", "memory alarm")),
+    "lost idempotency": Sabotage(wrong_gateways.forgets_keys, _caught("twice", "phantom")),
 }
 """What is wrong, by the name that `--sabotage` takes."""

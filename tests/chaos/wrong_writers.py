@@ -30,13 +30,13 @@ _outcomes: Any = consumers.outcomes
 
 
 def acks_before_the_commit() -> None:
-    original = Writer._apply
+    original = Writer._read
 
-    async def apply(self: Writer, deliveries: list[Delivery]) -> Any:
+    async def read(self: Writer, deliveries: list[Delivery]) -> Any:
         await acknowledge(deliveries)
         return await original(self, deliveries)
 
-    Writer._apply = apply  # type: ignore[method-assign]
+    Writer._read = read  # type: ignore[method-assign]
 
 
 def confirms_no_event() -> None:
@@ -44,7 +44,7 @@ def confirms_no_event() -> None:
         while (settled := await self._settled.get()) is not None:
             await acknowledge(settled.deliveries)
             with suppress(Unavailable):
-                await self._publisher.publish(settled.messages)
+                await self._publisher.publish(settled.messages())
 
     Writer._say = say  # type: ignore[method-assign]
 
@@ -86,15 +86,15 @@ def remembers_elsewhere() -> None:
 
 
 def nacks_in_the_middle() -> None:
-    original = Writer._apply
+    original = Writer._read
 
-    async def apply(self: Writer, deliveries: list[Delivery]) -> Any:
+    async def read(self: Writer, deliveries: list[Delivery]) -> Any:
         if len(deliveries) > 2 and _chance.random() < 0.7:
             returned = deliveries.pop(len(deliveries) // 2)
             await returned.channel.basic_nack(returned.tag, requeue=True)
         return await original(self, deliveries)
 
-    Writer._apply = apply  # type: ignore[method-assign]
+    Writer._read = read  # type: ignore[method-assign]
 
 
 def shares_partitions() -> None:
