@@ -14,6 +14,7 @@ from hub.domain.command import REJECTED, Command, Receipt
 from hub.domain.event import NumberedEvent, routing_key_of
 from hub.domain.fields import format_id
 from hub.domain.ids import event_id_for
+from hub.domain.integrators import Integrator, IntegratorKey
 from hub.domain.operators import EndedSession, Operator
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
@@ -216,7 +217,7 @@ def _notices(changes: Iterable[Row]) -> list[Outgoing]:
                 whose[row.id] = None
             case ApiKey():
                 whose[row.pharmacy_id] = None
-            case OperatorKey():
+            case OperatorKey() | Integrator() | IntegratorKey():
                 whose[None] = None
             case Operator() if row.version > 1:
                 people[row.id] = None

@@ -19,6 +19,7 @@ from consumers.directory import Directory
 from consumers.dispatcher import Dispatcher
 from consumers.failpoint import Failpoint
 from consumers.fanout import Fanout
+from consumers.feeds import restore_feeds
 from consumers.figures import Figures
 from consumers.http_client import open_delivery_client
 from consumers.ingress import Ingress
@@ -135,6 +136,7 @@ async def open_ingress(
     """Integrators' messages to commands; every queue on a channel of its own."""
     window = Window()
     async with _open_writing(settings, pool=1) as database:
+        await restore_feeds(database, connection)
         seconds = settings.confirm_seconds
         ingress = Ingress(
             window,

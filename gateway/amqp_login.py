@@ -17,6 +17,7 @@ from litestar.params import FromPath
 
 from gateway.amqp_sessions import Sessions
 from gateway.answers import Answer
+from gateway.audit import AuditTrail
 from gateway.auth import KeyCache
 from gateway.bodies import read_body
 from gateway.context import gateway_of
@@ -40,10 +41,11 @@ class AmqpDoor:
     ever configured, so no queue, binding or dead-lettering of a client can carry a message past these checks.
     """
 
-    def __init__(self, keys: KeyCache, sessions: Sessions, settings: Settings) -> None:
+    def __init__(self, keys: KeyCache, sessions: Sessions, settings: Settings, audit: AuditTrail) -> None:
         """Answer from these keys, for one virtual host."""
         self._keys = keys
         self._sessions = sessions
+        self._audit = audit
         self._vhost = settings.amqp_vhost
         # RabbitMQ may still be told the address of a secret that was replaced; it closes no door for good.
         secrets = (settings.secret_key.get_secret_value(), *settings.previous_secrets)
@@ -76,6 +78,7 @@ class AmqpDoor:
             return DENY
         if not await self._sessions.has_room(user):
             return DENY
+        self._audit.note_use(caller.key_id)
         # Later checks carry no key: what this one may do travels as tags, each of a fixed set (RabbitMQ makes atoms of them).
         return " ".join([ALLOW, *(f"scope_{scope}" for scope in SCOPES if scope in caller.scopes)])
 
@@ -123,7 +126,7 @@ async def answer_rabbitmq(
 ) -> Response[Any]:
     """Answer RabbitMQ's log-in and permission checks. For anybody who does not know the path there is nothing here."""
     gateway = gateway_of(request)
-    door = AmqpDoor(gateway.keys, gateway.sessions, gateway.settings)
+    door = AmqpDoor(gateway.keys, gateway.sessions, gateway.settings, gateway.audit)
     if not door.is_asked_at(f"/internal/amqp/{secret}") or request.scope["method"] != "POST":
         raise NotFoundException
     raw = await read_body(request, None, MAX_FORM_BYTES)

@@ -45,7 +45,7 @@ class Sessions:
             most: connections that one user may have.
         """
         self._keys = keys
-        self._management = management
+        self.management = management
         self._most = most
         self._rights: _Rights | None = None
         self._ends: list[tuple[float, str]] = []  # when to close whose connections
@@ -54,32 +54,32 @@ class Sessions:
     @property
     def is_open(self) -> bool:
         """False where nobody's connection could be ended: then nobody is let in."""
-        return self._management is not None
+        return self.management is not None
 
     async def has_room(self, user: str) -> bool:
         """Tell whether a user may open another connection.
 
         RabbitMQ asks once in 3 s for the same key; what came in unasked is counted after that, and what is too much is closed.
         """
-        if self._management is None:
+        if self.management is None:
             return False
         self._counts.setdefault(user, clock.monotonic() + CACHED_SECONDS)
         try:
             async with asyncio.timeout(COUNT_SECONDS):
-                return len(await self._management.list_connections(user)) < self._most
+                return len(await self.management.list_connections(user)) < self._most
         except (TimeoutError, Unavailable):
             return True  # counted again later; a slow API is no reason to keep a till out
 
     async def keep(self) -> None:
         """Look when keys changed, when a key expires and when something is due; never ends by itself."""
-        while self._management is not None:
+        while self.management is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._keys.changed.wait()
             self._keys.changed.clear()
             if self._keys.is_loaded:
                 try:
-                    await self._look(self._management)
+                    await self._look(self.management)
                 except Unavailable as fault:
                     log.warning("amqp.held", what=fault.what, detail=fault.detail)
 

@@ -115,6 +115,19 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
         signed_in="An operator signed in at the console; in the hub's own log.",
     )
     | _kinds(
+        "integrator",
+        "integrator",
+        created="An integrator was made; in the hub's own log.",
+        updated="An integrator or its grants changed; in the hub's own log.",
+        deactivated="An integrator was stopped; in the hub's own log.",
+    )
+    | _kinds(
+        "integrator_key",
+        "integrator_key",
+        created="A key of an integrator was minted; in the hub's own log.",
+        revoked="A key of an integrator was ended; in the hub's own log.",
+    )
+    | _kinds(
         "parked_message",
         "parked",
         replayed="A parked command was put back; in the hub's own log.",

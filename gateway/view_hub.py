@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gateway.view_resources import Anything, Count, Instant, Key, Versioned, View
+from gateway.view_resources import Anything, Count, Instant, Key, Scope, Versioned, View
 
 
 class Parked(View):
@@ -65,6 +65,55 @@ class KnownKey(Key):
     """A pharmacy's key as the list shows it; `last_used_at` is right to about ten seconds."""
 
     last_used_at: Instant | None
+
+
+class Integrator(Versioned):
+    """A vendor whose software serves many pharmacies over AMQP, and those that it may act for."""
+
+    id: UUID
+    name: str
+    is_active: bool
+    pharmacy_ids: list[UUID]
+
+
+class IntegratorKey(Versioned):
+    """An integrator's key, without the key itself; `hint` is its last four characters."""
+
+    id: UUID
+    integrator_id: UUID
+    name: str
+    scopes: list[Scope]
+    hint: str
+    expires_at: Instant | None
+    revoked_at: Instant | None
+
+
+class KnownIntegratorKey(IntegratorKey):
+    """An integrator's key as the list shows it; `last_used_at` is when it last logged in."""
+
+    last_used_at: Instant | None
+
+
+class EventQueue(Versioned):
+    """A pharmacy's own feed: the queue in which it reads its events over AMQP."""
+
+    id: UUID
+    pharmacy_id: UUID
+    queue: Annotated[str, Field(description="The queue's name, `hub.out.<pharmacy id>`.")]
+    types: Annotated[
+        list[str], Field(description="The types of events it takes; `sale.*` is all of a resource's, `*` all.")
+    ]
+    max_length: Annotated[Count, Field(description="Beyond that, or 256 MiB, the oldest events are dropped.")]
+
+
+class EventQueueState(EventQueue):
+    """A feed as the broker has it."""
+
+    depth: Annotated[
+        Count | None, Field(description="Events that wait to be delivered; null: the broker does not say.")
+    ]
+    consumers: Annotated[Count | None, Field(description="Who reads it; null as above.")]
+    last_sequence: Annotated[Count, Field(description="The last event that belongs to this feed; 0: there was none.")]
 
 
 class DeliveryStates(View):

@@ -10,7 +10,19 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.view_hub import AuditLine, KnownKey, Operator, Parked, ParkedWhole, Reconciliation
+from gateway.view_hub import (
+    AuditLine,
+    EventQueue,
+    EventQueueState,
+    Integrator,
+    IntegratorKey,
+    KnownIntegratorKey,
+    KnownKey,
+    Operator,
+    Parked,
+    ParkedWhole,
+    Reconciliation,
+)
 from gateway.view_resources import (
     Count,
     FreeObject,
@@ -181,13 +193,15 @@ VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
     "rotated_secret": RotatedSecret, "matched": Matched, "liveness": Liveness, "readiness": Readiness,
     "known_key": KnownKey, "parked": Parked, "parked_whole": ParkedWhole, "audit_line": AuditLine, "reconciliation": Reconciliation,
     "operator": Operator,
+    "integrator": Integrator, "integrator_key": IntegratorKey, "known_integrator_key": KnownIntegratorKey, "event_queue": EventQueue,
+    "event_queue_state": EventQueueState,
 })  # fmt: skip
 """Name of a representation to its model."""
 
 ITEMS: Final[Mapping[str, str]] = MappingProxyType({
     "pharmacies": "pharmacy", "keys": "known_key", "inventory": "inventory", "movements": "movement", "sales": "sale", "orders": "order",
     "webhook_events": "webhook_event", "uploads": "upload", "upload_errors": "upload_error", "webhook_endpoints": "webhook_endpoint",
-    "webhook_deliveries": "webhook_delivery", "webhook_attempts": "webhook_attempt", "parked": "parked", "audit": "audit_line", "operators": "operator",
+    "webhook_deliveries": "webhook_delivery", "webhook_attempts": "webhook_attempt", "parked": "parked", "audit": "audit_line", "operators": "operator", "integrators": "integrator", "integrator_keys": "known_integrator_key",
 })  # fmt: skip
 """Name of a list (`hub.storage.lists.LISTINGS`) to the representation of its items."""
 

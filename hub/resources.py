@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hub.domain import (
+    feeds,
+    integrators,
     inventory,
     operators,
     orders,
@@ -30,6 +32,8 @@ COMMANDS: Mapping[str, Rule] = MappingProxyType(
             parked,
             operators,
             webhook_reports,
+            feeds,
+            integrators,
             unknown,
         )
         for rule in module.RULES

@@ -7,7 +7,9 @@ from litestar.handlers import BaseRouteHandler
 from gateway import amqp_login, docs_pages, health, openapi
 from gateway.routes import (
     audit,
+    event_queue,
     events,
+    integrators,
     inventory,
     operations,
     operators,
@@ -25,5 +27,5 @@ from gateway.routes import (
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
     *webhook_events.HANDLERS, *webhooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
-    *operators.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS,
+    *operators.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS, *integrators.HANDLERS, *event_queue.HANDLERS,
 )  # fmt: skip

@@ -5,7 +5,18 @@ from datetime import datetime
 from uuid import UUID
 
 _OPERATOR = "operator:"
-_KINDS = ("api_key.", "operator_key.", "operator.", "pharmacy.", "parked.", "source.", "webhook_endpoint.")
+_KINDS = (
+    "api_key.",
+    "operator_key.",
+    "operator.",
+    "pharmacy.",
+    "parked.",
+    "source.",
+    "webhook_endpoint.",
+    "integrator.",
+    "integrator_key.",
+    "event_queue.",
+)
 
 
 @dataclass(frozen=True, slots=True)

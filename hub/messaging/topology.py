@@ -1,7 +1,7 @@
 """Every exchange, queue and binding of the hub, declared in one place.
 
-`rabbitmq/definitions.json` is `definitions(8)` (a test compares them). Arguments are part of a queue's identity and
-can never be changed on an installation that runs; whatever may change (lengths, times to live) is a policy.
+`rabbitmq/definitions.json` is `definitions(8)` (a test compares them). Arguments are part of a queue's identity and can
+never be changed on an installation that runs; whatever may change is a policy.
 """
 
 import zlib
@@ -53,8 +53,7 @@ POLICIES: tuple[dict[str, Any], ...] = (
         "definition": {"max-length": 100_000, "max-length-bytes": 268_435_456, "overflow": "drop-head"},
     },
     {
-        # A message whose sender let it expire before it was read is parked, not lost.
-        "name": "hub-ingress-expired",
+        "name": "hub-ingress-expired",  # what expires before it is read is parked, not lost
         "pattern": r"^hub\.ingress\.[0-9]+$",
         "apply-to": "queues",
         "priority": 10,
@@ -137,11 +136,6 @@ def deliver_queue(endpoint_id: UUID) -> str:
     return f"{DELIVER}.{zlib.crc32(endpoint_id.bytes) % DELIVER_QUEUES}"
 
 
-def out_queue(pharmacy_id: UUID) -> str:
-    """Name the queue in which a pharmacy reads its own events."""
-    return f"{OUT}.{pharmacy_id}"
-
-
 def replies_queue(gateway_id: str) -> str:
     """Name the queue to which the outcomes for one gateway process go."""
     return f"{REPLIES}.{gateway_id}"
@@ -222,28 +216,13 @@ async def declare_topology(connection: HubConnection, partitions: int, *, second
         SettingsError: the broker holds another number of partitions or other arguments, lacks the plugin, or the
             user may not declare.
     """
-    await _on_channel(connection, lambda channel: _declare(channel, topology(partitions)), seconds)
+    await on_channel(connection, lambda channel: _declare(channel, topology(partitions)), seconds)
 
 
-async def declare_out_queue(connection: HubConnection, pharmacy_id: UUID, *, seconds: float = 10.0) -> None:
-    """Make the queue from which a pharmacy reads its own events over AMQP; idempotent, raises as `declare_topology`."""
-    name = out_queue(pharmacy_id)
-    wanted = Topology((), (Queue(name),), (Binding(EVENTS, name, f"{pharmacy_id}.#"),))
-    await _on_channel(connection, lambda channel: _declare(channel, wanted), seconds)
-
-
-async def delete_out_queue(connection: HubConnection, pharmacy_id: UUID, *, seconds: float = 10.0) -> None:
-    """Delete a pharmacy's own queue and what is left in it; a queue that is not there is fine."""
-
-    async def delete(channel: AbstractChannel) -> None:
-        await channel.queue_delete(out_queue(pharmacy_id))
-
-    await _on_channel(connection, delete, seconds)
-
-
-async def _on_channel(
+async def on_channel(
     connection: HubConnection, act: Callable[[AbstractChannel], Awaitable[None]], seconds: float
 ) -> None:
+    """Do something on a channel of its own; raises as `declare_topology`."""
     underlay = connection.underlay
     if underlay is None:
         detail = "there is no connection to declare the topology on"
@@ -289,7 +268,7 @@ async def bind_fanout(connection: HubConnection, pharmacy_ids: Sequence[UUID], *
         for pharmacy_id in pharmacy_ids:
             await channel.queue_bind(FANOUT, EVENTS, f"{pharmacy_id}.#")
 
-    await _on_channel(connection, bind, seconds)
+    await on_channel(connection, bind, seconds)
 
 
 async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID, *, seconds: float = 10.0) -> None:
@@ -302,7 +281,7 @@ async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID, *, seconds
     async def unbind(channel: AbstractChannel) -> None:
         await channel.queue_unbind(FANOUT, EVENTS, f"{pharmacy_id}.#")
 
-    await _on_channel(connection, unbind, seconds)
+    await on_channel(connection, unbind, seconds)
 
 
 async def find_unread_partitions(connection: HubConnection, partitions: int, *, seconds: float = 10.0) -> list[int]:
@@ -319,5 +298,5 @@ async def find_unread_partitions(connection: HubConnection, partitions: int, *, 
             if not declared.consumer_count:
                 unread.append(number)
 
-    await _on_channel(connection, look, seconds)
+    await on_channel(connection, look, seconds)
     return unread

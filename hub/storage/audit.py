@@ -30,7 +30,7 @@ async def add_entries(connection: Connection, entries: Sequence[AuditEntry]) -> 
 async def note_key_uses(connection: Connection, uses: Mapping[UUID, datetime]) -> None:
     """Note when keys were last used; an older time never replaces a younger one."""
     keys = sorted(uses)
-    for table in ("api_keys", "operator_keys"):
+    for table in ("api_keys", "operator_keys", "integrator_keys"):
         await connection.execute(
             f"UPDATE {table} k SET last_used_at = u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u(id, at) "  # noqa: S608 -- names of our own
             "WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)",

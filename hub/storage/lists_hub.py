@@ -6,7 +6,7 @@ from hub.domain.operators import ROLES
 from hub.storage import models, models_outside
 from hub.storage.list_parts import ALIVE, BY_NAME, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
 from hub.storage.page_sql import item_of
-from hub.storage.paging import BOOLEAN, IDENTIFIER, TIME, Filter, Listing, Sort, one_of, text_of
+from hub.storage.paging import BOOLEAN, IDENTIFIER, TIME, Filter, Listing, Parent, Sort, one_of, text_of
 
 _STATUS: Final = "CASE WHEN t.replayed_at IS NOT NULL THEN 'replayed' WHEN t.discarded_at IS NOT NULL THEN 'discarded' ELSE 'parked' END"
 _WORD: Final = text_of(64)
@@ -94,5 +94,38 @@ LISTINGS_HUB: Final = (
         {"at": Sort("t.at", "timestamptz", lambda item: item["at"])},
         "-at",
         versioned=False,
+    ),
+    Listing(
+        "integrators",
+        "integrators",
+        "integrator",
+        item_of(models_outside.Integrator, ("id", "name", "is_active", "pharmacy_ids", *VERSIONED)),
+        {
+            "name": equal("name", text_of(1000)),
+            "is_active": equal("is_active", BOOLEAN),
+            "pharmacy_id": Filter(IDENTIFIER, "t.pharmacy_ids ? {}::text", "Those that may act for this pharmacy."),
+            **TIMES,
+        },
+        sorts() | BY_NAME,
+        "created_at",
+    ),
+    Listing(
+        "integrator_keys",
+        "integrator_keys",
+        "key",
+        item_of(
+            models_outside.IntegratorKey,
+            ("id", "integrator_id", "name", "scopes", "hint", "expires_at", "revoked_at", "last_used_at", *VERSIONED),
+        ),
+        {
+            "name": equal("name", text_of(1000)),
+            "is_revoked": Filter(
+                BOOLEAN, "(t.revoked_at IS NOT NULL) = {}", "Revoked keys only, or keys in force only."
+            ),
+            **TIMES,
+        },
+        sorts() | BY_NAME,
+        "created_at",
+        parent=Parent("integrators", "integrator_id"),
     ),
 )

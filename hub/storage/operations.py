@@ -94,6 +94,8 @@ def dump_operation(operation: Operation, events: Sequence[Mapping[str, Any]]) ->
 
 def resource_link(resource: str, pharmacy_id: UUID, resource_id: UUID) -> dict[str, str]:
     """Name a resource for clients: its route, id and address."""
+    if resource == "event-queue":  # a pharmacy has one
+        return {"type": resource, "id": str(resource_id), "url": "/api/event-queue/"}
     place = f"pharmacies/{pharmacy_id}/keys" if resource == "keys" else resource
     return {"type": resource, "id": str(resource_id), "url": f"/api/{place}/{resource_id}/"}
 

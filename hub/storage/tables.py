@@ -8,6 +8,8 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from hub.domain.feeds import EventQueue
+from hub.domain.integrators import Integrator, IntegratorKey
 from hub.domain.operators import EndedSession, Operator
 from hub.domain.orders import Order
 from hub.domain.parked import ParkedMessage
@@ -113,6 +115,9 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         Table(OperatorKey, models_outside.OperatorKey),
         Table(Operator, models_outside.Operator),
         Table(EndedSession, models_outside.EndedSession),
+        Table(Integrator, models_outside.Integrator),
+        Table(IntegratorKey, models_outside.IntegratorKey),
+        Table(EventQueue, models_outside.EventQueue),
         Table(WebhookEndpoint, models_outside.WebhookEndpoint),
         Table(InventoryItem, models.InventoryItem),
         Table(StockMovement, models.StockMovement, append_only=True),

@@ -26,7 +26,7 @@ ELSEWHERE = {
     name
     for name in EVENTS
     if name.startswith(
-        ("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message.", "operator.")
+        ("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message.", "operator.", "integrator")
     )
 }
 

@@ -66,6 +66,7 @@ def walls(servers: Servers, template_database: str) -> Iterator[Walls]:
     chosen = Settings(
         _env_file=None,
         database_url=servers.database_url(name), amqp_url=servers.amqp_url(name), secret_key=SECRET_KEY, data_dir=Path(place),
+        amqp_management_url=servers.management_url,
         metrics_port=0, partitions=2, rate_limit_per_second=0, rate_limit_burst=0,
     )  # fmt: skip
     with running_hub(chosen) as hub, httpx.Client(base_url=hub.url, timeout=30, trust_env=False) as web:

@@ -17,7 +17,7 @@ from tests.kit.in_process import Hub
 
 MARKER = "Xyzzy-of-A"
 WAIT = "wait=15"
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|ph[ko]_[0-9A-Za-z]+")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|ph[koi]_[0-9A-Za-z]+")
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -45,12 +45,22 @@ _SALE = {"sku": "S-1", "quantity": 1, "total_price": "1.00"}
 _ORDER = {"order_reference": "S-1", "items": [{"sku": "S-1", "quantity": 1, "unit_price": "1.00"}]}
 _RECEIVED = {"event_type": "stranger.came", "payload": {}}
 _INVENTORY, _SALES, _ORDERS = "/api/inventory/{item_id}/", "/api/sales/{sale_id}/", "/api/orders/{order_id}/"
-_PHARMACY, _PARKED = "/api/pharmacies/{pharmacy_id}/", "/api/parked/{parked_id}/"
 _OPERATOR = "/api/operators/{operator_id}/"
+_PHARMACY, _PARKED, _VENDOR = (
+    "/api/pharmacies/{pharmacy_id}/",
+    "/api/parked/{parked_id}/",
+    "/api/integrators/{integrator_id}/",
+)
 _EVENT, _DELIVERY = "/api/webhook-events/{event_id}/", "/api/webhook-deliveries/{delivery_id}/"
 
 MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("GET", "/api/audit/"): Row("operator", "read"),
+    ("GET", "/api/event-queue/"): Row("own", "read"), ("DELETE", "/api/event-queue/"): Row("own", "webhooks"),
+    ("POST", "/api/event-queue/"): Row("own", "webhooks", {"types": ["sale.*"]}),
+    ("GET", "/api/integrators/"): Row("operator", "read"), ("POST", "/api/integrators/"): Row("operator", "write", {"name": "Stranger"}),
+    ("GET", _VENDOR): Row("operator", "read"), ("PATCH", _VENDOR): Row("operator", "write", {"name": "Stranger"}),
+    ("DELETE", _VENDOR): Row("operator", "write"), ("GET", _VENDOR + "keys/"): Row("operator", "read"),
+    ("POST", _VENDOR + "keys/"): Row("operator", "write", {"name": "Stranger"}), ("DELETE", _VENDOR + "keys/{key_id}/"): Row("operator", "write"),
     ("GET", "/api/events/"): Row("own", "read"),
     ("GET", "/api/events/stream"): Row("own", "read"),
     ("POST", "/api/events/ticket/"): Row("own", "read"),
@@ -242,7 +252,7 @@ def fill(owner: Client) -> dict[str, str]:
     event = owner.make("/api/webhook-events/", {"event_type": MARKER, "payload": {"note": MARKER}})
     key = owner.make(f"/api/pharmacies/{owner.pharmacy_id}/keys/", {"name": MARKER})
     upload = owner.ask("POST", "/api/inventory/bulk", {"sku": "A-2", "name": MARKER, "price": "1.00", MARKER: 1}).json()
-    delivery, parked = str(uuid4()), str(uuid4())
+    delivery, parked, integrator = str(uuid4()), str(uuid4()), str(uuid4())
     owner.watch.ids |= {delivery, parked}
     deadline = time.monotonic() + 15
     while owner.ask("GET", upload["upload_url"]).status_code != 200:
@@ -256,7 +266,7 @@ def fill(owner: Client) -> dict[str, str]:
         time.sleep(0.05)
     return {
         "pharmacy_id": owner.pharmacy_id, "item_id": item["id"], "sale_id": sale["id"], "order_id": order["id"], "event_id": event["id"],
-        "key_id": key["id"], "upload_id": upload["upload_id"], "delivery_id": delivery, "parked_id": parked, "operator_id": str(uuid4()),
+        "key_id": key["id"], "upload_id": upload["upload_id"], "delivery_id": delivery, "parked_id": parked, "operator_id": str(uuid4()), "integrator_id": integrator,
         "operation_id": adjusted.headers["operation-id"], "name": "sale.recorded.json",
     }  # fmt: skip
 

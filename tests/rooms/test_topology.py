@@ -10,7 +10,7 @@ import aio_pika
 import pytest
 
 from hub.faults import SettingsError, Unavailable
-from hub.messaging import topology
+from hub.messaging import feeds, topology
 from hub.messaging.connection import open_connection
 from tests.rooms.broker_proxy import a_free_port
 
@@ -150,17 +150,15 @@ async def test_a_pharmacy_s_own_queue_gets_its_own_events_only(amqp_url: str) ->
     mine, other = uuid4(), uuid4()
     async with open_connection([amqp_url], name="test") as connection:
         await topology.declare_topology(connection, 1)
-        await topology.declare_out_queue(connection, mine)
-        await topology.declare_out_queue(connection, mine)
+        await feeds.declare_feed(connection, mine, feeds.binding_keys(mine, ["*"]))
+        await feeds.declare_feed(connection, mine, feeds.binding_keys(mine, ["*"]))
         async with await aio_pika.connect(amqp_url) as plain:
             channel = await plain.channel()
             events = await channel.get_exchange(topology.EVENTS, ensure=False)
             for owner in (mine, other):
                 await events.publish(aio_pika.Message(b"x"), f"{owner}.sale.recorded")
-            queue = await channel.declare_queue(topology.out_queue(mine), passive=True)
+            queue = await channel.declare_queue(feeds.out_queue(mine), passive=True)
             assert queue.declaration_result.message_count == 1
-        await topology.delete_out_queue(connection, mine)
-        await topology.delete_out_queue(connection, mine)
 
 
 async def test_without_a_broker_declaring_fails_at_once() -> None:

@@ -1,0 +1,86 @@
+"""A pharmacy's own feed: a queue on the broker in which it reads its events over AMQP."""
+
+from typing import Any, Final
+
+import orjson
+from litestar import Request, Response, delete, get, post
+from litestar.handlers import HTTPRouteHandler
+
+from gateway.accept import Terms, accept
+from gateway.answers import Answer
+from gateway.auth import caller_of
+from gateway.context import Gateway, gateway_of
+from gateway.describe import OneRoute, WriteRoute
+from gateway.problems import Refused, unavailable
+from hub.domain.feeds import OpenEventQueue, dump_event_queue, feed_id
+from hub.domain.fields import Body
+from hub.domain.problem import not_found
+from hub.faults import Unavailable
+from hub.messaging.feeds import close_feed, look_at_feed, open_feed
+from hub.messaging.management import Management
+from hub.storage.feeds import find_feed, find_last_routed
+
+Asked = Request[Any, Any, Any]
+
+_OPEN: Final = WriteRoute("event_queue.open", "event_queue", 201)
+_CLOSE: Final = WriteRoute("event_queue.close", "", 204)
+
+
+async def _make_queue(request: Asked, body: Body) -> None:
+    """Make the queue before the command that stores it is sent: whoever is answered can read at once."""
+    assert isinstance(body, OpenEventQueue)
+    gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
+    await open_feed(gateway.consuming, _management_of(gateway), pharmacy_id, body.types, body.max_length)
+
+
+def _management_of(gateway: Gateway) -> Management:
+    if gateway.sessions.management is None:
+        raise unavailable(
+            Unavailable("the AMQP door", "it is off, HUB_AMQP_MANAGEMENT_URL is not set", after_seconds=60.0)
+        )
+    return gateway.sessions.management
+
+
+_OPENING: Final = Terms(instead=_make_queue)
+
+
+@get("/api/event-queue", opt={"describes": OneRoute("event_queue_state", has_etag=False), "scope": "read"})
+async def show_queue(request: Asked) -> Response[Any]:
+    """Show the feed: how many events wait, its limit, and `last_sequence`, the last event that belongs to it.
+
+    When nothing waits and the last event you read is older than `last_sequence`, events were dropped because the queue was
+    full, or are on their way: read what is missing at `/api/events/?after=`.
+    """
+    gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
+    async with gateway.reads.reading(pharmacy_id) as connection:
+        feed = await find_feed(connection, pharmacy_id)
+        if feed is None:
+            raise Refused(not_found("event queue"))
+        last = await find_last_routed(connection, pharmacy_id, feed.types)
+    state = await look_at_feed(gateway.consuming, pharmacy_id)
+    shown = dump_event_queue(feed) | {
+        "depth": None if state is None else state.depth,
+        "consumers": None if state is None else state.consumers,
+        "last_sequence": last,
+    }
+    return Answer(200, orjson.dumps(shown))
+
+
+@post("/api/event-queue", opt={"describes": _OPEN, "scope": "webhooks"})
+async def open_queue(request: Asked) -> Response[Any]:
+    """Make the feed, or change which types it takes and how many events it keeps before it drops the oldest."""
+    pharmacy_id = caller_of(request).pharmacy()
+    return await accept(request, _OPEN, pharmacy_id=pharmacy_id, target=feed_id(pharmacy_id), terms=_OPENING)
+
+
+@delete("/api/event-queue", opt={"describes": _CLOSE, "scope": "webhooks"}, status_code=200)
+async def close_queue(request: Asked) -> Response[Any]:
+    """Remove the feed and what is left in it."""
+    gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
+    management = _management_of(gateway)
+    answer = await accept(request, _CLOSE, pharmacy_id=pharmacy_id, target=feed_id(pharmacy_id))
+    await close_feed(gateway.consuming, management, pharmacy_id)
+    return answer
+
+
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_queue, open_queue, close_queue)

@@ -1,0 +1,135 @@
+"""A pharmacy's own feed: its events and nobody else's, in order, bounded, and what is missing shows."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from pika.exceptions import AMQPError
+
+from tests.kit.amqp import AmqpStage, Till
+
+pytestmark = pytest.mark.xdist_group("amqp")
+ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 500}
+
+
+def _open(till: Till, **members: Any) -> dict[str, Any]:
+    answer = till.http("POST", "/api/event-queue/", members)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def _read(till: Till, count: int, within: float = 10) -> list[dict[str, Any]]:
+    """Read so many events with acks by hand."""
+    events: list[dict[str, Any]] = []
+    with till.channel() as channel:
+        channel.basic_qos(prefetch_count=50)
+
+        def take(_channel: Any, method: Any, told: Any, body: bytes) -> None:
+            event = orjson.loads(body)
+            assert (told.content_type, told.message_id) == ("application/cloudevents+json", event["id"])
+            assert told.headers == {"sequence": event["sequence"], "pharmacy_id": till.id}
+            events.append(event)
+            channel.basic_ack(method.delivery_tag)
+
+        channel.basic_consume(f"hub.out.{till.id}", take)
+        deadline = time.monotonic() + within
+        while len(events) < count:
+            assert time.monotonic() < deadline, f"{len(events)} events of {count} within {within} s"
+            channel.connection.process_data_events(0.05)
+    return events
+
+
+def _sell(till: Till, times: int) -> None:
+    sale = {"sku": "PZN1", "quantity": 1, "total_price": "1.00"}
+    told = till.send("sale.record", [sale] * times)
+    assert all(one["status"] == "applied" for one in told)
+
+
+def test_a_feed_has_all_events_of_its_pharmacy_in_order_and_no_others(stage: AmqpStage, till: Till) -> None:
+    other = stage.open_pharmacy("Other")
+    made = _open(till)
+    assert (made["queue"], made["types"], made["max_length"]) == (f"hub.out.{till.id}", ["*"], 100_000)
+    for owner in (till, other):
+        owner.send("inventory.create", ITEM)
+        _sell(owner, 30)
+    events = _read(till, 31)
+    assert [event["sequence"] for event in events] == list(range(2, 33))
+    assert events == till.events()[1:]
+    state = till.http("GET", "/api/event-queue/").json()
+    assert state == made | {"depth": 0, "consumers": state["consumers"], "last_sequence": 32}
+
+
+def test_what_was_not_acked_comes_again_in_order(till: Till) -> None:
+    _open(till)
+    till.send("inventory.create", ITEM)
+    _sell(till, 9)
+    with till.channel() as channel:
+        seen: list[int] = []
+        channel.basic_qos(prefetch_count=4)
+        channel.basic_consume(f"hub.out.{till.id}", lambda _c, _m, told, _b: seen.append(told.headers["sequence"]))
+        _until(lambda: channel.connection.process_data_events(0.05) or len(seen) == 4)
+    assert [event["sequence"] for event in _read(till, 10)] == list(range(2, 12))
+
+
+def test_a_full_feed_drops_the_oldest_and_the_gap_shows(till: Till) -> None:
+    _open(till, max_length=5)
+    till.send("inventory.create", ITEM)
+    _sell(till, 19)
+    _until(lambda: till.http("GET", "/api/event-queue/").json()["depth"] == 5)
+    events = _read(till, 5)
+    assert [event["sequence"] for event in events] == [17, 18, 19, 20, 21]
+    missing = till.http("GET", "/api/events/?after=1&limit=15").json()["items"]
+    assert [event["sequence"] for event in missing] == list(range(2, 17))
+
+
+def test_a_filtered_feed_takes_its_types_and_says_up_to_where_it_goes(till: Till) -> None:
+    _open(till, types=["sale.*", "inventory.created"])
+    till.send("inventory.create", ITEM)
+    _sell(till, 2)
+    item = till.http("GET", "/api/inventory/").json()["items"][0]
+    till.send("inventory.adjust", {"id": item["id"], "delta": 1, "reason": "found"})
+    assert [event["type"] for event in _read(till, 3)] == ["inventory.created", "sale.recorded", "sale.recorded"]
+    assert till.http("GET", "/api/event-queue/").json()["last_sequence"] == 4
+    assert till.events()[-1]["sequence"] == 5
+    changed = _open(till, types=["inventory.adjusted"], max_length=7)
+    assert (changed["types"], changed["max_length"], changed["version"]) == (["inventory.adjusted"], 7, 2)
+    _sell(till, 1)
+    till.send("inventory.adjust", {"id": item["id"], "delta": 1, "reason": "found"})
+    assert [event["type"] for event in _read(till, 1)] == ["inventory.adjusted"]
+
+
+def test_a_removed_feed_is_gone_and_can_be_made_again(stage: AmqpStage, till: Till) -> None:
+    _open(till, max_length=3)
+    assert till.http("DELETE", "/api/event-queue/").status_code == 204
+    assert till.http("GET", "/api/event-queue/").status_code == 404
+    assert till.http("DELETE", "/api/event-queue/").status_code == 404
+    with till.channel() as channel, pytest.raises(AMQPError, match="NOT_FOUND"):
+        channel.queue_declare(f"hub.out.{till.id}", passive=True)
+    assert f"hub-out-{till.id}" not in {each["name"] for each in stage.management("GET", "/api/policies/%2F")}
+    _open(till)
+    till.send("inventory.create", ITEM)
+    assert len(_read(till, 1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"types": []}, "#/types"), ({"types": ["sale.#"]}, "#/types/0"), ({"types": ["#"]}, "#/types/0"), ({"types": ["*.recorded"]}, "#/types/0"),
+        ({"max_length": 0}, "#/max_length"), ({"max_length": 10_000_000}, "#/max_length"), ({"queue": "hub.out.x"}, "#/queue"),
+    ],
+    ids=["no types", "a hash", "all by a hash", "a star in front", "no length", "too long", "a name"],
+)  # fmt: skip
+def test_a_feed_is_asked_for_in_its_own_words(till: Till, members: dict[str, Any], pointer: str) -> None:
+    answer = till.http("POST", "/api/event-queue/", members)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def _until(is_so: Callable[[], bool], within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so within {within} s"
+        time.sleep(0.05)

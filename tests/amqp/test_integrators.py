@@ -1,0 +1,169 @@
+"""Integrators: one key for many pharmacies, for those alone that are granted now."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pika.exceptions import AMQPError
+
+from gateway.event_schemas import event_schema
+from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut
+
+pytestmark = pytest.mark.xdist_group("amqp")
+ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
+
+
+def _make(stage: AmqpStage, *granted: Till) -> Till:
+    answer = stage.ask(
+        stage.hub.operator_key,
+        "POST",
+        "/api/integrators/",
+        {"name": "Vendor", "pharmacy_ids": [till.id for till in granted]},
+    )
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["api_key"].startswith("phi_")
+    return Till(stage, answer.json()["id"], answer.json()["api_key"])
+
+
+def _change(stage: AmqpStage, vendor: Till, **members: Any) -> None:
+    answer = stage.ask(stage.hub.operator_key, "PATCH", f"/api/integrators/{vendor.id}/", members)
+    assert answer.status_code == 200, answer.text
+
+
+def test_an_integrator_speaks_for_its_pharmacies_and_for_no_other(stage: AmqpStage) -> None:
+    one, two, other = stage.open_pharmacy("One"), stage.open_pharmacy("Two"), stage.open_pharmacy("Other")
+    vendor = _make(stage, one, two)
+    with vendor.channel() as channel:
+        for owner in (one, two):
+            told = receipt(channel, vendor, "inventory.create", ITEM, routing_key=owner.id)
+            assert told["status"] == "applied"
+            assert owner.http("GET", f"/api/operations/{told['id']}").json() == told
+    for key in (other.id, vendor.id, "#", f"{one.id}.x", "", one.id.upper()):
+        with vendor.channel() as channel, pytest.raises(AMQPError, match="ACCESS_REFUSED"):
+            publish(channel, vendor, "inventory.create", ITEM, routing_key=key)
+    with vendor.channel() as channel:  # a copy speaks for the pharmacy of the key alone
+        told = receipt(
+            channel, vendor, "inventory.create", {**ITEM, "sku": "cc"}, routing_key=one.id, headers={"CC": [other.id]}
+        )
+        assert told["status"] == "applied"
+    assert other.http("GET", "/api/inventory/").json()["items"] == []
+    assert {event["type"] for event in other.events()} == {"pharmacy.created"}
+
+
+def test_an_integrators_key_opens_no_other_door(stage: AmqpStage, till: Till) -> None:
+    vendor = _make(stage, till)
+    for headers in ({}, {"X_Pharmacy_Id": till.id}):
+        assert stage.ask(vendor.key, "GET", "/api/inventory/", **headers).status_code == 401
+
+
+def test_a_revoked_grant_is_gone_within_five_seconds_even_on_a_busy_channel(stage: AmqpStage) -> None:
+    kept, lost = stage.open_pharmacy("Kept"), stage.open_pharmacy("Lost")
+    vendor = _make(stage, kept, lost)
+    connection = vendor.connect()
+    channel = connection.channel()
+    channel.confirm_delivery()
+    publish(channel, vendor, "inventory.create", ITEM, routing_key=lost.id)
+    _change(stage, vendor, pharmacy_ids=[kept.id])
+    began = time.monotonic()
+    while True:
+        assert time.monotonic() - began < 5, "it still publishes for the pharmacy that it lost"
+        try:
+            if channel.is_closed or connection.is_closed:
+                shut(connection)
+                connection = vendor.connect()
+                channel = connection.channel()
+                channel.confirm_delivery()
+            publish(channel, vendor, "inventory.create", {**ITEM, "sku": str(uuid4())}, routing_key=lost.id)
+        except AMQPError as error:
+            if "ACCESS_REFUSED" in repr(error):
+                break
+    shut(connection)
+    _until(lambda: _sends(vendor, kept), 5)
+
+
+def _sends(vendor: Till, kept: Till) -> bool:
+    try:
+        with vendor.channel() as channel:
+            return bool(
+                receipt(channel, vendor, "inventory.create", {**ITEM, "sku": str(uuid4())}, routing_key=kept.id)[
+                    "status"
+                ]
+                == "applied"
+            )
+    except AMQPError:
+        return False
+
+
+def test_ingress_asks_about_the_grant_again(stage: AmqpStage, till: Till) -> None:
+    # The broker is passed by: a user of its own with the integrator's id, that may write anything.
+    vendor = _make(stage)
+    import pika
+
+    connection = pika.BlockingConnection(stage.internal_user(vendor.id))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    told = receipt(channel, vendor, "inventory.create", ITEM, routing_key=till.id)
+    assert (told["status"], told["problem"]["type"]) == ("parked", "/problems/forbidden")
+    _change(stage, vendor, pharmacy_ids=[till.id])
+
+    def is_taken() -> bool:
+        again = receipt(channel, vendor, "inventory.create", {**ITEM, "sku": str(uuid4())}, routing_key=till.id)
+        return bool(again["status"] == "applied")
+
+    _until(is_taken, 5)
+    shut(connection)
+    stage.management("DELETE", f"/api/users/{vendor.id}")
+
+
+def test_a_deactivated_integrator_and_a_revoked_key_are_out(stage: AmqpStage, till: Till) -> None:
+    vendor = _make(stage, till)
+    keys = f"/api/integrators/{vendor.id}/keys/"
+    made = stage.ask(stage.hub.operator_key, "POST", keys, {"name": "second", "scopes": ["write"]}).json()
+    second = Till(stage, vendor.id, made["api_key"])
+    assert _sends(second, till)
+    assert stage.ask(stage.hub.operator_key, "DELETE", f"{keys}{made['id']}/").status_code == 204
+    _until(lambda: not _sends(second, till), 5)
+    _until(lambda: _sends(vendor, till), 8)
+    listed = stage.ask(stage.hub.operator_key, "GET", keys).json()["items"]
+    assert [(one["name"], one["revoked_at"] is None) for one in listed] == [("first key", True), ("second", False)]
+    assert stage.ask(stage.hub.operator_key, "DELETE", f"/api/integrators/{vendor.id}/").status_code == 204
+    _until(lambda: not _sends(vendor, till), 5)
+    stranger = _make(stage)
+    other = f"/api/integrators/{stranger.id}/keys/{listed[0]['id']}/"
+    assert stage.ask(stage.hub.operator_key, "DELETE", other).status_code == 404
+
+
+def test_grants_are_for_pharmacies_that_exist_once(stage: AmqpStage, till: Till) -> None:
+    answer = stage.ask(
+        stage.hub.operator_key,
+        "POST",
+        "/api/integrators/",
+        {"name": "V", "pharmacy_ids": [till.id, str(uuid4()), till.id]},
+    )
+    assert answer.status_code == 422
+    assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [
+        ("#/pharmacy_ids/1", "unknown_pharmacy"), ("#/pharmacy_ids/2", "repeated"),
+    ]  # fmt: skip
+    assert stage.ask(till.key, "GET", "/api/integrators/").status_code == 403
+
+
+def test_what_happens_to_integrators_stands_in_the_hubs_own_log(stage: AmqpStage) -> None:
+    import jsonschema_rs
+    import orjson
+
+    rows = stage.sql("SELECT body FROM events WHERE type LIKE 'integrator%'").splitlines()
+    events = [orjson.loads(row) for row in rows]
+    assert {event["type"] for event in events} == {
+        "integrator.created", "integrator.updated", "integrator.deactivated", "integrator_key.created", "integrator_key.revoked",
+    }  # fmt: skip
+    for event in events:
+        jsonschema_rs.validator_for(event_schema(event["type"])).validate(event)
+
+
+def _until(is_so: Callable[[], bool], within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so within {within} s"
+        time.sleep(0.1)
