@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from uuid import UUID
 
-from consumers.aside import audit_entries, replay_messages, replayed
+from consumers.aside import audit_entries, contradictions, replay_messages, replayed
 from consumers.envelope import Arrived, SetAside
 from consumers.outcomes import PARKED, Outcomes, count_events, parked_message
 from consumers.parked_rows import settle_parked_rows
@@ -84,6 +84,10 @@ class Applier:
             await self._settle(transaction, claim, done)
             saved = await self._recall(transaction, claim)
             replays = await self._recall_replays(transaction, claim)
+            told_twice = [(one.command, operation) for one, operation in claim.again]
+            told_twice += [(command, done.operations[command.operation_id]) for command in claim.doubled]
+            if entries := contradictions(told_twice):
+                await transaction.audit(entries)
         events = {operation_id: list(of_one) for operation_id, of_one in saved.items()}
         for event in done.events:
             events.setdefault(event.operation_id, []).append(event)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from hub.domain.audit import AuditEntry, is_audited
+from hub.domain.command import Command
 from hub.domain.ids import HUB_ID, derived_id
 from hub.domain.parked import ParkedMessage
 from hub.domain.state import Row
@@ -46,4 +47,23 @@ def audit_entries(finished: Iterable[tuple[Operation, str]]) -> list[AuditEntry]
         )
         for operation, origin in finished
         if is_audited(operation.actor, operation.door, operation.type)
+    ]
+
+
+def contradictions(told_twice: Iterable[tuple[Command, Operation]]) -> list[AuditEntry]:
+    """Make the lines of the audit log for webhooks that came again under the same id with another body: the first one stands."""
+    return [
+        AuditEntry(
+            # A redelivery of the second one is the same line.
+            derived_id(operation.id, "contradiction", command.fingerprint),
+            command.pharmacy_id,
+            command.actor,
+            command.type,
+            f"{operation.resource_type}/{operation.resource_id}",
+            command.accepted_at,
+            command.origin or command.door,
+            "rejected",
+        )
+        for command, operation in told_twice
+        if command.door == "webhook" and command.fingerprint != operation.fingerprint
     ]

@@ -19,6 +19,7 @@ from hub.domain.operators import EndedSession, Operator
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
 from hub.domain.problem import Problem
+from hub.domain.sources import Source
 from hub.domain.state import Row
 from hub.messaging.bulk_publisher import Outgoing
 from hub.messaging.control import Notice, notice_message
@@ -208,11 +209,14 @@ def _event_message(event: StoredEvent) -> Outgoing:
 
 
 def _notices(changes: Iterable[Row]) -> list[Outgoing]:
-    """Tell the gateways whose keys to read again (None: the operators'), and whose sessions at the console ended."""
+    """Tell the gateways whose keys to read again (None: the operators'), whose sessions at the console ended, and whose sources."""
     people: dict[UUID, None] = {}
     whose: dict[UUID | None, None] = {}
+    sending: dict[UUID, None] = {}
     for row in changes:
         match row:
+            case Source():
+                sending[row.pharmacy_id] = None
             case Pharmacy():
                 whose[row.id] = None
             case ApiKey():
@@ -224,7 +228,11 @@ def _notices(changes: Iterable[Row]) -> list[Outgoing]:
             case EndedSession(operator_id=UUID() as operator_id):
                 people[operator_id] = None
     ended = [notice_message(Notice("session.ended", {"operator_id": str(person)})) for person in people]
-    return ended + [
-        notice_message(Notice("key.changed", {"pharmacy_id": None if pharmacy_id is None else str(pharmacy_id)}))
-        for pharmacy_id in whose
-    ]
+    return (
+        ended
+        + [
+            notice_message(Notice("key.changed", {"pharmacy_id": None if pharmacy_id is None else str(pharmacy_id)}))
+            for pharmacy_id in whose
+        ]
+        + [notice_message(Notice("source.changed", {"pharmacy_id": str(pharmacy_id)})) for pharmacy_id in sending]
+    )

@@ -15,6 +15,7 @@ from gateway.audit import AuditTrail, open_audit
 from gateway.auth import KeyCache, open_key_cache
 from gateway.limits import Limits
 from gateway.relay import Relay, open_relay
+from gateway.sources import SourceCache, open_source_cache
 from gateway.tickets import Tickets
 from hub import clock
 from hub.messaging.connection import HubConnection, open_connection
@@ -81,6 +82,7 @@ class Gateway:
         tickets: what lets a browser's socket in.
         audit: what is told for the audit log.
         sessions: who is connected over AMQP.
+        sources: who may post to `/hooks/<id>`.
     """
 
     settings: Settings
@@ -100,6 +102,7 @@ class Gateway:
     tickets: Tickets
     audit: AuditTrail
     sessions: Sessions
+    sources: SourceCache
     remembered: Remembered = field(default_factory=Remembered)
     troubles: Troubles = field(default_factory=Troubles)
 
@@ -126,13 +129,14 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         open_database(read_url, "hub_read", pool=settings.database_read_pool) as reads,
         open_database(key_url, "hub_read_all", pool=settings.database_read_pool) as reads_all,
         open_key_cache(reads_all) as keys,
+        open_source_cache(reads_all, Vault(secret_key, settings.previous_secrets)) as sources,
         open_connection(settings.amqp_urls, name="hub gateway publishing", wait_seconds=FIRST_SECONDS) as publishing,
         open_connection(settings.amqp_urls, name="hub gateway consuming", wait_seconds=FIRST_SECONDS) as consuming,
         open_command_publisher(
             publishing, partitions=settings.partitions, confirm_seconds=settings.confirm_seconds
         ) as publisher,
         open_replies(consuming, gateway_id) as replies,
-        open_control(consuming, _hear(keys), resumed=keys.note_change),
+        open_control(consuming, _hear(keys, sources), resumed=_resume(keys, sources)),
         open_relay(consuming, reads, keys) as relay,
         open_audit(publishing, confirm_seconds=settings.confirm_seconds) as audit,
         open_sessions(settings, keys) as sessions,
@@ -156,6 +160,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             Tickets(tokens, keys),
             audit,
             sessions,
+            sources,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):
@@ -163,11 +168,22 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-def _hear(keys: KeyCache) -> Callable[[Notice], None]:
+def _hear(keys: KeyCache, sources: SourceCache) -> Callable[[Notice], None]:
     def hear(notice: Notice) -> None:
         if notice.kind == "key.changed":
             keys.note_change()
         elif notice.kind == "session.ended":
             keys.dismiss(UUID(notice.body["operator_id"]))
+        # A pharmacy that is stopped or revived is a change of keys as well.
+        if notice.kind in {"key.changed", "source.changed"}:
+            sources.note_change()
 
     return hear
+
+
+def _resume(keys: KeyCache, sources: SourceCache) -> Callable[[], None]:
+    def resume() -> None:
+        keys.note_change()
+        sources.note_change()
+
+    return resume

@@ -46,12 +46,17 @@ class OneRoute:
 
 @dataclass(frozen=True, slots=True)
 class OtherRoute:
-    """Anything else: its answers by status, each a view's name and a media type; its query parameters by name."""
+    """Anything else: its answers by status, each a view's name and a media type; its query parameters by name.
+
+    Args:
+        any_query: the caller's query parameters are its own matter; none is refused.
+    """
 
     answers: Mapping[int, tuple[str, str]]
     query: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
     problems: tuple[str, ...] = ()
+    any_query: bool = False
 
 
 Description = WriteRoute | PageRoute | OneRoute | OtherRoute

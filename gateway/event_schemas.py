@@ -87,6 +87,7 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
         "webhook_event",
         received="A webhook came in.",
         processed="A webhook was processed, or is to be again.",
+        reopened="A webhook is translated once more.",
         deleted="A webhook was taken off the list.",
     )
     | _kinds("command", "operation", rejected="A command that came over AMQP was refused.")

@@ -167,7 +167,7 @@ def _terms_of(options: Mapping[str, Any], scope: Any) -> _Terms:  # noqa: ANN401
         case WriteRoute() | OneRoute():
             query = frozenset()
         case OtherRoute():
-            query = frozenset(described.query)
+            query = None if described.any_query else frozenset(described.query)
         case PageRoute() | None:
             query = None
         case _:

@@ -45,6 +45,7 @@ _WITHOUT_SLASH: Final = re.compile(r"/api/(.*/bulk|events/stream|operations/{[a-
 _TEXTS: Final[Mapping[str, Json]] = {
     "event_stream": {"type": "string", "description": "Server-Sent Events: `id` is the sequence, `data` the event."},
     "json_schema": {"type": "object", "description": "A JSON Schema (2020-12)."},
+    "challenge": {"type": "string", "description": "What the vendor asked to hear again."},
     "openapi": {"type": "object", "description": "This document."},
 }  # fmt: skip
 _TAKEN_IN: Final = 202

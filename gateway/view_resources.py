@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from hub.domain.orders import OrderStatus
+from hub.domain.source_bodies import Scheme as SourceScheme
 from hub.domain.stock import Reason
 
 _INT4: Final = 2_147_483_647
@@ -169,8 +170,16 @@ class Order(Versioned):
     extra_data: FreeObject
 
 
+class SettledCommand(View):
+    """A command that a webhook became; `status` is its operation's."""
+
+    operation_id: UUID
+    type: str
+    status: Literal["applied", "rejected", "parked"]
+
+
 class WebhookEvent(Versioned):
-    """A webhook that came in."""
+    """A webhook that came in; `reason` says why something of it was not applied."""
 
     id: UUID
     pharmacy_id: UUID
@@ -180,6 +189,9 @@ class WebhookEvent(Versioned):
     received_at: Instant
     processed: bool
     processed_at: Instant | None
+    message_id: Annotated[str | None, Field(description="The vendor's own id of the message.")]
+    commands: list[SettledCommand]
+    reason: str | None
 
 
 class Upload(Versioned):
@@ -244,12 +256,15 @@ class WebhookAttempt(View):
 
 
 class Source(Versioned):
-    """A third party that may send webhooks, without its secret."""
+    """A third party that may send webhooks, without its secret; `url` is where it posts to."""
 
     id: UUID
     pharmacy_id: UUID
     name: str
-    scheme: Literal["standard", "hmac", "shopify", "woocommerce", "square", "stripe", "github", "basic", "api_key"]
+    scheme: SourceScheme
+    settings: FreeObject
     event_type_path: str
     mapping: FreeObject
+    enabled: bool
+    previous_valid_until: Instant | None
     url: Url

@@ -163,6 +163,13 @@ class Matched(View):
     matched: Count
 
 
+class HookTaken(View):
+    """A webhook was taken in."""
+
+    operation_id: UUID
+    status: Literal["accepted"]
+
+
 class Liveness(View):
     """The process answers."""
 
@@ -190,7 +197,7 @@ VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
     "order": Order, "webhook_event": WebhookEvent, "upload": Upload, "upload_accepted": UploadAccepted, "upload_error": UploadError,
     "webhook_endpoint": WebhookEndpoint, "webhook_delivery": WebhookDelivery, "webhook_attempt": WebhookAttempt, "source": Source,
     "accepted": Accepted, "operation": Operation, "problem": Problem, "event": Event, "event_page": EventPage, "ticket": Ticket,
-    "rotated_secret": RotatedSecret, "matched": Matched, "liveness": Liveness, "readiness": Readiness,
+    "rotated_secret": RotatedSecret, "matched": Matched, "hook_taken": HookTaken, "liveness": Liveness, "readiness": Readiness,
     "known_key": KnownKey, "parked": Parked, "parked_whole": ParkedWhole, "audit_line": AuditLine, "reconciliation": Reconciliation,
     "operator": Operator,
     "integrator": Integrator, "integrator_key": IntegratorKey, "known_integrator_key": KnownIntegratorKey, "event_queue": EventQueue,
@@ -201,7 +208,7 @@ VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
 ITEMS: Final[Mapping[str, str]] = MappingProxyType({
     "pharmacies": "pharmacy", "keys": "known_key", "inventory": "inventory", "movements": "movement", "sales": "sale", "orders": "order",
     "webhook_events": "webhook_event", "uploads": "upload", "upload_errors": "upload_error", "webhook_endpoints": "webhook_endpoint",
-    "webhook_deliveries": "webhook_delivery", "webhook_attempts": "webhook_attempt", "parked": "parked", "audit": "audit_line", "operators": "operator", "integrators": "integrator", "integrator_keys": "known_integrator_key",
+    "sources": "source", "webhook_deliveries": "webhook_delivery", "webhook_attempts": "webhook_attempt", "parked": "parked", "audit": "audit_line", "operators": "operator", "integrators": "integrator", "integrator_keys": "known_integrator_key",
 })  # fmt: skip
 """Name of a list (`hub.storage.lists.LISTINGS`) to the representation of its items."""
 

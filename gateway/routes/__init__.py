@@ -9,6 +9,7 @@ from gateway.routes import (
     audit,
     event_queue,
     events,
+    hooks,
     integrators,
     inventory,
     operations,
@@ -19,6 +20,7 @@ from gateway.routes import (
     reconciliation,
     sales,
     schemas,
+    sources,
     uploads,
     webhook_events,
     webhooks,
@@ -26,6 +28,6 @@ from gateway.routes import (
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
-    *webhook_events.HANDLERS, *webhooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
+    *webhook_events.HANDLERS, *webhooks.HANDLERS, *sources.HANDLERS, *hooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
     *operators.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS, *integrators.HANDLERS, *event_queue.HANDLERS,
 )  # fmt: skip

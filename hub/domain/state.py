@@ -63,6 +63,12 @@ class State:
                 # Keep what an earlier command of the window made of it.
                 self._rows.setdefault((ref.kind, row.id), row)
 
+    def fork(self) -> "State":
+        """Make a state for steps of one decision: what they apply to it is not seen here."""
+        other = State(self.pharmacy_id, self.now)
+        other._rows, other._ids = dict(self._rows), dict(self._ids)
+        return other
+
     def need(self, refs: Iterable[Ref]) -> None:
         """Ask for many rows at once, so that what is missing is loaded in one go.
 

@@ -1,9 +1,9 @@
 """Incoming webhooks, stored as facts and processed in the background."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, JsonValue
@@ -43,9 +43,38 @@ class RemoveWebhookEvent(Body):
     """Take a received webhook off the list."""
 
 
+class ReprocessWebhook(Body):
+    """Translate a received webhook again: what was applied of it stays applied once."""
+
+
+class SettledCommand(Body):
+    """A command that a webhook became, and how its operation ended."""
+
+    operation_id: UUID
+    type: str
+    status: Literal["applied", "rejected", "parked"]
+
+
+class SettleWebhook(Body):
+    """What came of a webhook; of the hub's own sending.
+
+    `processed` is true once every command is applied or rejected; `reason` says why something of it was not.
+    """
+
+    processed: Annotated[bool, Field(strict=True)]
+    reason: str | None = None
+    commands: list[SettledCommand] = Field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """A received webhook."""
+    """A received webhook.
+
+    Args:
+        message_id: the vendor's own id of the message.
+        commands: what it became, each `{"operation_id", "type", "status"}`.
+        reason: why something of it was not applied.
+    """
 
     UNIQUE: ClassVar[tuple[str, ...]] = ()
 
@@ -60,6 +89,9 @@ class WebhookEvent:
     created_at: datetime
     updated_at: datetime
     version: int
+    message_id: str | None = None
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    reason: str | None = None
     deleted_at: datetime | None = None
 
 
@@ -74,6 +106,9 @@ def dump_webhook_event(event: WebhookEvent) -> dict[str, Any]:
         "received_at": format_time(event.received_at),
         "processed": event.processed,
         "processed_at": None if event.processed_at is None else format_time(event.processed_at),
+        "message_id": event.message_id,
+        "commands": event.commands,
+        "reason": event.reason,
         "created_at": format_time(event.created_at),
         "updated_at": format_time(event.updated_at),
         "version": event.version,
@@ -104,6 +139,7 @@ def _receive(state: State, command: Command) -> Outcome:
         created_at=state.now,
         updated_at=state.now,
         version=1,
+        message_id=command.minted.get("message_id"),
     )
     data = {"webhook_event": dump_webhook_event(received), "changed": {}}
     return Accepted(
@@ -137,11 +173,45 @@ def _revise(state: State, command: Command) -> Outcome:
         updated_at=state.now,
         version=event.version + 1,
     )
+    return _accepted("webhook_event.processed", event, after)
+
+
+def _accepted(name: str, before: WebhookEvent, after: WebhookEvent) -> Accepted:
     data = {
         "webhook_event": dump_webhook_event(after),
-        "changed": changed(dump_webhook_event(event), dump_webhook_event(after)),
+        "changed": changed(dump_webhook_event(before), dump_webhook_event(after)),
     }
-    return Accepted((after,), (Event("webhook_event.processed", _subject(after), data),), dump_webhook_event(after))
+    return Accepted((after,), (Event(name, _subject(after), data),), dump_webhook_event(after))
+
+
+def _reprocess(state: State, command: Command) -> Outcome:
+    event = state.find(WebhookEvent, command.resource_id)
+    if event is None:
+        return Rejected(not_found("webhook event"))
+    if (refusal := stale(command, event.version)) is not None:
+        return refusal
+    after = replace(event, processed=False, processed_at=None, updated_at=state.now, version=event.version + 1)
+    return _accepted("webhook_event.reopened", event, after)
+
+
+def _settle(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, SettleWebhook)
+    if command.door != "system":
+        return refuse("forbidden", "what came of a webhook is the hub's own to say")
+    event = state.find(WebhookEvent, command.resource_id)
+    if event is None:
+        return Rejected(not_found("webhook event"))
+    after = replace(
+        event,
+        processed=body.processed,
+        processed_at=state.now if body.processed else None,
+        reason=body.reason,
+        commands=[one.model_dump(mode="json") for one in body.commands],
+        updated_at=state.now,
+        version=event.version + 1,
+    )
+    return _accepted("webhook_event.processed", event, after)
 
 
 def _remove(state: State, command: Command) -> Outcome:
@@ -159,5 +229,7 @@ RULES = (
     Rule("webhook_event.receive", ReceiveWebhook, _receive, "webhook-events"),
     Rule("webhook_event.replace", ReplaceWebhookEvent, _revise, "webhook-events", _touch),
     Rule("webhook_event.update", UpdateWebhookEvent, _revise, "webhook-events", _touch),
+    Rule("webhook_event.reprocess", ReprocessWebhook, _reprocess, "webhook-events", _touch),
+    Rule("webhook_event.settle", SettleWebhook, _settle, "webhook-events", _touch),
     Rule("webhook_event.delete", RemoveWebhookEvent, _remove, "webhook-events", _touch),
 )

@@ -2,6 +2,7 @@
 
 from typing import Final, get_args
 
+from hub.domain.source_bodies import Scheme
 from hub.domain.webhooks import DeliveryStatus
 from hub.storage import models, models_outside
 from hub.storage.list_parts import ALIVE, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
@@ -26,6 +27,9 @@ LISTINGS_OUTSIDE: Final = (
                 "received_at",
                 "processed",
                 "processed_at",
+                "message_id",
+                "commands",
+                "reason",
                 *VERSIONED,
             ),
         ),
@@ -34,10 +38,44 @@ LISTINGS_OUTSIDE: Final = (
             "processed": equal("processed", BOOLEAN),
             "source_id": equal("source_id", IDENTIFIER),
             "received_since": since("received_at"),
+            "message_id": equal("message_id", text_of(255), "The vendor's own id of the message."),
             **search("t.event_type"),
             **TIMES,
         },
         sorts(received_at="timestamptz", event_type="text"),
+        "created_at",
+        alive=ALIVE,
+    ),
+    Listing(
+        "sources",
+        "sources",
+        "source",
+        item_of(
+            models_outside.Source,
+            (
+                "id",
+                "pharmacy_id",
+                "name",
+                "scheme",
+                "settings",
+                "event_type_path",
+                "mapping",
+                "enabled",
+                "previous_valid_until",
+                "url",
+                *VERSIONED,
+            ),
+            # The gateway puts its own address before it.
+            url="to_json('/hooks/' || t.id)",
+        ),
+        {
+            "name": equal("name", text_of(1000)),
+            "scheme": equal("scheme", one_of(get_args(Scheme))),
+            "enabled": equal("enabled", BOOLEAN),
+            **search("t.name"),
+            **TIMES,
+        },
+        sorts(),
         "created_at",
         alive=ALIVE,
     ),

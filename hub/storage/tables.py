@@ -15,6 +15,7 @@ from hub.domain.orders import Order
 from hub.domain.parked import ParkedMessage
 from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
 from hub.domain.sales import Sale
+from hub.domain.sources import Source
 from hub.domain.state import Ref, Row
 from hub.domain.stock import InventoryItem, StockMovement
 from hub.domain.uploads import Upload, UploadError
@@ -124,6 +125,7 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         Table(Sale, models.Sale),
         Table(Order, models.Order),
         Table(WebhookEvent, models.WebhookEvent),
+        Table(Source, models_outside.Source),
         Table(Upload, models.Upload),
         Table(UploadError, models.UploadError),
         Table(ParkedMessage, models.ParkedMessage, is_hubs=True),

@@ -21,12 +21,12 @@ from tests.kit.builders import (
     id_of,
 )
 
-# Not of a pharmacy's own life: outbound webhooks, AMQP, sources, what operators do with parked messages.
+# Not of a pharmacy's own life: outbound webhooks, AMQP, what operators do with parked messages.
 ELSEWHERE = {
     name
     for name in EVENTS
     if name.startswith(
-        ("webhook_endpoint.", "webhook_delivery.", "command.", "source.", "parked_message.", "operator.", "integrator")
+        ("webhook_endpoint.", "webhook_delivery.", "command.", "parked_message.", "operator.", "integrator")
     )
 }
 
@@ -58,7 +58,14 @@ def log() -> list[dict[str, Any]]:
         history.accept("order.transition", {"status": status}, of=id_of(order))
     hook = history.accept("webhook_event.receive", a_webhook(payload=None))
     history.accept("webhook_event.update", {"processed": True}, of=id_of(hook))
+    history.do("webhook_event.reprocess", of=id_of(hook))
+    settled = {"operation_id": str(CORNER), "type": "order.mirror", "status": "rejected"}
+    history.do("webhook_event.settle", {"processed": True, "reason": "x", "commands": [settled]}, of=id_of(hook), door="system")  # fmt: skip
     history.do("webhook_event.delete", of=id_of(hook))
+    source = history.accept("source.create", {"name": "shop", "scheme": "github", "mapping": {"adapter": "shopify"}})
+    history.accept("source.update", {"enabled": False, "settings": {"challenge_path": "/c"}}, of=id_of(source))
+    history.accept("source.rotate_secret", {}, of=id_of(source))
+    history.do("source.delete", of=id_of(source))
     history.do("inventory.delete", of=id_of(item))
     history.do("pharmacy.deactivate", of=CORNER)
     return [event for events in history.events.values() for event in events]

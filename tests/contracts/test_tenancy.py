@@ -35,7 +35,7 @@ from tests.kit.tenancy import (
 
 APP = Litestar(route_handlers=ROUTES, openapi_config=None)
 DOCUMENT = openapi_document(APP)
-_PRIVATE = {route: row for route, row in MATRIX.items() if row.answered != "public"}
+_PRIVATE = {route: row for route, row in MATRIX.items() if row.answered not in {"public", "signed"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,15 @@ def test_what_is_for_operators_is_403_whether_it_is_there_or_not(walls: Walls, m
 def test_what_is_public_is_the_same_to_everybody(walls: Walls, method: str, path: str) -> None:
     stranger = walls.stranger()
     assert stranger.ask(method, path.format(**walls.ids), is_anonymous=True).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), answered("signed"))
+def test_what_is_signed_is_the_same_401_to_whoever_cannot_sign(walls: Walls, method: str, path: str) -> None:
+    stranger, body = walls.stranger(), MATRIX[method, path].body
+    for is_anonymous in (True, False):
+        theirs = stranger.ask(method, path.format(**walls.ids), body, is_anonymous=is_anonymous)
+        nobodys = stranger.ask(method, path.format(**unknown_ids()), body, is_anonymous=is_anonymous)
+        assert (theirs.status_code, theirs.content) == (401, nobodys.content)
 
 
 def test_what_a_stranger_makes_and_reads_is_its_own(walls: Walls) -> None:

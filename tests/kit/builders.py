@@ -71,7 +71,12 @@ def a_webhook(**members: Any) -> Json:
     return {"event_type": "order.created", "payload": {"id": 1}} | members
 
 
-MINTED: Mapping[str, str] = {"key_digest": "d" * 64, "key_hint": "abcd", "webhook_secret": "ciphertext"}
+MINTED: Mapping[str, str] = {
+    "secret": "ciphertext",
+    "key_digest": "d" * 64,
+    "key_hint": "abcd",
+    "webhook_secret": "ciphertext",
+}
 
 
 def a_command(

@@ -21,7 +21,7 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|ph[koi]_[0-9A-Za-
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NIL = "00000000-0000-0000-0000-000000000000"
 
-Answered = Literal["unknown", "empty", "operator", "own", "public"]
+Answered = Literal["unknown", "empty", "operator", "own", "public", "signed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Row:
 
     Args:
         answered: `unknown`: the 404 of an id that nobody has; `empty`: a list without items; `operator`: 403; `own`: what is the
-            caller's own; `public`: the same to everybody, no key needed.
-        scope: what a key needs; `` on public routes.
+            caller's own; `public`: the same to everybody, no key needed; `signed`: the same 401 to whoever cannot sign.
+        scope: what a key needs; `` on routes without keys.
         body: that the route takes.
     """
 
@@ -43,6 +43,7 @@ class Row:
 _ITEM = {"sku": "S-1", "name": "Stranger", "price": "1.00"}
 _SALE = {"sku": "S-1", "quantity": 1, "total_price": "1.00"}
 _ORDER = {"order_reference": "S-1", "items": [{"sku": "S-1", "quantity": 1, "unit_price": "1.00"}]}
+_SOURCE = {"name": "Stranger", "scheme": "github"}
 _RECEIVED = {"event_type": "stranger.came", "payload": {}}
 _INVENTORY, _SALES, _ORDERS = "/api/inventory/{item_id}/", "/api/sales/{sale_id}/", "/api/orders/{order_id}/"
 _OPERATOR = "/api/operators/{operator_id}/"
@@ -51,6 +52,7 @@ _PHARMACY, _PARKED, _VENDOR = (
     "/api/parked/{parked_id}/",
     "/api/integrators/{integrator_id}/",
 )
+_SOURCE_OF = "/api/sources/{source_id}/"
 _EVENT, _DELIVERY = "/api/webhook-events/{event_id}/", "/api/webhook-deliveries/{delivery_id}/"
 
 MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
@@ -109,6 +111,13 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("PUT", _SALES): Row("unknown", "write", _SALE),
     ("PATCH", _SALES): Row("unknown", "write", {"reference": "Stranger"}),
     ("DELETE", _SALES): Row("unknown", "write"),
+    ("GET", "/api/sources/"): Row("empty", "webhooks"),
+    ("POST", "/api/sources/"): Row("own", "webhooks", _SOURCE),
+    ("GET", _SOURCE_OF): Row("unknown", "webhooks"),
+    ("PUT", _SOURCE_OF): Row("unknown", "webhooks", _SOURCE),
+    ("PATCH", _SOURCE_OF): Row("unknown", "webhooks", {"name": "Stranger"}),
+    ("DELETE", _SOURCE_OF): Row("unknown", "webhooks"),
+    ("POST", _SOURCE_OF + "rotate-secret/"): Row("unknown", "webhooks", {}),
     ("GET", "/api/uploads/"): Row("empty", "read"),
     ("GET", "/api/uploads/{upload_id}"): Row("unknown", "read"),
     ("GET", "/api/uploads/{upload_id}/errors"): Row("unknown", "read"),
@@ -123,6 +132,8 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("DELETE", _EVENT): Row("unknown", "write"),
     ("GET", "/health/live"): Row("public", ""),
     ("GET", "/health/ready"): Row("public", ""),
+    ("GET", "/hooks/{source}"): Row("signed", ""),
+    ("POST", "/hooks/{source}"): Row("signed", "", {"type": "stranger.came"}),
     ("GET", "/schema/openapi.json"): Row("public", ""),
     ("GET", "/schemas/{name}"): Row("public", ""),
 })  # fmt: skip
@@ -250,6 +261,7 @@ def fill(owner: Client) -> dict[str, str]:
     line = {"sku": MARKER, "name": MARKER, "quantity": 1, "unit_price": "1.00"}
     order = owner.make("/api/orders/", {"order_reference": MARKER, "items": [line]})
     event = owner.make("/api/webhook-events/", {"event_type": MARKER, "payload": {"note": MARKER}})
+    source = owner.make("/api/sources/", {"name": MARKER, "scheme": "github", "mapping": {"reference_prefix": MARKER}})
     key = owner.make(f"/api/pharmacies/{owner.pharmacy_id}/keys/", {"name": MARKER})
     upload = owner.ask("POST", "/api/inventory/bulk", {"sku": "A-2", "name": MARKER, "price": "1.00", MARKER: 1}).json()
     delivery, parked, integrator = str(uuid4()), str(uuid4()), str(uuid4())
@@ -266,6 +278,7 @@ def fill(owner: Client) -> dict[str, str]:
         time.sleep(0.05)
     return {
         "pharmacy_id": owner.pharmacy_id, "item_id": item["id"], "sale_id": sale["id"], "order_id": order["id"], "event_id": event["id"],
+        "source_id": source["id"], "source": source["id"],
         "key_id": key["id"], "upload_id": upload["upload_id"], "delivery_id": delivery, "parked_id": parked, "operator_id": str(uuid4()), "integrator_id": integrator,
         "operation_id": adjusted.headers["operation-id"], "name": "sale.recorded.json",
     }  # fmt: skip
@@ -309,4 +322,4 @@ def assert_same(
 def unknown_ids() -> dict[str, str]:
     """Make ids that nobody has, by the names that paths give them."""
     named = (re.findall(r"{(\w+_id)}", path) for _, path in MATRIX)
-    return {name: str(uuid4()) for names in named for name in names}
+    return {name: str(uuid4()) for name in (*(one for names in named for one in names), "source")}
