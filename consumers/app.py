@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> ConsumersApp:
             yield
 
     async def drain() -> None:
+        app.last_watch.end_soon()
         # Before FastStream stops: its own stop cancels the consumers first, which breaks a partition's order.
         await asyncio.gather(*(role.drain() for role in roles))
 

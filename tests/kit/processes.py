@@ -54,6 +54,10 @@ class Consumers:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
     def wait(self, within: float) -> int:
         """Wait until it ends by itself."""
         return self._process.wait(within)
