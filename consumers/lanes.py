@@ -21,7 +21,8 @@ LONGEST_PAUSE_SECONDS: Final = 3600.0
 """A receiver's `Retry-After` keeps everybody from it for so long at most."""
 
 _FIRST_CALLS = 16.0
-_FIRST_SECONDS = 0.02
+# A stranger is taken for slow until it has answered, so that one that never does holds few places of its queue.
+_FIRST_SECONDS = 0.5
 _AHEAD_SECONDS = 0.5
 _MOST_AHEAD = 512
 _ORDERED_AHEAD = 64
