@@ -27,7 +27,13 @@ _WRITE_SECONDS = 20.0
 _CLOSE_SECONDS = 2.0
 # What leaves a connection in a state that nobody knows: it is thrown away, since ROLLBACK and RESET would wait for the
 # server that just did not answer.
-_UNSETTLING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
+_UNSETTLING = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -42,7 +48,8 @@ def is_outage(error: BaseException) -> bool:
         if isinstance(fault, asyncpg.InterfaceError):
             # A value that asyncpg cannot write (out of range, a time without zone) is its DataError, an InterfaceError.
             return not isinstance(fault, ValueError)
-        if isinstance(fault, OSError | TimeoutError | Unavailable):
+        # Also what asyncpg says of a session that the server ended between two statements (pg_terminate_backend under load).
+        if isinstance(fault, OSError | TimeoutError | Unavailable | asyncpg.InternalClientError):
             return True
         fault = fault.__cause__ or fault.__context__
     return False
@@ -162,7 +169,7 @@ def _unsettles(error: BaseException) -> bool:
 async def _outages_named() -> AsyncIterator[None]:
     try:
         yield
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException) as error:
+    except (*_UNSETTLING, asyncpg.PostgresError, BaseORMException) as error:
         if is_outage(error):
             raise Unavailable("postgres", f"{type(error).__name__}; try again", after_seconds=2.0) from error
         raise

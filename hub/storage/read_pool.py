@@ -16,7 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
-_BREAKING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+_BREAKING = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
 _SEE = "SELECT set_config('app.pharmacy_id', $1, false)"
 
 

@@ -91,6 +91,19 @@ async def test_a_killed_connection_is_replaced(reads: Database, servers: Servers
     assert await seen(reads, OURS) == [OURS]
 
 
+async def test_a_session_that_the_server_ended_between_two_statements_is_an_outage_and_never_lent_again(
+    reads: Database,
+) -> None:
+    """What asyncpg says then is an error of its own, no InterfaceError: the history check met it as a 500."""
+    async with reads.reading(OURS) as connection:
+        process = connection.get_server_pid()
+    with pytest.raises(Unavailable):
+        async with reads.reading(OURS):
+            raise asyncpg.InternalClientError("cannot switch to state 13; another operation (2) is in progress")
+    async with reads.reading(OURS) as connection:
+        assert connection.get_server_pid() != process
+
+
 async def test_a_full_pool_says_so_in_time(database_url: str) -> None:
     async with open_database(database_url, "hub_read", pool=1) as reads:
         impatient = Database(reads.client, reads.role, 0.3, reads.readers)

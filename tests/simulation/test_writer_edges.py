@@ -100,4 +100,5 @@ def test_a_value_that_cannot_be_written_is_no_outage() -> None:
 
     assert not is_outage(_base.DataError("invalid input for query argument $1: value out of int32 range"))
     assert is_outage(asyncpg.InterfaceError("connection is closed"))
+    assert is_outage(asyncpg.InternalClientError("cannot switch to state 13; another operation (2) is in progress"))
     assert is_outage(asyncpg.PostgresConnectionError())
