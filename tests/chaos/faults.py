@@ -12,7 +12,7 @@ import asyncpg
 
 from hub.messaging.topology import COMMANDS, command_queue
 from hub.up.broker import control
-from tests.chaos.stage import CONSUMERS, GATEWAYS, Stage, family_of, signal_all
+from tests.chaos.stage import CONSUMERS, GATEWAYS, Stage, family_of, signal_all, until_ready
 
 KILL, STOP, GO_ON, TERM = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM
 _BACKLOG_SECONDS = 5.0
@@ -90,6 +90,7 @@ async def roll_gateways(stage: Stage, _: random.Random, seconds: float) -> None:
     """A deployment of the gateways."""
     for name in GATEWAYS:
         await _restart(stage, name, TERM, seconds)
+        await until_ready(stage, name)
 
 
 async def kill_broker(stage: Stage, _: random.Random, seconds: float) -> None:
@@ -240,7 +241,7 @@ FAULTS: Mapping[str, Fault] = {
     "roll writers": Fault(roll_writers, 0.2, 1.5),
     "kill gateway": Fault(kill_gateway, 0.0, 1.0),
     "freeze gateway": Fault(freeze_gateway, 0.5, 3.0),
-    "roll gateways": Fault(roll_gateways, 1.0, 2.0),
+    "roll gateways": Fault(roll_gateways, 0.0, 1.0),
     "kill broker": Fault(kill_broker, 0.0, 1.5),
     "freeze broker": Fault(freeze_broker, 1.0, 4.0),
     "cut connections": Fault(cut_connections),

@@ -56,7 +56,8 @@ async def strike(stage: Stage, crowd: Crowd, plan: Sequence[Planned]) -> None:
         healed = history.write("heal", name=planned.name)
         crowd.allowed = int(share * (number + 1))
         await _until(partial(_was_received, history, healed), _WELL_SECONDS)
-        history.write("well", name=planned.name, seconds=round(history.received_at - healed, 3))
+        if history.received_at > healed:
+            history.write("well", name=planned.name, seconds=round(history.received_at - healed, 3))
     crowd.allowed = crowd.refs
 
 

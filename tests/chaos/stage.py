@@ -225,13 +225,13 @@ def _environment(settings: Settings, sabotage: str) -> dict[str, str]:
     return told | ({"CHAOS_SABOTAGE": sabotage} if sabotage else {})
 
 
-async def until_ready(stage: Stage) -> None:
-    """Wait until both gateways say that they take reads and writes."""
+async def until_ready(stage: Stage, *names: str) -> None:
+    """Wait until these gateways (default: all) say that they take reads and writes."""
     async with asyncio.timeout(_READY_SECONDS), httpx.AsyncClient(timeout=5, trust_env=False) as client:
-        for url in stage.urls:
+        for name in names or GATEWAYS:
             while True:
                 with suppress(httpx.TransportError):
-                    if (await client.get(f"{url}/health/ready")).status_code == httpx.codes.OK:
+                    if (await client.get(f"http://127.0.0.1:{stage.ports[name]}/health/ready")).is_success:
                         break
                 await asyncio.sleep(0.05)
 
