@@ -181,13 +181,24 @@ def read(fields: Iterable[Field], sent: Sent, *, before: Mapping[str, Any] | Non
             if is_there:
                 body[one.name] = value
             continue
-        if not is_there:
-            value = None if one.is_nullable else {"json": {}, "lines": [], "tags": []}.get(one.widget, "")
         shown = _comparable(one, before.get(one.name))
+        if not is_there:
+            value = _emptied(one, shown)
         if same_json(value, shown):
             continue
         body[one.name] = _patch(one, shown, value)
     return body
+
+
+def _emptied(one: Field, shown: Any) -> Any:  # noqa: ANN401 -- JSON values
+    """Say what a field is that somebody left empty: what it was, if that is empty as well."""
+    match shown:
+        case dict() | list():
+            return type(shown)()
+        case None | "":
+            return shown
+        case _:
+            return None if one.is_nullable else ""
 
 
 def _comparable(one: Field, shown: Any) -> Any:  # noqa: ANN401 -- JSON values

@@ -42,7 +42,7 @@ def _environment() -> "Environment":
         auto_reload=False,
     )
     environment.globals |= {"icon": icon}
-    environment.filters |= {"ago": ago, "moment": moment, "pretty": pretty, "short": short}
+    environment.filters |= {"ago": ago, "moment": moment, "pretty": pretty, "short": short, "ref": ref, "brief": brief}
     return environment
 
 
@@ -87,6 +87,29 @@ def short(text: object, most: int = 8) -> str:
     """Cut a text; of an id the end tells more than the beginning, which is a time."""
     whole = str(text)
     return whole if len(whole) <= most + 1 else f"…{whole[-most:]}"
+
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PLACES: Final = re.compile(rf"(?:(operator):|([a-z-]+)/)({_ID.pattern})")
+
+
+def brief(text: str) -> str:
+    """Cut the ids inside a text.
+
+    >>> brief("operators/6eed83be-9ca0-8429-864f-ff7a1bb5df8f")
+    'operators/…1bb5df8f'
+    """
+    return _ID.sub(lambda found: short(found[0]), text)
+
+
+def ref(text: str) -> tuple[str, str]:
+    """Name the page of what a line of the audit log speaks of: the model and the id; empty where there is none."""
+    from gateway.admin.entries import MODELS
+
+    found = _PLACES.fullmatch(text)
+    name = "" if found is None else "operators" if found[1] else found[2]
+    model = MODELS.get(name)
+    return (name, found[3]) if found and model is not None and model.one and not model.needs_pharmacy else ("", "")
 
 
 def render(

@@ -17,7 +17,7 @@ from hub.storage.paging import Listing
 Row = Mapping[str, Any]
 Role = Literal["viewer", "operator", "admin"]
 Kind = Literal[
-    "text", "code", "id", "time", "money", "number", "flag", "badge", "json", "pharmacy", "tags", "lines", "link"
+    "text", "code", "ref", "id", "time", "money", "number", "flag", "badge", "json", "pharmacy", "tags", "lines", "link"
 ]
 
 

@@ -1,6 +1,7 @@
 """Pages of one row and the forms that change it: every form is one command, and its problems land on its fields."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
@@ -87,6 +88,8 @@ def _new_fields(request: Asked, model: Model) -> list[Field]:
 async def _new(request: Asked, model: Model, fields: list[Field], **values: object) -> Response[Any]:
     chosen = field(form_of(request), "pharmacy") if request.scope["method"] == "POST" else None
     choice = None if model.is_hubs else await choose(request, chosen)
+    if choice is not None and choice.chosen is None and len(choice.names) == 1:
+        choice = replace(choice, chosen=UUID(next(iter(choice.names))))  # there is nothing to choose
     shown: Json = {"faults": [], "problem": None, "version": None, "status": 200} | dict(values)
     return render(
         request,

@@ -14,7 +14,6 @@ from hub.domain.command import Command, Rule
 from hub.domain.event import NumberedEvent
 from hub.domain.ids import derived_id
 from hub.domain.outcome import Accepted, Outcome, Rejected
-from hub.domain.pharmacies import OperatorKey, Pharmacy
 from hub.domain.problem import Problem
 from hub.domain.settle import Wanted, settle, touched
 from hub.domain.state import Ref
@@ -159,8 +158,8 @@ class History:
             return row if row is not None and _owner(row) in {None, pharmacy_id} else None
         found = [
             row
-            for row in self.of_kind(ref.kind, pharmacy_id)
-            if getattr(row, ref.field) == ref.value and _is_alive(row)
+            for row in self.of_kind(ref.kind)
+            if _owner(row) in {None, pharmacy_id} and getattr(row, ref.field) == ref.value and _is_alive(row)
         ]
         assert len(found) <= 1, f"{ref} is not unique"
         return found[0] if found else None
@@ -244,9 +243,7 @@ def move_order(history: History, order_id: UUID, *states: str) -> Json:
 
 
 def _owner(row: Any) -> UUID | None:
-    if isinstance(row, Pharmacy | OperatorKey):
-        return None
-    owner: UUID = row.pharmacy_id
+    owner: UUID | None = getattr(row, "pharmacy_id", None)
     return owner
 
 

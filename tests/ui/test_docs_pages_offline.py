@@ -4,7 +4,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,10 +14,6 @@ from gateway.docs_pages import DOCS_HANDLERS, OPENAPI_PATH, asyncapi_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="the dependency group `ui` is not installed")
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -72,21 +67,10 @@ def _address() -> Iterator[str]:
     listener.close()
 
 
-@pytest.fixture(name="browser", scope="module")
-def _browser() -> Iterator["Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            # no name resolves but loopback: what would go out fails here instead of being counted on to work
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.mark.parametrize(
     ("path", "shown"), [("/swagger/", "Record a sale"), ("/redoc/", "Record a sale"), ("/asyncapi/", "hub.events")]
 )
+@pytest.mark.xdist_group("browser")
 def test_a_page_is_complete_and_calls_nobody_but_the_hub(
     browser: "Browser", address: str, path: str, shown: str
 ) -> None:

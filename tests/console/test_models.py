@@ -1,0 +1,375 @@
+"""Every model of the console, from its list to its deletion, as operators and as pharmacies see it."""
+
+import csv
+import html
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from gateway.admin import inside
+from gateway.admin.entries import MODELS
+from gateway.admin.listing import plain
+from gateway.admin.routes import HANDLERS
+from tests.kit.console import Person, a_person, portal, signed_in
+from tests.kit.in_process import Hub
+
+HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
+_ROW = re.compile(r"/admin/([a-z-]+)/([0-9a-f-]{36})/")
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How a model is made and changed by forms.
+
+    Args:
+        made: the form of a new one; `{x}` is a text of its own.
+        changed: fields that are changed then.
+        end: the action that ends it, and what the row's page says after it; empty: it is gone.
+    """
+
+    made: Mapping[str, str]
+    changed: Mapping[str, str]
+    end: tuple[str, str]
+    shown: str = "{x}"
+
+
+FLOWS: Mapping[str, Flow] = MappingProxyType({
+    "pharmacies": Flow({"name": "{x}", "settings": '{"a": 1}'}, {"name": "{x} 2", "settings": '{"a": 1}', "is_active": "on"}, ("deactivate", "Make active")),
+    "keys": Flow({"name": "{x}", "scopes": "read"}, {}, ("revoke", "Revoked")),
+    "inventory": Flow(
+        {"sku": "{x}", "name": "Aspirin", "quantity": "5", "price": "1.50", "identifiers.0.scheme": "shelf", "identifiers.0.value": "A1"},
+        {"sku": "{x}", "name": "Aspirin 2", "quantity": "7", "price": "2.00", "identifiers.0.scheme": "shelf", "identifiers.0.value": "A1", "extra_data": '{"b": [1]}'},
+        ("delete", ""),
+    ),
+    "sales": Flow({"lines.0.sku": "SHELF", "lines.0.quantity": "1", "lines.0.total_price": "3.00", "reference": "{x}"}, {"reference": "{x} 2"}, ("void", "voided")),
+    "orders": Flow(
+        {"order_reference": "{x}", "items.0.sku": "SHELF", "items.0.name": "n", "items.0.quantity": "1", "items.0.unit_price": "3.00", "source": "hub", "status": "pending"},
+        {"order_reference": "{x} 2", "items.0.sku": "SHELF", "items.0.name": "n", "items.0.quantity": "2", "items.0.unit_price": "3.00"},
+        ("cancel", "cancelled"),
+    ),
+    "webhook-events": Flow({"event_type": "{x}", "payload": '{"a": [1]}'}, {}, ("delete", "")),
+    "operators": Flow({"username": "{x}", "name": "N", "role": "viewer"}, {"name": "N 2", "role": "operator", "is_active": "on"}, ("delete", "")),
+})  # fmt: skip
+"""Every model that is made by a form."""
+
+
+@pytest.fixture(scope="module")
+def admin(hub: Hub) -> Person:
+    """An admin."""
+    return signed_in(hub)
+
+
+@pytest.fixture(scope="module")
+def shop(hub: Hub) -> tuple[str, str]:
+    """A pharmacy with something to sell; its id and its key."""
+    pharmacy_id, key = hub.open_pharmacy("Shelf & Co")
+    body = {"sku": "SHELF", "name": "Shelf", "price": "3.00", "quantity": 100}
+    made = httpx.post(
+        f"{hub.url}/api/inventory/", json=body, headers={"X-API-KEY": key, "Prefer": "wait=20"}, timeout=30
+    )
+    assert made.status_code == 201
+    return str(pharmacy_id), key
+
+
+def fill(values: Mapping[str, str], text: str, **more: str) -> dict[str, str]:
+    """Put a text of the test's own into a form."""
+    return {name: value.replace("{x}", text) for name, value in values.items()} | more
+
+
+def make(person: Person, name: str, pharmacy: str, text: str) -> str:
+    """Make a row by its form; hand back the address of its page."""
+    person.get(f"/admin/{name}/new/")
+    model = MODELS[name]
+    more = {} if model.is_hubs else {"pharmacy": pharmacy}
+    done = person.post(f"/admin/{name}/new/", fill(FLOWS[name].made, text, **more))
+    assert done.status_code == 200
+    found = [(one, row) for one, row in _ROW.findall(str(done.url) + done.text) if one == name]
+    assert found
+    return f"/admin/{name}/{found[0][1]}/" + (f"?pharmacy={pharmacy}" if model.needs_pharmacy else "")
+
+
+def settled(person: Person, address: str, name: str) -> None:
+    """Wait until the hub has processed a webhook by itself, which is a change of its own."""
+    for _ in range(300):
+        if name != "webhook-events" or '<dt>Processed</dt><dd><span class="dot good">' in person.get(address).text:
+            return
+    pytest.fail("the webhook was not processed")
+
+
+def part_of(address: str, more: str) -> str:
+    """Name a place below a row's page."""
+    path, _, query = address.partition("?")
+    return f"{path}{more}" + (f"?{query}" if query else "")
+
+
+def test_every_model_that_has_a_form_has_a_flow() -> None:
+    assert set(FLOWS) == {name for name, model in MODELS.items() if model.create is not None}
+
+
+@pytest.mark.parametrize("name", sorted(FLOWS))
+def test_a_row_is_made_found_changed_and_ended_by_forms(admin: Person, shop: tuple[str, str], name: str) -> None:
+    flow, text, model = FLOWS[name], f"x-{uuid4().hex[:8]}", MODELS[name]
+    address = make(admin, name, shop[0], text)
+    page = admin.get(address)
+    assert (page.status_code, text in page.text) == (200, True)
+    query = {"q": text} if model.has_search else {}
+    if not model.is_hubs:
+        query["pharmacy"] = shop[0]
+    listed = admin.get(f"/admin/{name}/?{httpx.QueryParams(query)}")
+    assert text in listed.text
+    if model.edit is not None:
+        settled(admin, address, name)
+        form = admin.get(part_of(address, "edit/"))
+        changed = admin.post(part_of(address, "edit/"), fill(flow.changed, text, version=admin.hidden(form, "version")))
+        assert "was changed" in changed.text
+    verb, said = flow.end
+    asked = admin.get(part_of(address, f"do/{verb}/"))
+    assert asked.status_code == 200
+    ended = admin.post(part_of(address, f"do/{verb}/"), {})
+    assert ended.status_code == 200
+    after = admin.get(address)
+    assert (said in after.text) if said else (after.status_code == 404)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_list_opens_filters_and_is_sent_as_csv(admin: Person, shop: tuple[str, str], name: str) -> None:
+    model = MODELS[name]
+    query = f"?pharmacy={shop[0]}" if model.needs_pharmacy else ""
+    assert admin.get(f"/admin/{name}/{query}").status_code == 200
+    answer = admin.get(f"/admin/{name}/export.csv{query}")
+    assert answer.headers["content-type"].startswith("text/csv")
+    heads = next(csv.reader(io.StringIO(answer.text)))
+    assert heads[: len(model.columns)] == [column.name for column in model.columns]
+    for order in model.api.sorts if model.api.is_sortable else ():
+        assert 'role="alert"' not in admin.get(f"/admin/{name}/?sort=-{order}&pharmacy={shop[0]}").text
+
+
+def test_a_list_that_hangs_on_a_pharmacy_asks_for_one(admin: Person) -> None:
+    assert "Choose a pharmacy" in admin.get("/admin/keys/").text
+
+
+@pytest.mark.parametrize("name", sorted(set(FLOWS) - {"operators"}))
+def test_hostile_text_is_shown_as_text_everywhere(admin: Person, shop: tuple[str, str], name: str) -> None:
+    text = f"{HOSTILE}{uuid4().hex[:6]}"
+    address = make(admin, name, shop[0], text)
+    pages = [admin.get(address), admin.get(part_of(address, f"do/{FLOWS[name].end[0]}/"))]
+    pages.append(admin.get(f"/admin/{name}/?pharmacy={shop[0]}&q={httpx.QueryParams({'q': text})['q']}"))
+    if MODELS[name].edit is not None:
+        pages.append(admin.get(part_of(address, "edit/")))
+    admin.get("/admin/")
+    row = address.split("/")[3]
+    pages.append(admin.post(f"/admin/{name}/bulk/?pharmacy={shop[0]}", {"action": FLOWS[name].end[0], "id": row}))
+    for page in pages:
+        assert "<script>alert" not in page.text
+        assert "<img src=x" not in page.text
+        assert "49" not in page.text.partition("onerror")[2][:40]
+    assert text in html.unescape(pages[0].text)
+
+
+def test_a_problem_lands_on_its_field_and_what_was_typed_stays(admin: Person, shop: tuple[str, str]) -> None:
+    admin.get("/admin/inventory/new/")
+    form = {
+        "pharmacy": shop[0],
+        "sku": "SHELF",
+        "name": "Kept",
+        "price": "1.234",
+        "quantity": "many",
+        "extra_data": "{",
+    }
+    local = admin.post("/admin/inventory/new/", form)
+    assert local.status_code == 422
+    assert {"f-quantity-fault", "f-extra_data-fault"} <= set(re.findall(r'id="([^"]+-fault)"', local.text))
+    shape = admin.post("/admin/inventory/new/", {**form, "quantity": "1", "extra_data": ""})
+    assert re.findall(r'id="([^"]+-fault)"', shape.text) == ["f-price-fault"]
+    assert 'value="Kept"' in shape.text
+    rule = admin.post("/admin/inventory/new/", {**form, "quantity": "1", "extra_data": "", "price": "1.00"})
+    assert rule.status_code == 409
+    assert re.findall(r'id="([^"]+-fault)"', rule.text) == ["f-sku-fault"]
+
+
+def test_a_fault_of_a_line_stands_in_its_line(admin: Person, shop: tuple[str, str]) -> None:
+    admin.get("/admin/orders/new/")
+    form = {"pharmacy": shop[0], "order_reference": "o", "source": "hub", "items.0.sku": "A", "items.0.quantity": "1", "items.0.unit_price": "1.00",
+            "items.1.sku": "B", "items.1.quantity": "0", "items.1.unit_price": "1.00"}  # fmt: skip
+    answer = admin.post("/admin/orders/new/", form)
+    assert answer.status_code == 422
+    assert re.findall(r'id="([^"]+-fault)"', answer.text) == ["f-items-1-quantity-fault"]
+
+
+def test_a_change_over_somebody_elses_is_refused_and_says_so(admin: Person, hub: Hub, shop: tuple[str, str]) -> None:
+    text = f"x-{uuid4().hex[:8]}"
+    address = make(admin, "inventory", shop[0], text)
+    version = admin.hidden(admin.get(part_of(address, "edit/")), "version")
+    row = address.split("/")[3]
+    headers = {"X-API-KEY": shop[1], "Prefer": "wait=20"}
+    httpx.patch(f"{hub.url}/api/inventory/{row}/", json={"name": "theirs"}, headers=headers, timeout=30)
+    form = {"sku": text, "name": "mine", "quantity": "5", "price": "1.50", "version": version}
+    late = admin.post(part_of(address, "edit/"), form)
+    assert (late.status_code, "Somebody changed it meanwhile" in late.text) == (412, True)
+
+
+def test_only_what_differs_is_sent(admin: Person, hub: Hub, shop: tuple[str, str]) -> None:
+    text = f"x-{uuid4().hex[:8]}"
+    address = make(admin, "inventory", shop[0], text)
+    form = {
+        "sku": text,
+        "name": "Aspirin",
+        "quantity": "5",
+        "price": "1.50",
+        "identifiers.0.scheme": "shelf",
+        "identifiers.0.value": "A1",
+    }
+    admin.get(part_of(address, "edit/"))
+    assert "Nothing was changed" in admin.post(part_of(address, "edit/"), {**form, "version": "1"}).text
+    admin.post(part_of(address, "edit/"), {**form, "version": "1", "low_stock_threshold": "3"})
+    events = httpx.get(f"{hub.url}/api/events/?limit=500", headers={"X-API-KEY": shop[1]}).json()["items"]
+    assert events[-1]["data"]["changed"] == {"low_stock_threshold": None}
+
+
+def test_a_key_is_shown_once_after_it_was_made(admin: Person, hub: Hub, shop: tuple[str, str]) -> None:
+    admin.get("/admin/keys/new/")
+    done = admin.post("/admin/keys/new/", {"name": "till", "scopes": ["read", "write"], "pharmacy": shop[0]})
+    key = re.search(r"phk_[0-9A-Za-z]{39}", done.text)
+    assert key is not None
+    assert httpx.get(f"{hub.url}/api/inventory/", headers={"X-API-KEY": key[0]}).status_code == 200
+    assert "phk_" not in admin.get(f"/admin/keys/?pharmacy={shop[0]}").text
+
+
+def test_a_late_answer_is_queued_and_found_later(
+    admin: Person, shop: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inside, "WAIT_SECONDS", 0)
+    admin.get("/admin/inventory/new/")
+    text = f"x-{uuid4().hex[:8]}"
+    done = admin.post("/admin/inventory/new/", fill(FLOWS["inventory"].made, text, pharmacy=shop[0]))
+    assert "Queued." in done.text
+    status = re.search(r'hx-get="([^"]+)"[^>]*hx-trigger="load', done.text)
+    assert status is not None
+    address = html.unescape(status[1])
+    part = admin.get(address, HX_Request="true")
+    for _ in range(200):
+        if "applied" in part.text:
+            break
+        part = admin.get(address, HX_Request="true")
+    assert "Open it" in part.text
+    assert "<html" not in part.text
+
+
+def test_many_rows_are_ended_at_once_after_a_question(admin: Person, shop: tuple[str, str]) -> None:
+    rows = [make(admin, "inventory", shop[0], f"x-{uuid4().hex[:8]}").split("/")[3] for _ in range(3)]
+    asked = admin.post("/admin/inventory/bulk/", {"action": "delete", "id": rows})
+    assert "Delete 3" in asked.text
+    assert admin.get(f"/admin/inventory/{rows[0]}/").status_code == 200
+    done = admin.post("/admin/inventory/bulk/", {"action": "delete", "id": rows, "sure": "yes"})
+    assert done.text.count(">done</span>") == 3
+    assert [admin.get(f"/admin/inventory/{row}/").status_code for row in rows] == [404] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [("=1+1", "'=1+1"), ("+49 30", "'+49 30"), ("-5.00", "-5.00"), ("-cmd", "'-cmd"), ("@a", "'@a"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"),
+     ("a=1", "a=1"), (-5, "-5"), (True, "true"), (None, ""), (["=1"], '["=1"]'), ("-1.5=2", "'-1.5=2")],
+    ids=["equals", "plus", "money", "minus", "at", "tab", "return", "inside", "number", "flag", "none", "list", "mixed"],
+)  # fmt: skip
+def test_a_csv_cell_is_never_a_formula(value: object, cell: str) -> None:
+    assert plain(value) == cell
+
+
+def _routes() -> list[tuple[str, str, str]]:
+    """List the console's routes: method, path, who may come."""
+    found = []
+    for handler in HANDLERS:
+        for path in handler.paths:
+            method = next(iter(handler.http_methods - {"HEAD", "OPTIONS"}))
+            found.append((str(method), path, handler.opt["console"]))
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("method", "path", "who"), _routes())
+def test_nobody_comes_to_a_page_that_is_not_theirs(
+    hub: Hub, method: str, path: str, who: str, roles: Mapping[str, Person]
+) -> None:
+    filled = path.replace("{name:str}", "operators").replace("{verb:str}", "delete")
+    address = "/admin" + re.sub(r"{\w+:uuid}", str(uuid4()), filled)
+    if path in {"/sign-out", "/theme"}:
+        pytest.skip("it ends the session that the others share, or takes none")
+    for role, person in roles.items():
+        person.get("/admin/sign-in/" if role == "nobody" else "/admin/")
+        answer = person.web.request(method, address, data={"csrf": person.token} if method == "POST" else None)
+        if who == "anyone":
+            assert answer.status_code != 403, role
+        elif role == "nobody":
+            assert (answer.status_code, "/admin/sign-in/" in answer.headers["location"]) == (303, True)
+        elif who == "admin":
+            assert (answer.status_code == 403) == (role != "admin"), role
+        elif role == "pharmacy":  # operators are the hub's own: a pharmacy knows of no such page
+            assert answer.status_code in {200, 403, 404} if "{name" not in path else answer.status_code == 404, role
+        if method == "POST" and role == "viewer" and who == "signed-in":
+            assert answer.status_code in {303, 403, 404}, answer.text
+
+
+@pytest.fixture(scope="module")
+def roles(hub: Hub, shop: tuple[str, str]) -> Mapping[str, Person]:
+    """One person of each kind."""
+    people = {role: signed_in(hub, role) for role in ("viewer", "operator", "admin")}
+    return {"nobody": a_person(hub), "pharmacy": portal(hub, shop[1]), **people}
+
+
+@pytest.mark.parametrize("name", sorted(FLOWS))
+def test_a_viewer_changes_nothing_and_is_offered_nothing(
+    roles: Mapping[str, Person], admin: Person, shop: tuple[str, str], name: str
+) -> None:
+    viewer = roles["viewer"]
+    address = make(admin, name, shop[0], f"x-{uuid4().hex[:8]}")
+    page = viewer.get(address)
+    assert page.status_code == 200
+    assert "/edit/" not in page.text
+    assert "/do/" not in page.text
+    assert viewer.post(part_of(address, f"do/{FLOWS[name].end[0]}/"), {}).status_code == 403
+    assert viewer.post(f"/admin/{name}/new/", fill(FLOWS[name].made, "x", pharmacy=shop[0])).status_code == 403
+    row = address.split("/")[3]
+    bulk = viewer.post(
+        f"/admin/{name}/bulk/?pharmacy={shop[0]}", {"action": FLOWS[name].end[0], "id": row, "sure": "yes"}
+    )
+    assert bulk.status_code == 403
+
+
+@pytest.mark.parametrize("name", ["pharmacies", "keys", "operators"])
+def test_an_operator_decides_not_who_may_come_in(roles: Mapping[str, Person], shop: tuple[str, str], name: str) -> None:
+    operator = roles["operator"]
+    operator.get("/admin/")
+    assert operator.get(f"/admin/{name}/new/").status_code == 403
+    assert operator.post(f"/admin/{name}/new/", fill(FLOWS[name].made, "x", pharmacy=shop[0])).status_code == 403
+
+
+def test_a_pharmacy_sees_its_own_and_never_anothers(hub: Hub, admin: Person, shop: tuple[str, str]) -> None:
+    _, key = hub.open_pharmacy("Stranger")
+    stranger = portal(hub, key)
+    text = f"x-{uuid4().hex[:8]}"
+    for name, model in MODELS.items():
+        listed = stranger.get(f"/admin/{name}/?pharmacy={shop[0]}&q={text}")
+        assert listed.status_code == (404 if model.is_hubs else 200), name
+        assert shop[0] not in listed.text.replace(f"pharmacy={shop[0]}", "")
+        if name in FLOWS:
+            address = make(admin, name, shop[0], text + name)
+            for place in (address, part_of(address, "edit/"), part_of(address, f"do/{FLOWS[name].end[0]}/")):
+                answer = stranger.get(place)
+                assert answer.status_code in {403, 404}, place
+                assert text not in answer.text
+            assert stranger.post(part_of(address, f"do/{FLOWS[name].end[0]}/"), {}).status_code in {403, 404}
+            assert admin.get(address).status_code == 200
+
+
+def test_a_pharmacy_keeps_its_own_stock(hub: Hub, shop: tuple[str, str]) -> None:
+    person, text = portal(hub, shop[1]), f"x-{uuid4().hex[:8]}"
+    address = make(person, "inventory", "another", text)
+    assert text in person.get(address).text
+    adjusted = person.post(part_of(address, "do/adjust/"), {"reason": "received", "delta": "4"})
+    assert "done" in adjusted.text
+    assert ">9</span>" in person.get(address).text
