@@ -112,6 +112,13 @@ def ref(text: str) -> tuple[str, str]:
     return (name, found[3]) if found and model is not None and model.one and not model.needs_pharmacy else ("", "")
 
 
+def _here(request: Asked) -> str:
+    """Name the page to come back to; what a form answered cannot be asked for again."""
+    query = request.scope["query_string"].decode("latin-1")
+    path = f"{request.url.path.rstrip('/')}/"
+    return (f"{path}?{query}" if query else path) if request.scope["method"] == "GET" else "/admin/"
+
+
 def render(
     request: Asked, template: str, /, status: int = 200, headers: Mapping[str, str] | None = None, **values: object
 ) -> Answer:
@@ -130,7 +137,7 @@ def render(
         theme=theme if theme in _THEMES else "auto",
         flash=state.get("flash"),
         menu=menu_of(visitor, request.url.path),
-        path=request.url.path,
+        here=_here(request),
         is_part=bool(request.headers.get("hx-request")) and not request.headers.get("hx-history-restore-request"),
         **values,
     )

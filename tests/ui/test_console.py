@@ -68,31 +68,44 @@ def pages_of(shop: dict[str, str], operator_id: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_for_everybody_and_shows_hostile_text_as_text(
-    browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str], scheme: str
+def test_every_page_is_for_everybody_fits_a_phone_and_shows_hostile_text_as_text(
+    browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str]
 ) -> None:
     other, _ = make_operator(hub, "viewer")
-    found = []
-    with a_sight(browser, hub, color_scheme=scheme) as sight:
-        sight.open("/admin/sign-in/")
-        found += sight.axe()
-    with a_sight(browser, hub, admin, color_scheme=scheme) as sight:
+    found, wide = [], {}
+    with a_sight(browser, hub, admin) as sight:
         for path in pages_of(shop, other):
             sight.open(path)
             found += sight.axe()
-    assert found == []
+            sight.page.set_viewport_size({"width": 360, "height": 740})
+            if (by := sight.overflow()) > 0:
+                wide[path] = by
+            sight.page.set_viewport_size({"width": 1280, "height": 800})
+    assert (found, wide) == ([], {})
 
 
-def test_no_page_is_wider_than_a_phone(browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str]) -> None:
-    other, _ = make_operator(hub, "viewer")
-    wide = {}
-    with a_sight(browser, hub, admin, viewport={"width": 360, "height": 740}) as sight:
-        for path in pages_of(shop, other):
+def test_the_dark_console_is_for_everybody_too(
+    browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str]
+) -> None:
+    found = []
+    with a_sight(browser, hub, color_scheme="dark") as sight:
+        sight.open("/admin/sign-in/")
+        found += sight.axe()
+    item = f"/admin/inventory/{shop['inventory']}/"
+    with a_sight(browser, hub, admin, color_scheme="dark") as sight:
+        for path in (
+            "/admin/",
+            "/admin/account/",
+            "/admin/orders/",
+            item,
+            f"{item}edit/",
+            f"{item}do/delete/",
+            "/admin/nothing/",
+        ):
             sight.open(path)
-            if sight.overflow() > 0:
-                wide[path] = sight.overflow()
-    assert wide == {}
+            assert sight.page.locator("html").get_attribute("data-bs-theme") == "dark"
+            found += sight.axe()
+    assert found == []
 
 
 def test_one_signs_in_makes_an_item_and_signs_out_with_the_keyboard_alone(browser: "Browser", hub: Hub) -> None:
@@ -123,7 +136,7 @@ def test_one_signs_in_makes_an_item_and_signs_out_with_the_keyboard_alone(browse
         reach('a[href^="/admin/inventory/new/"]')
         press("Enter")
         page.wait_for_url("**/inventory/new/**")
-        page.wait_for_load_state("networkidle")
+        page.wait_for_load_state()
         reach("#f-pharmacy")
         type_text("Keyboard")
         reach("#f-sku")
@@ -178,7 +191,7 @@ def test_lines_are_added_to_a_form_and_all_are_sent(
         page.click("a:has-text('Move')")
         page.select_option("#f-status", "confirmed")
         page.click("main button.btn-primary")
-        page.wait_for_selector("[role=alert]:has-text('stock')")
+        page.wait_for_selector(".alert-danger")
 
 
 def test_a_late_answer_shows_by_itself(
