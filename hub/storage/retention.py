@@ -104,13 +104,20 @@ class Overdue:
 
 
 async def sweep_deliveries(connection: Connection, now: datetime, due_before: datetime) -> Overdue:
-    """Count what was due before this and is not taken up; give a time to what waits without one."""
+    """Count what was due before this and is not taken up; give a time to what waits without one.
+
+    Not overdue is what waits for its own endpoint: one whose circuit is open or that asked for a pause, and one that was
+    called since then and works off its backlog, the longest waiting first.
+    """
     await connection.execute(
         "UPDATE webhook_deliveries SET next_attempt_at = $1 WHERE status = 'pending' AND next_attempt_at IS NULL", now
     )
     record = await connection.fetchrow(
-        "SELECT count(*), min(next_attempt_at) FROM webhook_deliveries WHERE status = 'pending' AND next_attempt_at < $1",
+        "SELECT count(*), min(d.next_attempt_at) FROM webhook_deliveries d WHERE d.status = 'pending' AND d.next_attempt_at < $1 "
+        "AND NOT EXISTS (SELECT 1 FROM webhook_health h WHERE h.endpoint_id = d.endpoint_id "
+        "AND (h.open_until > $2 OR greatest(h.last_success_at, h.last_failure_at) > $1))",
         due_before,
+        now,
     )
     assert record is not None
     return Overdue(record[0], record[1])

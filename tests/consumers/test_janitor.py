@@ -169,6 +169,27 @@ async def test_overdue_deliveries_are_counted_and_none_waits_without_a_time(stag
     )
 
 
+async def test_what_waits_for_its_own_endpoint_is_not_overdue(stage: Stage) -> None:
+    now = clock.now()
+    minutes = timedelta(minutes=1)
+    for health in (
+        {"open_until": now + minutes},  # its circuit is open
+        {"last_success_at": now - minutes / 6},  # it works off a backlog
+        {"last_failure_at": now - minutes / 6},
+        {"open_until": now - 2 * minutes, "last_failure_at": now - 3 * minutes},  # nobody took up its probe
+        {"last_success_at": now - 3 * minutes},
+    ):
+        delivery = await stage.delivery("pending", now, next_attempt_at=now - 30 * minutes)
+        query = "SELECT endpoint_id FROM webhook_deliveries WHERE id = $1"
+        endpoint = await stage.owner.fetchval(query, delivery)
+        await stage.owner.execute(
+            f"INSERT INTO webhook_health (endpoint_id, pharmacy_id, {', '.join(health)}) "
+            f"VALUES ($1, $2, {', '.join(f'${n}' for n in range(3, 3 + len(health)))})",
+            endpoint, uuid4(), *health.values(),
+        )  # fmt: skip
+    assert (await stage.janitor.work()).overdue.count == 2
+
+
 async def test_orders_nobody_fetched_expire_by_a_command_and_give_their_stock_back(settings: Settings) -> None:
     settings = settings.model_copy(update={"roles": ("writer",), "orders_expire_hours": 48})
     url = settings.database_url.get_secret_value()

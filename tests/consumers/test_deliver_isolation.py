@@ -1,0 +1,196 @@
+"""One endpoint that fails, is slow or must go in order costs the others nothing; what ends it is said once."""
+
+import asyncio
+import time
+
+import pytest
+
+from hub import clock
+from hub.settings import Settings
+from tests.consumers.test_deliver_conduct import ITEMS, create_items
+from tests.kit.consumers import running_consumers
+from tests.kit.door import open_test_door
+from tests.kit.endpoints import calling, open_desk
+from tests.kit.receiver import Received, open_receiver
+from tests.kit.wait import eventually
+
+MINUTE = 60 / 3600
+"""A minute in hours."""
+
+
+def skus(calls: list[Received]) -> list[str]:
+    return [call.event["data"]["inventory"]["sku"] for call in calls]
+
+
+async def test_in_ordered_mode_nothing_overtakes_a_delivery_that_fails(settings: Settings) -> None:
+    settings = calling(settings, 0.3, 0.3, 0.3)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        receiver.answer = lambda call: (
+            500 if skus([call]) == ["PZN2"] and skus(receiver.calls).count("PZN2") < 3 else 204
+        )
+        pharmacy = await door.open_pharmacy()
+        endpoint = await desk.add(pharmacy, receiver.url, ITEMS, ordered=True)
+        await create_items(door, pharmacy, 6)
+        calls = await receiver.wait_for(8, within=25)
+        assert skus(calls) == ["PZN1", "PZN2", "PZN2", "PZN2", "PZN3", "PZN4", "PZN5", "PZN6"]
+        await eventually(lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)] * 6)
+
+
+async def test_in_ordered_mode_a_delivery_that_is_given_up_lets_the_next_one_go(settings: Settings) -> None:
+    settings = calling(settings, 0.1)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        receiver.answer = lambda call: 500 if skus([call]) == ["PZN1"] else 204
+        pharmacy = await door.open_pharmacy()
+        endpoint = await desk.add(pharmacy, receiver.url, ITEMS, ordered=True)
+        await create_items(door, pharmacy, 3)
+        await eventually(
+            lambda: desk.deliveries(endpoint),
+            lambda rows: rows == [("exhausted",), ("delivered",), ("delivered",)], within=25,
+        )  # fmt: skip
+        assert skus(receiver.calls) == ["PZN1", "PZN1", "PZN2", "PZN3"]
+        (event,) = await eventually(lambda: desk.events(pharmacy, "webhook_delivery."), lambda found: len(found) == 1)
+        assert event["data"]["webhook_delivery"]["endpoint_id"] == str(endpoint.id)
+
+
+async def test_a_throttle_and_a_dead_endpoint_hold_nothing_up(settings: Settings) -> None:
+    settings = calling(settings, 0.2, 0.2, 0.2, 0.2, 0.2)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        down = True
+        receiver.answer = lambda call: 503 if call.path == "/dead" and down else 204
+        pharmacy = await door.open_pharmacy()
+        throttled = await desk.add(pharmacy, receiver.url.replace("/hook", "/slow"), ITEMS, throttle_per_second=5)
+        dead = await desk.add(pharmacy, receiver.url.replace("/hook", "/dead"), ITEMS, ladder_seconds=[1] * 20)
+        await create_items(door, pharmacy, 12)
+        slow = await receiver.wait_for(12, path="/slow", within=25)
+        begun = [call.at for call in slow]
+        # Twelve calls at five a second take eleven gaps of 0.2 s; they may bunch by what the machine adds.
+        assert begun[-1] - begun[0] >= 2.0
+        assert all(later - earlier >= 0.8 for earlier, later in zip(begun, begun[5:], strict=False))
+        await eventually(lambda: desk.deliveries(throttled), lambda rows: rows == [("delivered",)] * 12)
+        # Its circuit opened: most of the twelve were not called again and again, and nothing of them is lost.
+        health = await eventually(
+            lambda: desk.connection.fetchrow("SELECT failures, open_until FROM webhook_health WHERE endpoint_id = $1", dead.id),
+            lambda row: row is not None and row["open_until"] is not None,
+        )  # fmt: skip
+        assert health is not None
+        assert len(receiver.at("/dead")) < 40
+        down = False
+        await eventually(lambda: desk.deliveries(dead), lambda rows: rows == [("delivered",)] * 12, within=25)
+        gone = await desk.connection.fetchval("SELECT open_until FROM webhook_health WHERE endpoint_id = $1", dead.id)
+        assert gone is None or gone < clock.now()
+
+
+async def test_days_of_failure_only_bring_warnings_and_an_end_that_others_hear_of(settings: Settings) -> None:
+    # Six seconds stand for five days.
+    settings = calling(settings, *([0.25] * 100), webhooks_disable_after_hours=MINUTE / 10)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        receiver.answer = lambda call: 500 if call.path == "/bad" else 204
+        pharmacy = await door.open_pharmacy()
+        bad = await desk.add(pharmacy, receiver.url.replace("/hook", "/bad"))
+        ear = await desk.add(pharmacy, receiver.url, ("webhook_endpoint.*", "webhook_delivery.*"))
+        await create_items(door, pharmacy, 2)
+        calls = await receiver.wait_for(4, path="/hook", within=30)
+        for call in calls:
+            ear.verify(call)
+        told = [(call.event["type"], call.event["data"]["health"]["percent"]) for call in calls]
+        assert sorted(told, key=str) == sorted(
+            [("webhook_endpoint.failing", 50), ("webhook_endpoint.failing", 70), ("webhook_endpoint.failing", 90),
+             ("webhook_endpoint.disabled", None)], key=str,
+        )  # fmt: skip
+        assert {call.event["data"]["webhook_endpoint"]["id"] for call in calls} == {str(bad.id)}
+        assert {call.event["type"] for call in receiver.at("/bad")} == {"inventory.created"}
+        await eventually(lambda: desk.deliveries(bad), lambda rows: rows == [("skipped",)] * 2)
+
+
+async def test_deliveries_of_events_about_webhooks_cause_no_further_ones(settings: Settings) -> None:
+    settings = calling(settings, 0.05)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        receiver.answer = lambda _: 500
+        pharmacy = await door.open_pharmacy()
+        await desk.add(pharmacy, receiver.url.replace("/hook", "/one"), ("inventory.created", "webhook_delivery.*"))
+        two = await desk.add(pharmacy, receiver.url.replace("/hook", "/two"), ("webhook_delivery.*",))
+        await create_items(door, pharmacy, 1)
+        await eventually(lambda: desk.deliveries(two), lambda rows: rows == [("exhausted",)], within=15)
+        # A later event of the same pharmacy shows that nothing else was caused.
+        await create_items(door, pharmacy, 1, first=2)
+        await eventually(lambda: desk.deliveries(two), lambda rows: rows == [("exhausted",), ("exhausted",)], within=15)
+        assert len(await desk.events(pharmacy, "webhook_")) == 2
+
+
+async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer one byte after the other, for ever."""
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.2)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        writer.close()
+
+
+@pytest.mark.long
+async def test_a_dead_a_dripping_and_a_slow_endpoint_among_fifty_leave_the_others_lag_as_it_was(
+    settings: Settings,
+) -> None:
+    settings = calling(settings, 1.0, 5.0, 5.0, webhooks_timeout_seconds=3.0)
+    dripping = await asyncio.start_server(_drip, "127.0.0.1", 0)
+    drip_port = dripping.sockets[0].getsockname()[1]
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        receiver.seconds = lambda call: 2.5 if call.path == "/slow" else 0.0
+        pharmacy = await door.open_pharmacy()
+        for number in range(47):
+            await desk.add(pharmacy, receiver.url.replace("/hook", f"/good/{number}"), ITEMS)
+
+        async def lag(first: int) -> float:
+            """Let fifty events happen, one after the other, and give the p95 from an event's time to its call."""
+            before = len(receiver.calls)
+            began = {}
+            for number in range(first, first + 20):
+                began[f"PZN{number}"] = time.monotonic()
+                await create_items(door, pharmacy, 1, first=number)
+                await asyncio.sleep(0.15)
+
+            async def good() -> list[Received]:
+                return [call for call in receiver.calls[before:] if call.path.startswith("/good/")]
+
+            calls = await eventually(good, lambda calls: len(calls) >= 47 * 20, within=60)
+            lags = sorted(call.at - began[skus([call])[0]] for call in calls)
+            return lags[int(len(lags) * 0.95)]
+
+        await lag(1000)  # warms up
+        alone, beside = [], []
+        for turn in range(3):
+            alone.append(await lag(2000 + 100 * turn))
+            bad = [
+                await desk.add(pharmacy, url, ITEMS)
+                for url in (
+                    "http://127.0.0.1:9/dead", f"http://127.0.0.1:{drip_port}/drip", receiver.url.replace("/hook", "/slow"),
+                )
+            ]  # fmt: skip
+            beside.append(await lag(5000 + 100 * turn))
+            await desk.connection.execute(
+                "UPDATE webhook_endpoints SET enabled = false, version = version + 1 WHERE id = ANY($1::uuid[])",
+                [one.id for one in bad],
+            )
+        assert min(beside) <= 1.2 * min(alone), (alone, beside)
+    dripping.close()
