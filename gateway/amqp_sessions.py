@@ -16,7 +16,7 @@ import structlog
 from gateway.auth import KeyCache
 from hub import clock
 from hub.faults import Unavailable
-from hub.messaging.management import Management, open_management
+from hub.messaging.management import Management, QueueDepth, open_management
 from hub.messaging.tasks import owned_tasks
 from hub.settings import Settings
 
@@ -55,6 +55,14 @@ class Sessions:
     def is_open(self) -> bool:
         """False where nobody's connection could be ended: then nobody is let in."""
         return self.management is not None
+
+    async def count_messages(self) -> list[QueueDepth]:
+        """Count what lies in the hub's queues; nothing where RabbitMQ's management API is not set.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        return [] if self.management is None else await self.management.count_messages()
 
     async def has_room(self, user: str) -> bool:
         """Tell whether a user may open another connection.

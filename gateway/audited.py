@@ -37,8 +37,8 @@ def origin_of(scope: Any, otherwise: str) -> str:  # noqa: ANN401 -- an ASGI sco
     return f"{client[0] if client else 'unknown'} {sent if _REQUEST_ID.fullmatch(sent) else otherwise}"
 
 
-def note_socket(gateway: Gateway, caller: Caller, scope: Any) -> None:  # noqa: ANN401 -- an ASGI scope
-    """Note that a key opened a socket of events, and that an operator reads them."""
+def note_events(gateway: Gateway, caller: Caller, scope: Any) -> None:  # noqa: ANN401 -- an ASGI scope
+    """Note that a key is used to read events, and that an operator reads them."""
     gateway.audit.note_use(caller.key_id)
     if caller.is_operator:
         origin = origin_of(scope, str(clock.new_id()))

@@ -38,11 +38,7 @@ async def live(request: Asked) -> Answer:
 async def ready(request: Asked) -> Answer:
     """Tell which servers answer, and whether reads and writes are served: 200 when both are, else 503."""
     gateway = gateway_of(request)
-    dependencies = {
-        "postgres": await _probe_postgres(gateway),
-        "rabbitmq": _look_at_rabbitmq(gateway),
-        "keys": _state(None if gateway.keys.is_loaded else "the keys were not read yet"),
-    }
+    dependencies = await look_at_dependencies(gateway)
     leaving: Unavailable | None = request.app.state["stopping"].fault()
     if leaving is not None:
         dependencies["process"] = _state(leaving.detail)
@@ -58,6 +54,15 @@ async def ready(request: Asked) -> Answer:
     return Answer(
         200 if reads and writes else 503, orjson.dumps(body), () if reads and writes else ((b"retry-after", b"2"),)
     )
+
+
+async def look_at_dependencies(gateway: Gateway) -> dict[str, dict[str, Any]]:
+    """Look at what this process needs; each part says `ready`, and `detail` where it is not."""
+    return {
+        "postgres": await _probe_postgres(gateway),
+        "rabbitmq": _look_at_rabbitmq(gateway),
+        "keys": _state(None if gateway.keys.is_loaded else "the keys were not read yet"),
+    }
 
 
 async def _probe_postgres(gateway: Gateway) -> dict[str, Any]:

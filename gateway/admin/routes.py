@@ -1,22 +1,17 @@
 """Every page of the console, under `/admin/`, behind its frame."""
 
-from typing import Any, Final
+from typing import Final
 
-from litestar import Request, Response, Router, get
+from litestar import Router
 
 from gateway.admin import account, bulk, listing, sign_in, writing
 from gateway.admin.frame import EXCEPTION_HANDLERS, frame
-from gateway.admin.pages import render
-
-
-@get("/", opt={"console": "signed-in"})
-async def show_home(request: Request[Any, Any, Any]) -> Response[Any]:
-    """Show where to go from here."""
-    return render(request, "home.html", title="Overview")
-
+from gateway.admin.screens import live, lookup, overview
 
 HANDLERS: Final = (
-    show_home,
+    *overview.HANDLERS,
+    *live.HANDLERS,
+    *lookup.HANDLERS,
     *sign_in.HANDLERS,
     *account.HANDLERS,
     *listing.HANDLERS,

@@ -11,7 +11,7 @@ from litestar.connection import ASGIConnection, WebSocket
 from litestar.handlers import BaseRouteHandler
 
 from gateway.answers import Answer
-from gateway.audited import note_socket
+from gateway.audited import note_events
 from gateway.auth import Caller, caller_of, header_of
 from gateway.context import Gateway, gateway_of
 from gateway.describe import OtherRoute
@@ -149,7 +149,7 @@ async def follow_events(socket: WebSocket[Any, Any, Any]) -> None:
     offered: list[str] = socket.scope["subprotocols"]
     try:
         caller = await _admitted(socket, gateway, offered)
-        note_socket(gateway, caller, socket.scope)
+        note_events(gateway, caller, socket.scope)
         with gateway.relay.subscribers.admit(caller) as subscriber:
             protocol = PROTOCOL if PROTOCOL in offered else None
             await socket.send({"type": "websocket.accept", "subprotocol": protocol, "headers": []})

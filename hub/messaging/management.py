@@ -23,6 +23,15 @@ class OpenConnection:
     user: str
 
 
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """A queue, how many messages lie in it (those on their way to a consumer included), and who reads it."""
+
+    name: str
+    messages: int
+    consumers: int
+
+
 class Management:
     """Speaks to the API about one virtual host; see `open_management`."""
 
@@ -95,6 +104,19 @@ class Management:
         """
         path = f"/api/bindings/{self._quoted}/e/{quote(exchange)}/q/{quote(queue)}"
         return [each["routing_key"] for each in await self._ask("GET", path) or ()]
+
+    async def count_messages(self) -> list[QueueDepth]:
+        """Count what lies in the hub's queues, as it was some seconds ago.
+
+        Raises:
+            Unavailable: the API does not answer.
+        """
+        found = await self._ask("GET", f"/api/queues/{self._quoted}?columns=name,messages,consumers")
+        return [
+            QueueDepth(each["name"], each.get("messages", 0), each.get("consumers", 0))
+            for each in found or ()
+            if each["name"].startswith("hub.")
+        ]
 
     async def _ask(self, method: str, path: str, **more: Any) -> Any:  # noqa: ANN401 -- JSON
         try:

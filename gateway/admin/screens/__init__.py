@@ -1,0 +1,1 @@
+"""Screens of the console that are more than a list, a page or a form of one model."""
