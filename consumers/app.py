@@ -13,6 +13,7 @@ from consumers.figures import Figures
 from consumers.roles import ROLES, Role
 from consumers.side_port import serving_side_port
 from consumers.watchdog import LastWatch, Watchdog
+from hub.asyncapi import HubSpecification
 from hub.faults import Unavailable
 from hub.memory import collect_rarely
 from hub.messaging.connection import HubConnection, open_connection
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None) -> ConsumersApp:
         # Before FastStream stops: its own stop cancels the consumers first, which breaks a partition's order.
         await asyncio.gather(*(role.drain() for role in roles))
 
-    app = ConsumersApp(broker, logger=None, lifespan=lifespan, on_shutdown=[drain])
+    app = ConsumersApp(broker, logger=None, lifespan=lifespan, on_shutdown=[drain], specification=HubSpecification())
     app.last_watch = LastWatch(chosen.watchdog_seconds)
     return app
 

@@ -13,10 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from litestar import HttpMethod, Request, Response, get, route
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+
+from gateway.event_schemas import EVENTS
 
 OPENAPI_PATH: Final = "/schema/openapi.json"
 ASYNCAPI_PATH: Final = "/schema/asyncapi.json"
@@ -52,6 +55,15 @@ _MEDIA_TYPES: Final = {
 _COMPRESSED: Final = frozenset({".css", ".js", ".svg", ".txt"})
 
 
+_LINKS: Final = (
+    ("Swagger UI", "/swagger/"),
+    ("Redoc", "/redoc/"),
+    ("AsyncAPI", "/asyncapi/"),
+    ("OpenAPI document", OPENAPI_PATH),
+    ("AsyncAPI document", ASYNCAPI_PATH),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One viewer: what it loads and what it may do beyond the common policy."""
@@ -68,7 +80,7 @@ class Page:
         scripts = "".join(f'<script defer src="{src}"></script>\n' for src in self.scripts)
         links = "".join(
             f'<a href="{href}"{" aria-current=page" if name == self.title else ""}>{name}</a>\n'
-            for name, href in (("Swagger UI", "/swagger/"), ("Redoc", "/redoc/"), ("OpenAPI document", OPENAPI_PATH))
+            for name, href in _LINKS
         )
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -128,8 +140,18 @@ def redoc_page() -> Response[str]:
 
 @get("/asyncapi", include_in_schema=False, opt=_OPEN, sync_to_thread=False)
 def asyncapi_page() -> Response[str]:
-    """Show the AMQP and WebSocket interface, from `/schema/asyncapi.json`."""
+    """Show the AMQP interface, from `/schema/asyncapi.json`."""
     return ASYNCAPI.answer()
+
+
+@get(ASYNCAPI_PATH, include_in_schema=False, opt=_OPEN, sync_to_thread=True)
+def asyncapi_json() -> Response[bytes]:
+    """Serve the AsyncAPI document."""
+    # FastStream is loaded when somebody asks for the first time; no other request needs it.
+    from hub.asyncapi import asyncapi_document
+
+    document = asyncapi_document(event_types=tuple(EVENTS))
+    return Response(orjson.dumps(document), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +212,10 @@ def static_file(path: FromPath[Path], request: Request[Any, Any, Any]) -> Respon
     return Response(content, media_type=asset.media_type, headers=headers)
 
 
-DOCS_HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (swagger_page, redoc_page, static_file)
+DOCS_HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+    swagger_page,
+    redoc_page,
+    asyncapi_page,
+    asyncapi_json,
+    static_file,
+)

@@ -9,14 +9,14 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from gateway.docs_pages import ASYNCAPI, DOCS_HANDLERS, REDOC, SWAGGER, Page, asyncapi_page
+from gateway.docs_pages import ASYNCAPI, DOCS_HANDLERS, REDOC, SWAGGER, Page
 
 BUNDLE = "/static/vendor/redoc-2.5.4/redoc.standalone.js"
 
 
 @pytest.fixture(name="client", scope="module")
 def _client() -> Iterator[TestClient[Litestar]]:
-    with TestClient(Litestar([*DOCS_HANDLERS, asyncapi_page])) as client:
+    with TestClient(Litestar([*DOCS_HANDLERS])) as client:
         yield client
 
 
@@ -46,7 +46,7 @@ def test_a_page_names_its_document_for_readers_without_javascript(page: Page) ->
 
 
 def test_every_docs_handler_is_open_and_outside_of_the_schema() -> None:
-    handlers: tuple[Any, ...] = (*DOCS_HANDLERS, asyncapi_page)
+    handlers: tuple[Any, ...] = (*DOCS_HANDLERS,)
     assert all(handler.opt["exclude_from_auth"] is True for handler in handlers)
     assert all(handler.include_in_schema is False for handler in handlers)
 
