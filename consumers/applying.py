@@ -4,10 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, partial
 from uuid import UUID
 
-from consumers.aside import audit_entries, contradictions, replay_messages, replayed
+from consumers.aside import audit_entries, contradictions, mended, replay_messages, replayed
 from consumers.envelope import Arrived, SetAside
 from consumers.outcomes import PARKED, Outcomes, count_events, parked_message
 from consumers.parked_rows import settle_parked_rows
@@ -179,6 +180,7 @@ class Applier:
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
                 done.changes += outcome.changes
+        outcomes[:] = await self._mend(transaction, outcomes, done.now)
         counts = _count_events(commands, outcomes)
         numbers = await transaction.take_numbers(counts) if counts else {}
         saving = asyncio.ensure_future(transaction.save_rows(done.changes))
@@ -191,6 +193,17 @@ class Applier:
         if done.events:
             await transaction.append(done.events)
         await self._finish(transaction, claim, done)
+
+    async def _mend(self, transaction: Transaction, outcomes: Sequence[Outcome], now: datetime) -> Sequence[Outcome]:
+        """Mend deliveries where a decision says so; how many they were is a part of the outcome."""
+        if not any(isinstance(outcome, Accepted) and outcome.mending for outcome in outcomes):
+            return outcomes
+        return [
+            mended(outcome, await transaction.mend(outcome.mending, now))
+            if isinstance(outcome, Accepted) and outcome.mending
+            else outcome
+            for outcome in outcomes
+        ]
 
     async def _finish(self, transaction: Transaction, claim: _Claim, done: Outcomes) -> None:
         """Store the outcomes, what they reopen, and their lines of the audit log."""

@@ -1,15 +1,19 @@
-"""What else the writer says and stores of a command: a parked one that is replayed, and a line of the audit log."""
+"""What else the writer says and stores of a command: a parked one that is replayed, deliveries mended, a line of the audit log."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hub.domain.audit import AuditEntry, is_audited
 from hub.domain.command import Command
 from hub.domain.ids import HUB_ID, derived_id
+from hub.domain.outcome import Accepted, Outcome, Rejected, refuse
 from hub.domain.parked import ParkedMessage
+from hub.domain.problem import FieldError
 from hub.domain.state import Row
 from hub.messaging.bulk_publisher import Outgoing
 from hub.messaging.topology import COMMANDS
 from hub.storage.operations import Operation
+from hub.storage.webhook_recovery import MOST_LOOKED_INTO
 
 
 def replayed(changes: Iterable[Row]) -> list[ParkedMessage]:
@@ -27,6 +31,22 @@ def replay_messages(parked: Iterable[ParkedMessage]) -> list[Outgoing]:
             body = b"[" + body + b"]"  # one command; a whole message goes as it is
         found.append(Outgoing(COMMANDS, str(message.partition), body))
     return found
+
+
+def mended(outcome: Accepted, number: int | None) -> Outcome:
+    """Say what a command comes to, once it is known how many deliveries it is about.
+
+    Args:
+        number: None: its filter had too much to look into, and nothing was done.
+    """
+    mending = outcome.mending
+    assert mending is not None
+    if number is None:
+        detail = f"the filter would look into more than {MOST_LOOKED_INTO} events; narrow it with `since` and `until`"
+        return refuse("validation", detail, FieldError("#/since", "too-many", detail))
+    if not number and mending.otherwise is not None:
+        return Rejected(mending.otherwise)
+    return replace(outcome, resource={"matched": number}) if mending.is_told else outcome
 
 
 def audit_entries(finished: Iterable[tuple[Operation, str]]) -> list[AuditEntry]:

@@ -20,7 +20,7 @@ from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.domain.ids import derived_id
 from hub.domain.webhook_filter import matches
-from hub.domain.webhooks import OPERATIONAL, wants
+from hub.domain.webhooks import OPERATIONAL, TESTED, wants
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection
@@ -218,6 +218,9 @@ class _Seen:
 
 
 def _is_wanted(endpoint: OpenEndpoint, one: _Seen) -> bool:
+    if one.event.type == TESTED:
+        # A test goes to the endpoint that is tried, whatever it wants, and to no other.
+        return one.event.sequence > endpoint.sequence and one.about == str(endpoint.id)
     return (
         one.event.sequence > endpoint.sequence
         and wants(endpoint.event_types, one.event.type)

@@ -54,7 +54,7 @@ class Outcomes:
         Args:
             numbers: the next event number of each pharmacy; moved on.
         """
-        first = problem = resource = None
+        first = problem = resource = kept = None
         happened: Sequence[Event] = ()
         match outcome:
             case Rejected():
@@ -62,6 +62,7 @@ class Outcomes:
             case Accepted():
                 resource = outcome.resource
                 happened = outcome.events
+                kept = resource if outcome.is_kept or not happened else None
         count = count_events(command, outcome)
         if count:
             first = numbers[command.pharmacy_id]
@@ -79,7 +80,7 @@ class Outcomes:
             first,
             count,
             problem,
-            None if count else resource,
+            kept,
             command.actor,
             command.door,
         )
@@ -145,7 +146,7 @@ class Outcomes:
             self.reply(command.reply_to, operation, mismatch=mismatch, receipt=command.receipt)
             return
         resource = operation.result
-        if events and operation.problem is None:
+        if events and operation.problem is None and resource is None:
             data = orjson.loads(events[0].body)["data"]
             resource = data[next(name for name in data if name not in {"changed", "movement"})]
         links = [{"id": format_id(event.id), "type": event.type, "sequence": event.sequence} for event in events]

@@ -198,6 +198,7 @@ def _tell_exhausted(attempted: Attempted) -> Command:
         "event_type": due.event_type,
         "attempts": attempts,
         "last_status_code": attempted.status_code,
+        "last_error": attempted.error_class,
         "created_at": format_time(due.created_at),
         "ended_at": format_time(attempted.at),
     }

@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from consumers.failpoint import NOWHERE, Failpoint
 from hub.domain.audit import AuditEntry
+from hub.domain.mending import Mending
 from hub.domain.settle import Wanted
 from hub.domain.state import Row
-from hub.storage import audit, events, operations, tables
+from hub.storage import audit, events, operations, tables, webhook_recovery
 from hub.storage.database import Connection, Database
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
@@ -33,6 +35,9 @@ class Transaction(Protocol):
 
     async def save_rows(self, changes: Iterable[Row]) -> None:
         """Insert or change rows; the last version of each stands."""
+
+    async def mend(self, mending: Mending, now: datetime) -> int | None:
+        """Change deliveries in a set; how many. None: too many to look into, nothing was done."""
 
     async def take_numbers(self, counts: Mapping[UUID, int]) -> dict[UUID, int]:
         """Take so many event numbers of each pharmacy; gives the first of each."""
@@ -90,6 +95,10 @@ class PostgresTransaction:
     async def save_rows(self, changes: Iterable[Row]) -> None:
         """As `Transaction`."""
         await tables.save_rows(self.connection, changes)
+
+    async def mend(self, mending: Mending, now: datetime) -> int | None:
+        """As `Transaction`."""
+        return await webhook_recovery.mend(self.connection, mending, now)
 
     async def take_numbers(self, counts: Mapping[UUID, int]) -> dict[UUID, int]:
         """As `Transaction`."""

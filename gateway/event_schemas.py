@@ -96,6 +96,7 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
         "webhook_endpoint",
         created="An endpoint was registered.",
         updated="An endpoint changed.",
+        tested="A test was sent to this endpoint, and to no other.",
         deleted="An endpoint was removed.",
     )
     | {

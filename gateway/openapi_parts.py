@@ -159,7 +159,8 @@ class Schemas:
             schema = deepcopy(self.found[model])
             schema["title"] = title
             for name in names:
-                schema["properties"][name] = {"type": "string", "description": "Shown this once; keep it."}
+                shown = {"type": "string", "description": "Shown this once; keep it."}
+                schema["properties"].setdefault(name, shown)
             self.found[title] = schema
         return {"$ref": REFERENCE.format(model=title)}
 

@@ -216,45 +216,6 @@ class UploadError(View):
     detail: str
 
 
-class WebhookEndpoint(Versioned):
-    """A URL that wants events, without its secret."""
-
-    id: UUID
-    pharmacy_id: UUID
-    url: str
-    event_types: list[str]
-    enabled: bool
-    description: str
-
-
-class WebhookDelivery(View):
-    """One event for one endpoint."""
-
-    id: UUID
-    pharmacy_id: UUID
-    endpoint_id: UUID
-    event_id: UUID
-    event_sequence: Sequence
-    event_type: str
-    status: Literal["pending", "delivered", "failed", "exhausted", "cancelled", "skipped"]
-    attempts: Count
-    next_attempt_at: Instant | None
-    last_status_code: int | None
-    created_at: Instant
-    updated_at: Instant
-
-
-class WebhookAttempt(View):
-    """One HTTP call of a delivery."""
-
-    number: Annotated[int, Field(ge=1)]
-    at: Instant
-    status_code: int | None
-    error: str | None
-    duration_ms: Count
-    response_body: str
-
-
 class Source(Versioned):
     """A third party that may send webhooks, without its secret; `url` is where it posts to."""
 

@@ -40,11 +40,9 @@ from gateway.view_resources import (
     UploadError,
     Url,
     View,
-    WebhookAttempt,
-    WebhookDelivery,
-    WebhookEndpoint,
     WebhookEvent,
 )
+from gateway.view_webhooks import EndpointStatistics, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from hub.domain.problem import CATALOGUE
 
 
@@ -151,14 +149,27 @@ class Ticket(View):
 
 
 class RotatedSecret(View):
-    """An endpoint's new secret; the previous one signs beside it until then."""
+    """An endpoint has a new secret, shown beside this; the one before signs too until then."""
 
-    secret: str
     previous_valid_until: Instant
 
 
+class Tested(View):
+    """A test event is on its way to an endpoint, as this delivery."""
+
+    event_id: UUID
+    delivery_id: UUID
+
+
+class PublicKey(View):
+    """What receivers verify `v1a` signatures with."""
+
+    endpoint_id: UUID
+    public_key: Annotated[str, Field(pattern="^whpk_")]
+
+
 class Matched(View):
-    """How many events a replay would send."""
+    """How many deliveries it was about, or would be."""
 
     matched: Count
 
@@ -197,7 +208,7 @@ VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
     "order": Order, "webhook_event": WebhookEvent, "upload": Upload, "upload_accepted": UploadAccepted, "upload_error": UploadError,
     "webhook_endpoint": WebhookEndpoint, "webhook_delivery": WebhookDelivery, "webhook_attempt": WebhookAttempt, "source": Source,
     "accepted": Accepted, "operation": Operation, "problem": Problem, "event": Event, "event_page": EventPage, "ticket": Ticket,
-    "rotated_secret": RotatedSecret, "matched": Matched, "hook_taken": HookTaken, "liveness": Liveness, "readiness": Readiness,
+    "rotated_secret": RotatedSecret, "matched": Matched, "tested": Tested, "public_key": PublicKey, "endpoint_statistics": EndpointStatistics, "hook_taken": HookTaken, "liveness": Liveness, "readiness": Readiness,
     "known_key": KnownKey, "parked": Parked, "parked_whole": ParkedWhole, "audit_line": AuditLine, "reconciliation": Reconciliation,
     "operator": Operator,
     "integrator": Integrator, "integrator_key": IntegratorKey, "known_integrator_key": KnownIntegratorKey, "event_queue": EventQueue,

@@ -15,6 +15,8 @@ from hub.domain import (
     sources,
     unknown,
     uploads,
+    webhook_deliveries,
+    webhook_endpoints,
     webhook_events,
     webhook_reports,
 )
@@ -33,6 +35,8 @@ COMMANDS: Mapping[str, Rule] = MappingProxyType(
             uploads,
             parked,
             operators,
+            webhook_endpoints,
+            webhook_deliveries,
             webhook_reports,
             feeds,
             integrators,

@@ -22,12 +22,13 @@ from gateway.routes import (
     schemas,
     sources,
     uploads,
+    webhook_endpoints,
     webhook_events,
     webhooks,
 )
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
-    *webhook_events.HANDLERS, *webhooks.HANDLERS, *sources.HANDLERS, *hooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
+    *webhook_events.HANDLERS, *webhook_endpoints.HANDLERS, *webhooks.HANDLERS, *sources.HANDLERS, *hooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
     *operators.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS, *integrators.HANDLERS, *event_queue.HANDLERS,
 )  # fmt: skip

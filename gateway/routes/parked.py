@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from gateway.accept import Terms, accept
 from gateway.answers import Answer
-from gateway.auth import header_of
+from gateway.bodies import expect_nothing
 from gateway.context import gateway_of
 from gateway.describe import OneRoute, PageRoute, WriteRoute
 from gateway.operators import list_for_all, read_for_all
@@ -58,7 +58,7 @@ async def replay_parked(request: Asked, parked_id: FromPath[UUID]) -> Response[A
     order: what came in meanwhile was applied before. What fails again is parked again, as a new message. The body may be
     left out.
     """
-    _expect_nothing(request)
+    expect_nothing(request)
     return await accept(request, _REPLAY, pharmacy_id=HUB_ID, target=parked_id, terms=_OF_THE_HUB)
 
 
@@ -68,7 +68,7 @@ async def discard_parked(request: Asked, parked_id: FromPath[UUID]) -> Response[
 
     The body may be left out.
     """
-    _expect_nothing(request)
+    expect_nothing(request)
     return await accept(request, _DISCARD, pharmacy_id=HUB_ID, target=parked_id, terms=_OF_THE_HUB)
 
 
@@ -96,21 +96,6 @@ def show_payload(payload: bytes) -> dict[str, Any]:
         except UnicodeDecodeError:
             value, encoding = base64.b64encode(payload).decode(), "base64"
     return {"payload": value, "payload_encoding": encoding, "payload_truncated": False}
-
-
-def _expect_nothing(request: Asked) -> None:
-    """Take a request without a body for one with an empty object."""
-    headers = request.scope["headers"]
-    length = header_of(headers, b"content-length")
-    if length not in {None, b"0"} or header_of(headers, b"transfer-encoding") is not None:
-        return
-
-    async def receive() -> Any:  # noqa: ANN401 -- an ASGI message
-        return {"type": "http.request", "body": b"{}", "more_body": False}
-
-    kept = [pair for pair in headers if pair[0] not in {b"content-length", b"content-type"}]
-    request.scope["headers"] = [*kept, (b"content-type", b"application/json")]
-    request.receive = receive
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (list_parked, show_parked, replay_parked, discard_parked, delete_parked)

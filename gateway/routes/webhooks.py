@@ -3,14 +3,19 @@
 from typing import Any, Final
 from uuid import UUID
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from gateway.describe import OneRoute, PageRoute
+from gateway.accept import accept
+from gateway.auth import caller_of
+from gateway.bodies import expect_nothing
+from gateway.describe import OneRoute, PageRoute, WriteRoute
 from gateway.reads import read_one, read_page
 
 Asked = Request[Any, Any, Any]
+
+_RESEND: Final = WriteRoute("webhook_delivery.resend", "webhook_delivery", 200)
 
 
 @get("/api/webhook-deliveries", opt={"describes": PageRoute("webhook_deliveries"), "scope": "webhooks"})
@@ -37,4 +42,11 @@ async def list_attempts(request: Asked, delivery_id: FromPath[UUID]) -> Response
     return await read_page(request, "webhook_attempts", delivery_id=delivery_id)
 
 
-HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (list_deliveries, show_delivery, list_attempts)
+@post("/api/webhook-deliveries/{delivery_id:uuid}/resend", opt={"describes": _RESEND, "scope": "webhooks"})
+async def resend_delivery(request: Asked, delivery_id: FromPath[UUID]) -> Response[Any]:
+    """Send a delivery again, whatever became of it; it begins a new ladder. The body may be left out."""
+    expect_nothing(request)
+    return await accept(request, _RESEND, pharmacy_id=caller_of(request).pharmacy(), target=delivery_id)
+
+
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (list_deliveries, show_delivery, list_attempts, resend_delivery)

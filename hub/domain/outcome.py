@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.domain.fields import same_json
+from hub.domain.mending import Mending
 from hub.domain.problem import FieldError, Problem
 from hub.domain.state import Row
 
@@ -26,11 +27,15 @@ class Accepted:
         changes: the rows as they are from now on, in order.
         events: what happened; empty when nothing changed.
         resource: the representation of the resource that the client asked about; None when it is gone.
+        mending: what is to be done to deliveries besides.
+        is_kept: no event shows this `resource`, so the operation keeps it for who asks again.
     """
 
     changes: tuple[Row, ...]
     events: tuple[Event, ...]
     resource: Mapping[str, Any] | None
+    mending: Mending | None = None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,9 @@ def _create(state: State, command: Command) -> Outcome:
     key = _mint(
         state, command, ApiKeyPlan("first key", list(ALL_SCOPES), None), derived_id(command.operation_id, "key")
     )
-    endpoint = set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
+    endpoint, mending = set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
     event = Event("pharmacy.created", _subject(pharmacy), {"pharmacy": dump_pharmacy(pharmacy), "changed": {}})
-    return Accepted((pharmacy, key, *endpoint), (event,), dump_pharmacy(pharmacy))
+    return Accepted((pharmacy, key, *endpoint), (event,), dump_pharmacy(pharmacy), mending)
 
 
 def _revise(state: State, command: Command) -> Outcome:
@@ -210,14 +210,14 @@ def _revise(state: State, command: Command) -> Outcome:
         )
         values["settings"] = values["settings"] or {}
     after = replace(pharmacy, **values)
-    endpoint = (
+    endpoint, mending = (
         set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
         if "webhook_url" in named
-        else ()
+        else ((), None)
     )
     if after == pharmacy and same_json(after.settings, pharmacy.settings) and not endpoint:
         return Accepted((), (), dump_pharmacy(pharmacy))
-    return _changed(state, pharmacy, after, endpoint)
+    return replace(_changed(state, pharmacy, after, endpoint), mending=mending)
 
 
 def _changed(state: State, before: Pharmacy, after: Pharmacy, endpoint: tuple[WebhookEndpoint, ...]) -> Accepted:

@@ -29,6 +29,7 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
         "invalid-transition": Kind(409, "An order does not move like that"),
         "immutable": Kind(409, "That cannot be changed any more"),
         "reserved": Kind(409, "Open orders hold reservations on it"),
+        "endpoint-disabled": Kind(409, "The endpoint is not called"),
         "gone": Kind(410, "The log does not reach back that far"),
         "precondition-failed": Kind(412, "The resource is at another version by now"),
         "too-large": Kind(413, "The request is too large"),

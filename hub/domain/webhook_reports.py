@@ -12,6 +12,7 @@ from pydantic import Field
 
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, Time, format_id, format_time
+from hub.domain.mending import Mending
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import not_found
 from hub.domain.state import State
@@ -52,6 +53,7 @@ class ExhaustDelivery(Body):
     event_type: Annotated[str, Field(max_length=64)]
     attempts: Annotated[int, Field(ge=1)]
     last_status_code: int | None
+    last_error: Annotated[str, Field(max_length=32)] | None = None
     created_at: Time
     ended_at: Time
 
@@ -77,10 +79,13 @@ def _decide_endpoint(state: State, command: Command) -> Outcome:
                 (), (_tell("webhook_endpoint.failing", before, {}, health | {"percent": body.percent}),), before
             )
         case DisableEndpoint():
-            disabled = replace(found, enabled=False, updated_at=state.now, version=found.version + 1)
+            disabled = replace(
+                found, enabled=False, disabled_reason=body.reason, updated_at=state.now, version=found.version + 1
+            )
+            mending = Mending("skip", state.pharmacy_id, found.id)
             after = dump_endpoint(disabled)
             event = _tell("webhook_endpoint.disabled", after, changed(before, after), health | {"reason": body.reason})
-            return Accepted((disabled,), (event,), after)
+            return Accepted((disabled,), (event,), after, mending)
         case ClearEndpoint():
             return Accepted((), (_tell("webhook_endpoint.recovered", before, {}, health),), before)
 
@@ -106,6 +111,7 @@ def _decide_delivery(state: State, command: Command) -> Outcome:
         "attempts": body.attempts,
         "next_attempt_at": None,
         "last_status_code": body.last_status_code,
+        "last_error": body.last_error,
         "created_at": format_time(body.created_at),
         "updated_at": format_time(body.ended_at),
     }

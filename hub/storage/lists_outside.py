@@ -7,7 +7,7 @@ from hub.domain.webhooks import DeliveryStatus
 from hub.storage import models, models_outside
 from hub.storage.list_parts import ALIVE, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
 from hub.storage.page_sql import item_of
-from hub.storage.paging import BOOLEAN, IDENTIFIER, INTEGER, Filter, Listing, Parent, Sort, one_of, text_of
+from hub.storage.paging import BOOLEAN, IDENTIFIER, INTEGER, TIME, Filter, Listing, Parent, Sort, one_of, text_of
 
 _PENDING: Final = "(t.rows - t.applied - t.rejected)"
 
@@ -117,10 +117,32 @@ LISTINGS_OUTSIDE: Final = (
         "webhook endpoint",
         item_of(
             models_outside.WebhookEndpoint,
-            ("id", "pharmacy_id", "url", "event_types", "enabled", "description", *VERSIONED),
+            (
+                "id",
+                "pharmacy_id",
+                "url",
+                "event_types",
+                "filter",
+                "description",
+                "enabled",
+                "disabled_reason",
+                "ordered",
+                "headers",
+                "auth_type",
+                "signing",
+                "public_key",
+                "previous_valid_until",
+                "timeout_seconds",
+                "ladder_seconds",
+                "throttle_per_second",
+                "is_default",
+                *VERSIONED,
+            ),
+            filter="coalesce(t.event_filter::text, 'null')",
         ),
         {
             "enabled": equal("enabled", BOOLEAN),
+            "is_default": equal("is_default", BOOLEAN),
             "url": equal("url", text_of(2048)),
             **search("t.url", "t.description"),
             **TIMES,
@@ -146,6 +168,7 @@ LISTINGS_OUTSIDE: Final = (
                 "attempts",
                 "next_attempt_at",
                 "last_status_code",
+                "last_error",
                 "created_at",
                 "updated_at",
             ),
@@ -155,6 +178,11 @@ LISTINGS_OUTSIDE: Final = (
             "event_id": equal("event_id", IDENTIFIER),
             "event_type": equal("event_type", text_of(64)),
             "status": equal("status", one_of(get_args(DeliveryStatus))),
+            "status_code": Filter(
+                INTEGER, "t.last_status_code = {}", "The last attempt was answered with this status."
+            ),
+            "attempts": equal("attempts", INTEGER),
+            "created_until": Filter(TIME, "t.created_at < {}", "`created_at` before this time."),
             **TIMES,
         },
         sorts(event_sequence="int8"),
@@ -166,9 +194,20 @@ LISTINGS_OUTSIDE: Final = (
         "webhook_attempts",
         "attempt",
         item_of(
-            models_outside.WebhookAttempt, ("number", "at", "status_code", "error", "duration_ms", "response_body")
+            models_outside.WebhookAttempt,
+            (
+                "number",
+                "at",
+                "address",
+                "request_headers",
+                "status_code",
+                "error",
+                "error_class",
+                "duration_ms",
+                "response_body",
+            ),
         ),
-        {"status_code": equal("status_code", INTEGER)},
+        {"status_code": equal("status_code", INTEGER), "error_class": equal("error_class", text_of(32))},
         {"number": Sort("t.number", "int4", None)},
         "number",
         is_sortable=False,

@@ -19,6 +19,7 @@ from hub.domain.sources import Source
 from hub.domain.state import Ref, Row
 from hub.domain.stock import InventoryItem, StockMovement
 from hub.domain.uploads import Upload, UploadError
+from hub.domain.webhook_deliveries import WebhookDelivery
 from hub.domain.webhook_events import WebhookEvent
 from hub.domain.webhooks import WebhookEndpoint
 from hub.storage import models, models_outside
@@ -43,6 +44,8 @@ class Table(Generic[R]):
         self.columns = tuple(field.name for field in fields(row))  # type: ignore[arg-type]
         types = [_sql_type(model, column) for column in self.columns]
         self._json = tuple(kind == "jsonb" for kind in types)
+        # A column that may be NULL holds no JSON null beside it.
+        self._nullable = tuple(model._meta.fields_map[column].null for column in self.columns)  # noqa: SLF001 -- as above
         self._values = attrgetter(*self.columns)
         self.select = ", ".join(f't."{column}"' for column in self.columns)
         names = ", ".join(f'"{column}"' for column in self.columns)
@@ -71,7 +74,10 @@ class Table(Generic[R]):
         columns: list[list[Any]] = [list(column) for column in zip(*map(self._values, rows), strict=True)]
         for index, is_json in enumerate(self._json):
             if is_json:
-                columns[index] = [models.dump_json(value) for value in columns[index]]
+                columns[index] = [
+                    None if value is None and self._nullable[index] else models.dump_json(value)
+                    for value in columns[index]
+                ]
         await connection.execute(self._insert, *columns)
 
     async def load(
@@ -129,6 +135,7 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         Table(Upload, models.Upload),
         Table(UploadError, models.UploadError),
         Table(ParkedMessage, models.ParkedMessage, is_hubs=True),
+        Table(WebhookDelivery, models_outside.WebhookDelivery),
     )
 }
 """Every kind of row the domain changes, in the order in which they are saved."""

@@ -54,6 +54,7 @@ _PHARMACY, _PARKED, _VENDOR = (
 )
 _SOURCE_OF = "/api/sources/{source_id}/"
 _EVENT, _DELIVERY = "/api/webhook-events/{event_id}/", "/api/webhook-deliveries/{delivery_id}/"
+_ENDPOINT, _CALLED = "/api/webhook-endpoints/{endpoint_id}/", {"url": "https://stranger.example/"}
 
 MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("GET", "/api/audit/"): Row("operator", "read"),
@@ -124,6 +125,21 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("GET", "/api/webhook-deliveries/"): Row("empty", "webhooks"),
     ("GET", _DELIVERY): Row("unknown", "webhooks"),
     ("GET", _DELIVERY + "attempts/"): Row("unknown", "webhooks"),
+    ("POST", _DELIVERY + "resend/"): Row("unknown", "webhooks", {}),
+    ("GET", "/api/webhook-endpoints/"): Row("empty", "webhooks"),
+    ("POST", "/api/webhook-endpoints/"): Row("own", "webhooks", _CALLED),
+    ("GET", _ENDPOINT): Row("unknown", "webhooks"),
+    ("PUT", _ENDPOINT): Row("unknown", "webhooks", _CALLED),
+    ("PATCH", _ENDPOINT): Row("unknown", "webhooks", {"description": "Stranger"}),
+    ("DELETE", _ENDPOINT): Row("unknown", "webhooks"),
+    ("POST", _ENDPOINT + "cancel-pending/"): Row("unknown", "webhooks", {}),
+    ("GET", _ENDPOINT + "public-key/"): Row("unknown", "webhooks"),
+    ("POST", _ENDPOINT + "recover/"): Row("unknown", "webhooks", {"since": "2026-01-01T00:00:00Z"}),
+    ("POST", _ENDPOINT + "replay/"): Row("unknown", "webhooks", {}),
+    ("POST", _ENDPOINT + "replay-missing/"): Row("unknown", "webhooks", {}),
+    ("POST", _ENDPOINT + "rotate-secret/"): Row("unknown", "webhooks", {"signing": "v1a"}),
+    ("GET", _ENDPOINT + "statistics/"): Row("unknown", "webhooks"),
+    ("POST", _ENDPOINT + "test/"): Row("unknown", "webhooks", {}),
     ("GET", "/api/webhook-events/"): Row("empty", "read"),
     ("POST", "/api/webhook-events/"): Row("own", "write", _RECEIVED),
     ("GET", _EVENT): Row("unknown", "read"),
@@ -263,6 +279,10 @@ def fill(owner: Client) -> dict[str, str]:
     event = owner.make("/api/webhook-events/", {"event_type": MARKER, "payload": {"note": MARKER}})
     source = owner.make("/api/sources/", {"name": MARKER, "scheme": "github", "mapping": {"reference_prefix": MARKER}})
     key = owner.make(f"/api/pharmacies/{owner.pharmacy_id}/keys/", {"name": MARKER})
+    endpoint = owner.make(
+        "/api/webhook-endpoints/",
+        {"url": f"https://{MARKER}.example/", "description": MARKER, "headers": {"X-A": MARKER}, "signing": "v1a"},
+    )
     upload = owner.ask("POST", "/api/inventory/bulk", {"sku": "A-2", "name": MARKER, "price": "1.00", MARKER: 1}).json()
     delivery, parked, integrator = str(uuid4()), str(uuid4()), str(uuid4())
     owner.watch.ids |= {delivery, parked}
@@ -278,7 +298,7 @@ def fill(owner: Client) -> dict[str, str]:
         time.sleep(0.05)
     return {
         "pharmacy_id": owner.pharmacy_id, "item_id": item["id"], "sale_id": sale["id"], "order_id": order["id"], "event_id": event["id"],
-        "source_id": source["id"], "source": source["id"],
+        "source_id": source["id"], "source": source["id"], "endpoint_id": endpoint["id"],
         "key_id": key["id"], "upload_id": upload["upload_id"], "delivery_id": delivery, "parked_id": parked, "operator_id": str(uuid4()), "integrator_id": integrator,
         "operation_id": adjusted.headers["operation-id"], "name": "sale.recorded.json",
     }  # fmt: skip
