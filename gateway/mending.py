@@ -68,7 +68,7 @@ async def _count(gateway: Gateway, mending: Mending) -> int:
     # Page by page, each on a connection of its own: none is held for long.
     matched = looked = 0
     after = None
-    while looked < MOST_LOOKED_INTO:
+    while looked <= MOST_LOOKED_INTO:
         async with gateway.reads.reading(mending.pharmacy_id) as connection:
             page = await look(connection, mending, after)
         matched += len(page.ids)

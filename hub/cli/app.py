@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from hub.cli import broker, container, database, events, importing, parked, run, secrets, tenants
+from hub.cli import broker, container, database, events, importing, parked, run, secrets, tenants, webhooks
 from hub.faults import HubFault
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ importing.register(app)
 app.add_typer(events.group, name="events")
 app.add_typer(parked.group, name="parked")
 app.add_typer(secrets.group, name="secrets")
+app.add_typer(webhooks.group, name="webhooks")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from hub.cli.places import DataDir, place_of
-from hub.cli.remote import Key, Remote, Url
+from hub.cli.remote import Key, Url
 from hub.faults import SettingsError
 
 group = typer.Typer(help="Messages that were set aside.", no_args_is_help=True)
@@ -19,8 +19,6 @@ group = typer.Typer(help="Messages that were set aside.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ParkedId = Annotated[UUID, typer.Argument(help="Its id, as `hub parked list` shows it.")]
 Reason = Annotated[str | None, typer.Option(help="Why; it is kept with the message.")]
-
-_TIMEOUT_SECONDS = 30.0
 
 
 @group.command("list")
@@ -35,11 +33,11 @@ def list_parked(
     as_json: AsJson = False,
 ) -> None:
     """List parked messages, the latest first."""
-    from hub.cli.remote import find_remote
+    from hub.cli.remote import call, find_remote
 
     remote = find_remote(url, key, None, place_of(data_dir), needs_pharmacy=False)
     wanted = {"limit": str(limit), "status": None if status == "all" else status, "pharmacy_id": pharmacy}
-    items = _get(remote, "/api/parked/", {name: value for name, value in wanted.items() if value is not None})["items"]
+    items = call(remote, "GET", "/api/parked/", parameters=wanted)["items"]
     if as_json:
         print(json.dumps(items, indent=2))
         return
@@ -55,10 +53,10 @@ def show_parked(
     data_dir: DataDir = None,
 ) -> None:
     """Show a parked message with its payload, as JSON. That it was read is audited."""
-    from hub.cli.remote import find_remote
+    from hub.cli.remote import call, find_remote
 
     remote = find_remote(url, key, None, place_of(data_dir), needs_pharmacy=False)
-    print(json.dumps(_get(remote, f"/api/parked/{parked_id}/", {}), indent=2, ensure_ascii=False))
+    print(json.dumps(call(remote, "GET", f"/api/parked/{parked_id}/"), indent=2, ensure_ascii=False))
 
 
 @group.command("replay")
@@ -100,19 +98,3 @@ def _settle(command: str, parked_id: UUID, reason: str | None, data_dir: DataDir
         raise SettingsError(outcome["problem"]["detail"])
     found = outcome["resource"]
     print(json.dumps(found, indent=2) if as_json else f"{found['id']} is {found['status']}")
-
-
-def _get(remote: Remote, path: str, parameters: dict[str, str]) -> dict[str, Any]:
-    import httpx
-
-    from hub.cli.remote import sentence_of
-
-    try:
-        answer = httpx.get(remote.url + path, params=parameters, headers=remote.headers, timeout=_TIMEOUT_SECONDS)
-    except httpx.HTTPError as error:
-        sentence = f"the hub at {remote.url} does not answer ({error})"
-        raise SettingsError(sentence) from error
-    if answer.is_error:
-        raise SettingsError(sentence_of(answer.text, answer.status_code))
-    found: dict[str, Any] = answer.json()
-    return found

@@ -1,8 +1,9 @@
 """How commands that speak HTTP find the hub, the key, and the pharmacy they act for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +23,7 @@ Pharmacy = Annotated[
 ]
 
 _TIMEOUT_SECONDS = 30.0
+_WAIT_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,43 @@ def _only_pharmacy(remote: Remote) -> str:
         raise SettingsError(sentence)
     pharmacy_id: str = found[0]["id"]
     return pharmacy_id
+
+
+def call(
+    remote: Remote,
+    method: str,
+    path: str,
+    *,
+    parameters: Mapping[str, str | None] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Call the hub; a write waits for its outcome.
+
+    Args:
+        parameters: of the query; those that are None are left out.
+        body: as JSON; members that are None are left out.
+    Raises:
+        SettingsError: it does not answer, or refuses; the sentence says why.
+    """
+    import httpx
+
+    named = {name: value for name, value in (parameters or {}).items() if value is not None}
+    sent = None if body is None else {name: value for name, value in body.items() if value is not None}
+    headers = remote.headers if method == "GET" else {**remote.headers, "Prefer": f"wait={_WAIT_SECONDS}"}
+    try:
+        answer = httpx.request(
+            method, remote.url + path, params=named, json=sent, headers=headers, timeout=_TIMEOUT_SECONDS
+        )
+    except httpx.HTTPError as error:
+        sentence = f"the hub at {remote.url} does not answer ({error})"
+        raise SettingsError(sentence) from error
+    if answer.is_error:
+        raise SettingsError(sentence_of(answer.text, answer.status_code))
+    found: dict[str, Any] = answer.json()
+    if answer.status_code == 202:  # noqa: PLR2004 -- HTTP's
+        sentence = f"taken in, but not applied within {_WAIT_SECONDS} s: see {remote.url}{found['operation_url']}"
+        raise SettingsError(sentence)
+    return found
 
 
 def sentence_of(text: str, status: int) -> str:

@@ -160,7 +160,9 @@ async def save_attempts(connection: Connection, attempted: Sequence[Attempted]) 
         [one.error_class for one in attempted],
     )
     await connection.execute(
-        "UPDATE webhook_deliveries d SET status = CASE WHEN d.status = 'pending' OR r.status = 'delivered' THEN r.status ELSE d.status END, "
+        # Its endpoint may have been disabled meanwhile, perhaps because of this very attempt.
+        "UPDATE webhook_deliveries d SET status = CASE WHEN d.status = 'pending' OR r.status = 'delivered' "
+        "OR (d.status = 'skipped' AND r.status = 'exhausted') THEN r.status ELSE d.status END, "
         "attempts = r.attempts, next_attempt_at = CASE WHEN d.status = 'pending' THEN r.next_attempt_at END, "
         "last_status_code = r.status_code, last_error = r.error_class, updated_at = r.at "
         "FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::int[], $6::timestamptz[], $7::text[]) "

@@ -175,11 +175,11 @@ async def _mend_matching(connection: Connection, mending: Mending, now: datetime
     looked = page.looked
     ids += page.ids
     while page.after is not None:
-        if looked >= MOST_LOOKED_INTO:
-            return None
         page = await look(connection, mending, page.after)
         looked += page.looked
         ids += page.ids
+        if looked > MOST_LOOKED_INTO:
+            return None
     if mending.is_dry or not ids:
         return len(ids)
     if mending.kind == "replay-missing":
