@@ -9,14 +9,15 @@ from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from gateway.admin import forms
+from gateway.admin import forms, typed
 from gateway.admin.choosing import acting_on, may
+from gateway.admin.doing import do
 from gateway.admin.frame import field, flash, form_of, visitor_here
 from gateway.admin.inside import ask, id_of
 from gateway.admin.listing import model_of
 from gateway.admin.pages import redirect, render
 from gateway.admin.registry import Action, Model
-from gateway.admin.writing import Json, do, row_of
+from gateway.admin.writing import Json, row_of
 from gateway.problems import Refused, refused
 
 Asked = Request[Any, Any, Any]
@@ -42,7 +43,7 @@ async def act_on_many(request: Asked, name: FromPath[str]) -> Response[Any]:
     fields = forms.fields_of(action.model, action.fields, action.inputs)
     results = None
     if field(sent, "sure") == "yes":
-        body = forms.read(fields, sent)
+        body = typed.read(fields, sent)
         results = await _do_all(request, model, action, rows, body)
     return render(
         request,

@@ -1,5 +1,6 @@
 """Which pharmacy a page is about, and what this visitor may do there."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,12 +14,14 @@ from gateway.admin.registry import Action, Form, Model, Row
 from gateway.admin.sessions import Visitor
 from gateway.auth import Caller
 from gateway.context import gateway_of
+from gateway.problems import refused
 from hub.storage.operators import names_of_any_pharmacy
 
 Asked = Request[Any, Any, Any]
 
 _ROLES: Final = {"viewer": 0, "operator": 1, "admin": 2}
 MOST_CHOICES: Final = 500
+_HOLES: Final = re.compile(r"{(\w+)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,15 @@ def may_see(visitor: Visitor, model: Model) -> bool:
 
 
 def filled(path: str, row: Mapping[str, Any]) -> str:
-    """Fill a path of the API with a row's ids, which are checked to be ids."""
-    values = {name: str(UUID(str(row[name]))) for name in ("id", "pharmacy_id") if row.get(name) is not None}
+    """Fill a path of the API with a row's ids.
+
+    Raises:
+        Refused: 404: what stands in an id's place is none.
+    """
+    values: dict[str, str] = {}
+    for name in _HOLES.findall(path):
+        found = id_of(str(row.get(name)))
+        if found is None:
+            raise refused("not-found", "the address names no such thing")
+        values[name] = str(found)
     return path.format(**values)

@@ -1,26 +1,17 @@
-"""All models of the console by name; here those of a pharmacy's own life, the others beside."""
+"""All models of the console by name; here pharmacies, their keys and their stock, the others beside."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from gateway.admin.entries_hub import ENTRIES as HUB
 from gateway.admin.entries_outside import ENTRIES as OUTSIDE
+from gateway.admin.entries_trade import ENTRIES as TRADE
 from gateway.admin.registry import Action, Column, Form, Input, Model
-from hub.domain.orders import ENDED, EXTERNAL, NEXT, OrderStatus
 
 _TIMES: Final = (Column("created_at", "time"), Column("updated_at", "time"), Column("version", "number"))
 _JSON: Final = Input(widget="json", help="A JSON object. The hub keeps it and never reads it.")
 _RESERVED_REASONS: Final = "Sales and orders move stock by themselves; this is for everything else."
-
-
-def _moves(row: Mapping[str, Any]) -> list[str]:
-    """List where an order may go from here."""
-    status = OrderStatus(row["status"])
-    if row["source"] == EXTERNAL:
-        return [one.value for one in OrderStatus if one is not status]
-    back = [row["held_from"]] if status is OrderStatus.ON_HOLD and row["held_from"] else []
-    return back + [one.value for one in OrderStatus if one in NEXT[status]]
 
 
 _PHARMACIES: Final = Model(
@@ -242,151 +233,7 @@ _INVENTORY: Final = Model(
     ),
 )
 
-_SALES: Final = Model(
-    name="sales",
-    noun="sale",
-    plural="Sales",
-    icon="receipt",
-    listing="sales",
-    path="/api/sales",
-    one="/api/sales/{id}",
-    title=lambda row: str(row["reference"] or f"Sale {row['id'][-8:]}"),
-    columns=(
-        Column("sale_time", "time", "Sold"),
-        Column("reference", "link"),
-        Column("sku", "code", "SKU"),
-        Column("quantity", "number"),
-        Column("total_price", "money", "Total"),
-        Column("status", "badge"),
-        Column("pharmacy_id", "pharmacy", "Pharmacy", wide=True),
-    ),
-    details=(
-        Column("id", "id"),
-        Column("pharmacy_id", "pharmacy", "Pharmacy"),
-        Column("reference", "code"),
-        Column("status", "badge"),
-        Column("sale_time", "time", "Sold"),
-        Column("total_price", "money", "Total"),
-        Column("lines", "lines"),
-        Column("extra_data", "json"),
-        *_TIMES,
-    ),
-    filters=("status", "sale_time_gte", "sale_time_lt"),
-    search="Search references and SKUs",
-    sort="-created_at",
-    about="A sale is a fact of the till: it is never refused for lack of stock, and voided instead of erased.",
-    create=Form(
-        "sale.record",
-        "/api/sales",
-        "POST",
-        ("lines", "sale_time", "reference", "extra_data"),
-        {
-            "lines": Input(widget="lines", columns=("sku", "quantity", "total_price")),
-            "sale_time": Input(help="In UTC. Empty: now."),
-            "extra_data": _JSON,
-        },
-    ),
-    edit=Form(
-        "sale.update",
-        "/api/sales/{id}",
-        "PATCH",
-        ("reference", "extra_data"),
-        {"reference": Input(help="Only the reference and the extra data of a sale change."), "extra_data": _JSON},
-    ),
-    delete=Action(
-        "void",
-        "Void",
-        "sale.void",
-        "/api/sales/{id}",
-        "DELETE",
-        "arrow-back-up",
-        when=lambda row: row["status"] == "recorded",
-        confirm="The stock comes back by reversing movements. The sale stays in the list, as voided.",
-        danger=True,
-        bulk=True,
-    ),
-)
-
-_ORDERS: Final = Model(
-    name="orders",
-    noun="order",
-    plural="Orders",
-    icon="shopping-cart",
-    listing="orders",
-    path="/api/orders",
-    one="/api/orders/{id}",
-    title=lambda row: str(row["order_reference"]),
-    columns=(
-        Column("order_reference", "link", "Order"),
-        Column("status", "badge"),
-        Column("total_amount", "money", "Total"),
-        Column("source", wide=True),
-        Column("pharmacy_id", "pharmacy", "Pharmacy", wide=True),
-        Column("created_at", "time", "Placed"),
-        Column("updated_at", "time", "Changed", wide=True),
-    ),
-    details=(
-        Column("id", "id"),
-        Column("pharmacy_id", "pharmacy", "Pharmacy"),
-        Column("status", "badge"),
-        Column("held_from", "badge", "On hold from"),
-        Column("reason"),
-        Column("source"),
-        Column("total_amount", "money", "Total"),
-        Column("items", "lines"),
-        Column("extra_data", "json"),
-        *_TIMES,
-    ),
-    filters=("status", "source"),
-    search="Search references, SKUs and names",
-    create=Form(
-        "order.place",
-        "/api/orders",
-        "POST",
-        ("order_reference", "items", "source", "status", "total_amount", "extra_data"),
-        {
-            "items": Input(widget="lines"),
-            "source": Input(value="hub", help="external mirrors another system's order: any state, any total."),
-            "status": Input(help="pending, unless the source is external.", value="pending"),
-            "total_amount": Input(help="Empty: the sum of the items."),
-            "extra_data": _JSON,
-        },
-    ),
-    edit=Form(
-        "order.update",
-        "/api/orders/{id}",
-        "PATCH",
-        ("order_reference", "items", "extra_data"),
-        {"items": Input(widget="lines", help="Items change only while the order is pending."), "extra_data": _JSON},
-    ),
-    delete=Action(
-        "cancel",
-        "Cancel",
-        "order.cancel",
-        "/api/orders/{id}",
-        "DELETE",
-        "ban",
-        when=lambda row: row["status"] not in ENDED,
-        confirm="What it holds of the stock is released.",
-        danger=True,
-        bulk=True,
-    ),
-    actions=(
-        Action(
-            "move",
-            "Move",
-            "order.transition",
-            "/api/orders/{id}/transitions",
-            icon="arrows-exchange",
-            fields=("status", "reason"),
-            choices={"status": _moves},
-            inputs={"status": Input(label="To"), "reason": Input(widget="textarea")},
-            when=lambda row: bool(_moves(row)),
-        ),
-    ),
-)
-
 MODELS: Final[Mapping[str, Model]] = MappingProxyType(
-    {model.name: model for model in (_PHARMACIES, _INVENTORY, _ORDERS, _SALES, _KEYS, *OUTSIDE, *HUB)}
+    {model.name: model for model in (_PHARMACIES, _INVENTORY, *TRADE, _KEYS, *OUTSIDE, *HUB)}
 )
 """Name in addresses to the model, in the order of the menu."""

@@ -65,6 +65,98 @@ _OPERATORS: Final = Model(
     ),
 )
 
+_INTEGRATORS: Final = Model(
+    name="integrators",
+    noun="integrator",
+    plural="Integrators",
+    icon="arrows-exchange",
+    listing="integrators",
+    path="/api/integrators",
+    one="/api/integrators/{id}",
+    is_hubs=True,
+    group="Hub",
+    title=lambda row: str(row["name"]),
+    columns=(
+        Column("name", "link"),
+        Column("is_active", "flag", "Active"),
+        Column("pharmacy_ids", "pharmacies", "Acts for"),
+        Column("created_at", "time", wide=True),
+    ),
+    details=(
+        Column("id", "id"),
+        Column("is_active", "flag", "Active"),
+        Column("pharmacy_ids", "pharmacies", "Acts for"),
+        Column("created_at", "time"),
+        Column("updated_at", "time"),
+        Column("version", "number"),
+    ),
+    filters=("is_active",),
+    secrets=("api_key",),
+    about="Vendors whose software serves many pharmacies, over AMQP and HTTP, with one key.",
+    create=Form(
+        "integrator.create",
+        "/api/integrators",
+        "POST",
+        ("name", "pharmacy_ids"),
+        {"pharmacy_ids": Input(label="Acts for", widget="tags", help="Ids of pharmacies, one a line.")},
+        role="admin",
+    ),
+    edit=Form(
+        "integrator.update",
+        "/api/integrators/{id}",
+        "PATCH",
+        ("name", "pharmacy_ids", "is_active"),
+        {
+            "pharmacy_ids": Input(
+                label="Acts for",
+                widget="tags",
+                help="Ids of pharmacies, one a line. Who is taken off is cut off in seconds.",
+            )
+        },
+        role="admin",
+    ),
+    delete=Action(
+        "deactivate",
+        "Deactivate",
+        "integrator.deactivate",
+        "/api/integrators/{id}",
+        "DELETE",
+        "ban",
+        when=lambda row: bool(row["is_active"]),
+        confirm="Its keys stop at every door within seconds. Its record stays.",
+        danger=True,
+        bulk=True,
+        role="admin",
+    ),
+    actions=(
+        Action(
+            "new-key",
+            "New key",
+            "integrator_key.create",
+            "/api/integrators/{id}/keys",
+            icon="key",
+            fields=("name", "scopes", "expires_at"),
+            inputs={
+                "scopes": Input(widget="checks", value=("read", "write", "webhooks")),
+                "expires_at": Input(help="In UTC. Empty: never."),
+            },
+            role="admin",
+        ),
+        Action(
+            "revoke-key",
+            "Revoke key",
+            "integrator_key.revoke",
+            "/api/integrators/{id}/keys/{key_id}",
+            "DELETE",
+            "ban",
+            confirm="It ends for good, within seconds at every door.",
+            danger=True,
+            role="admin",
+            named=("key_id",),
+        ),
+    ),
+)
+
 _PARKED: Final = Model(
     name="parked",
     noun="parked message",
@@ -150,4 +242,4 @@ _AUDIT: Final = Model(
     filters=("actor", "action", "subject", "outcome", "at_since", "at_before"),
 )
 
-ENTRIES: Final = (_PARKED, _AUDIT, _OPERATORS)
+ENTRIES: Final = (_PARKED, _AUDIT, _INTEGRATORS, _OPERATORS)

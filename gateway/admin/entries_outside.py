@@ -150,4 +150,87 @@ _UPLOADS: Final = Model(
     filters=("kind", "status"),
 )
 
-ENTRIES: Final = (_UPLOADS, _WEBHOOK_EVENTS, _DELIVERIES)
+_SETTINGS: Final = Input(
+    widget="json",
+    whole=True,
+    value={},
+    help="What the scheme needs beside the secret: header, encoding, prefix, username, id_path, ... Most need nothing.",
+)
+_MAPPING: Final = Input(
+    widget="json", whole=True, help="What its messages mean, as commands. Empty: they are kept and nothing else."
+)
+_SECRET: Final = Input(help="The vendor's. Empty: one is made and shown once.")
+
+_SOURCES: Final = Model(
+    name="sources",
+    noun="source",
+    plural="Sources",
+    icon="plug",
+    listing="sources",
+    path="/api/sources",
+    one="/api/sources/{id}",
+    group="Webhooks",
+    title=lambda row: str(row["name"]),
+    columns=(
+        Column("name", "link"),
+        Column("scheme", "code"),
+        Column("enabled", "flag"),
+        Column("url", "code", "Address", wide=True),
+        Column("pharmacy_id", "pharmacy", "Pharmacy", wide=True),
+        Column("created_at", "time", wide=True),
+    ),
+    details=(
+        Column("id", "id"),
+        Column("pharmacy_id", "pharmacy", "Pharmacy"),
+        Column("scheme", "code"),
+        Column("enabled", "flag"),
+        Column("url", "code", "Address"),
+        Column("event_type_path", "code"),
+        Column("previous_valid_until", "time", "Old secret good until"),
+        Column("settings", "json"),
+        Column("mapping", "json"),
+        *_TIMES,
+    ),
+    filters=("scheme", "enabled"),
+    secrets=("secret",),
+    search="Search names",
+    about="Third parties that may send webhooks, each verified by its own scheme.",
+    create=Form(
+        "source.create",
+        "/api/sources",
+        "POST",
+        ("name", "scheme", "secret", "event_type_path", "enabled", "settings", "mapping"),
+        {"secret": _SECRET, "settings": _SETTINGS, "mapping": _MAPPING},
+    ),
+    edit=Form(
+        "source.update",
+        "/api/sources/{id}",
+        "PATCH",
+        ("name", "event_type_path", "enabled", "settings", "mapping"),
+        {"settings": _SETTINGS, "mapping": _MAPPING},
+    ),
+    delete=Action(
+        "delete",
+        "Delete",
+        "source.delete",
+        "/api/sources/{id}",
+        "DELETE",
+        "trash",
+        confirm="Nothing of it is taken in any more. What it sent stays.",
+        danger=True,
+        bulk=True,
+    ),
+    actions=(
+        Action(
+            "rotate",
+            "Rotate secret",
+            "source.rotate_secret",
+            "/api/sources/{id}/rotate-secret",
+            icon="refresh",
+            fields=("secret", "overlap_seconds"),
+            inputs={"secret": _SECRET, "overlap_seconds": Input(help="How long the old secret stays good.")},
+        ),
+    ),
+)
+
+ENTRIES: Final = (_UPLOADS, _SOURCES, _WEBHOOK_EVENTS, _DELIVERIES)

@@ -154,7 +154,8 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
             page = said.json
             items, following = page["items"], cursor_of(page["next"])
     kept = [*wanted.items(), *([("pharmacy", str(choice.chosen))] if choice.chosen and choice.is_free else [])]
-    named = {row.get("pharmacy_id") for row in items} - {None}
+    named = {row.get("pharmacy_id") for row in items} | {one for row in items for one in row.get("pharmacy_ids", ())}
+    named -= {None}
     return render(
         request,
         "list.html",

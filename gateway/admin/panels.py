@@ -49,16 +49,27 @@ async def panels_of(request: Asked, model: Model, row: Row, caller: Caller) -> l
 
 
 async def table_panel(
-    request: Asked, caller: Caller, title: str, path: str, columns: tuple[Column, ...], **query: str
+    request: Asked,
+    caller: Caller,
+    title: str,
+    path: str,
+    columns: tuple[Column, ...],
+    link: Callable[[Row], tuple[str, str] | None] = lambda _line: None,
+    **query: str,
 ) -> Panel | None:
-    """Make a panel of a list of the API that hangs on the row; its first 25 lines."""
+    """Make a panel of a list of the API that hangs on the row; its first 25 lines.
+
+    Args:
+        link: makes the last cell of a line, its text and where it leads.
+    """
     said = await ask(request, caller, "GET", path, query=[("limit", "25"), *query.items()])
     if said.is_problem:
         return None
     page = said.json
-    return Panel(
-        title, "panel_table.html", {"columns": columns, "items": page["items"], "more": page["next"] is not None}
-    )
+    items = page["items"]
+    links = [link(line) for line in items]
+    values = {"columns": columns, "items": items, "more": page["next"] is not None, "links": links}
+    return Panel(title, "panel_table.html", {**values, "has_links": any(links)})
 
 
 @panel("inventory")
@@ -96,14 +107,34 @@ async def faults(request: Asked, row: Row, caller: Caller) -> Panel | None:
     return await table_panel(request, caller, "Refused rows", f"/api/uploads/{row['id']}/errors", columns)
 
 
+_KEYS: Final = (
+    Column("name"),
+    Column("hint", "code", "Ends in"),
+    Column("scopes", "tags"),
+    Column("last_used_at", "time", "Last used"),
+    Column("revoked_at", "time", "Revoked"),
+)
+
+
 @panel("pharmacies")
 async def keys(request: Asked, row: Row, caller: Caller) -> Panel | None:
     """Show a pharmacy's keys."""
-    columns = (
-        Column("name"),
-        Column("hint", "code", "Ends in"),
-        Column("scopes", "tags"),
-        Column("last_used_at", "time", "Last used"),
-        Column("revoked_at", "time", "Revoked"),
-    )
-    return await table_panel(request, caller, "Keys", f"/api/pharmacies/{row['id']}/keys", columns, sort="-created_at")
+
+    def link(key: Row) -> tuple[str, str]:
+        return "Open", f"/admin/keys/{key['id']}/?pharmacy={row['id']}"
+
+    path = f"/api/pharmacies/{row['id']}/keys"
+    return await table_panel(request, caller, "Keys", path, _KEYS, link, sort="-created_at")
+
+
+@panel("integrators")
+async def integrator_keys(request: Asked, row: Row, caller: Caller) -> Panel | None:
+    """Show an integrator's keys."""
+
+    def link(key: Row) -> tuple[str, str] | None:
+        if key["revoked_at"] is not None or caller.role != "admin":
+            return None
+        return "Revoke", f"/admin/integrators/{row['id']}/do/revoke-key/?key_id={key['id']}"
+
+    path = f"/api/integrators/{row['id']}/keys"
+    return await table_panel(request, caller, "Keys", path, _KEYS, link, sort="-created_at")

@@ -17,7 +17,21 @@ from hub.storage.paging import Listing
 Row = Mapping[str, Any]
 Role = Literal["viewer", "operator", "admin"]
 Kind = Literal[
-    "text", "code", "ref", "id", "time", "money", "number", "flag", "badge", "json", "pharmacy", "tags", "lines", "link"
+    "text",
+    "code",
+    "ref",
+    "id",
+    "time",
+    "money",
+    "number",
+    "flag",
+    "badge",
+    "json",
+    "pharmacy",
+    "pharmacies",
+    "tags",
+    "lines",
+    "link",
 ]
 
 
@@ -52,6 +66,7 @@ class Input:
         widget: `textarea`, `lines`, `json`, `tags`, `checks`, ...
         help: a sentence below it.
         value: what the form begins with.
+        whole: an object that is sent whole when it changes, not as a JSON Merge Patch.
     """
 
     label: str = ""
@@ -59,6 +74,7 @@ class Input:
     help: str = ""
     value: object = None
     placeholder: str = ""
+    whole: bool = False
     columns: tuple[str, ...] = ()
 
 
@@ -73,6 +89,7 @@ class Action:
         when: tells from the row whether it is offered.
         choices: of a field, made from the row.
         bulk: it can be done to many rows at once.
+        named: ids in the path that the address of the form names; a panel of the row's page leads to it.
     """
 
     name: str
@@ -90,6 +107,7 @@ class Action:
     danger: bool = False
     bulk: bool = False
     role: Role = "operator"
+    named: tuple[str, ...] = ()
 
     @property
     def model(self) -> type[Body]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar import Router
 
-from gateway.admin import account, bulk, listing, sign_in, writing
+from gateway.admin import account, bulk, doing, listing, sign_in, writing
 from gateway.admin.frame import EXCEPTION_HANDLERS, frame
 from gateway.admin.screens import live, lookup, overview
 
@@ -16,6 +16,7 @@ HANDLERS: Final = (
     *account.HANDLERS,
     *listing.HANDLERS,
     *writing.HANDLERS,
+    *doing.HANDLERS,
     *bulk.HANDLERS,
 )
 

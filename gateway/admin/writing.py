@@ -10,7 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from gateway.admin import forms
+from gateway.admin import forms, typed
 from gateway.admin.choosing import acting, acting_on, choose, filled, may, names_of
 from gateway.admin.forms import Field
 from gateway.admin.frame import field, flash, form_of, visitor_here
@@ -18,7 +18,7 @@ from gateway.admin.inside import Said, ask
 from gateway.admin.listing import model_of
 from gateway.admin.pages import redirect, render
 from gateway.admin.panels import panels_of
-from gateway.admin.registry import Action, Model
+from gateway.admin.registry import Model
 from gateway.problems import Refused, refused
 from hub.domain.problem import not_found
 
@@ -64,8 +64,8 @@ async def show_row(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) 
         title=model.title(row),
         model=model,
         row=row,
-        names=await names_of(request, [row["pharmacy_id"]] if row.get("pharmacy_id") else []),
-        actions=[one for one in model.all_actions if one.when(row) and may(visitor, model, one)],
+        names=await names_of(request, [row.get("pharmacy_id"), *row.get("pharmacy_ids", ())]),
+        actions=[one for one in model.all_actions if not one.named and one.when(row) and may(visitor, model, one)],
         may_edit=may(visitor, model, model.edit) and model.edit is not None and model.edit.is_offered(row),
         panels=await panels_of(request, model, row, acting_on(visitor, model, row)),
         suffix=f"?pharmacy={row['pharmacy_id']}" if model.needs_pharmacy else "",
@@ -114,7 +114,7 @@ async def create(request: Asked, name: FromPath[str]) -> Response[Any]:
     model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
     fields = _new_fields(request, model)
     assert model.create is not None
-    body = forms.read(fields, sent)
+    body = typed.read(fields, sent)
     choice = None if model.is_hubs else await choose(request, field(sent, "pharmacy"))
     if choice is not None and choice.chosen is None:
         return await _new(request, model, fields, status=422, faults=["Choose the pharmacy it belongs to."])
@@ -138,7 +138,7 @@ def _after(request: Asked, model: Model, said: Said, row: Json, done: str) -> Re
             return render(
                 request, "secret.html", title="Shown once", model=model, secrets=secrets, onward=f"/admin/{model.name}/"
             )
-        return redirect(request, _queued_address(model, answer, row))
+        return redirect(request, queued_address(model, answer, row))
     shown = row | {name: value for name, value in answer.items() if name in {"id", "pharmacy_id"}}
     if not shown.get("id"):
         flash(request, f"The {model.noun} was {done}.")
@@ -151,7 +151,8 @@ def _after(request: Asked, model: Model, said: Said, row: Json, done: str) -> Re
     return redirect(request, address_of(model, shown))
 
 
-def _queued_address(model: Model, answer: Json, row: Json) -> str:
+def queued_address(model: Model, answer: Json, row: Json) -> str:
+    """Name the list that waits for the outcome of what was taken in (the 202 in `answer`)."""
     accepted = parse_qs(urlsplit(answer["operation_url"]).query)["accepted"][0]
     pairs = [("queued", answer["operation_id"]), ("accepted", accepted)]
     if row.get("pharmacy_id") and model.needs_pharmacy:
@@ -203,7 +204,7 @@ async def change(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) ->
     fields = _edit_fields(request, model)
     assert model.edit is not None
     version = field(sent, "version")
-    body = forms.read(fields, sent, before=row)
+    body = typed.read(fields, sent, before=row)
     if "more_lines" in sent or forms.has_faults(fields):
         return _edit(request, model, row, fields, version=version, status=200 if "more_lines" in sent else 422)
     if not body and version == str(row.get("version")):
@@ -226,79 +227,4 @@ async def change(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) ->
     return _after(request, model, said, row, "changed")
 
 
-def _action_of(request: Asked, model: Model, row: Json, name: str) -> Action:
-    action = model.action(name)
-    if action is None or not may(visitor_here(request), model, action):
-        raise refused("forbidden", "your role does nothing of the kind here")
-    if not action.when(row):
-        raise refused("immutable", f"this is not possible with this {model.noun} any more")
-    return action
-
-
-def _action_fields(action: Action, row: Json) -> list[Field]:
-    choices = {name: make(row) for name, make in action.choices.items()}
-    return forms.fields_of(action.model, action.fields, action.inputs, choices)
-
-
-def _action_page(
-    request: Asked, model: Model, row: Json, action: Action, fields: list[Field], **values: object
-) -> Response[Any]:
-    query = f"?pharmacy={row['pharmacy_id']}" if model.needs_pharmacy else ""
-    shown: Json = {"faults": [], "problem": None, "version": row.get("version"), "status": 200} | dict(values)
-    return render(
-        request,
-        "form.html",
-        shown.pop("status"),
-        title=f"{action.label}: {model.title(row)}",
-        model=model,
-        fields=fields,
-        choice=None,
-        back=address_of(model, row),
-        button=action.label,
-        action_path=f"/admin/{model.name}/{row['id']}/do/{action.name}/{query}",
-        intro=action.confirm,
-        danger=action.danger,
-        **shown,
-    )
-
-
-@get("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN)
-async def show_action(
-    request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb: FromPath[str]
-) -> Response[Any]:
-    """Ask what an action needs, or whether it is meant."""
-    model = model_of(request, name)
-    row = await row_of(request, model, row_id)
-    action = _action_of(request, model, row, verb)
-    return _action_page(request, model, row, action, _action_fields(action, row))
-
-
-@post("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN)
-async def act(request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb: FromPath[str]) -> Response[Any]:
-    """Do an action with a row."""
-    model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
-    row = await row_of(request, model, row_id)
-    action = _action_of(request, model, row, verb)
-    fields = _action_fields(action, row)
-    body = forms.read(fields, sent)
-    if forms.has_faults(fields):
-        return _action_page(request, model, row, action, fields, status=422)
-    said = await do(request, acting_on(visitor, model, row), action, row, body)
-    if said.is_problem:
-        problem = said.problem()
-        faults = forms.place_faults(fields, problem.errors)
-        return _action_page(request, model, row, action, fields, status=said.status, faults=faults, problem=problem)
-    gone = action.method == "DELETE" and action.name == "delete"
-    if said.status == 202:  # noqa: PLR2004 -- HTTP's
-        return redirect(request, _queued_address(model, said.json, row))
-    flash(request, f"{action.label}: done.")
-    return redirect(request, f"/admin/{model.name}/" if gone else address_of(model, row))
-
-
-async def do(request: Asked, caller: Any, action: Action, row: Json, body: Json) -> Said:  # noqa: ANN401 -- a Caller
-    """Send the command of an action."""
-    content = None if action.method == "DELETE" else {**action.body, **body}
-    return await ask(request, caller, action.method, filled(action.path, row), body=content)
-
-
-HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_row, show_new, create, show_edit, change, show_action, act)
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_row, show_new, create, show_edit, change)

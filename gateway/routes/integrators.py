@@ -52,7 +52,7 @@ async def list_integrators(request: Asked) -> Response[Any]:
     return await read_page(request, "integrators")
 
 
-@post("/api/integrators", opt={"describes": _CREATE, "operator": True})
+@post("/api/integrators", opt={"describes": _CREATE, "operator": True, "role": "admin"})
 async def create_integrator(request: Asked) -> Response[Any]:
     """Make an integrator and grant it pharmacies; the answer shows its first key this once. For operators."""
     return await accept(request, _CREATE, pharmacy_id=HUB_ID, terms=_CREATING)
@@ -65,13 +65,17 @@ async def show_integrator(request: Asked, integrator_id: FromPath[UUID]) -> Resp
     return await read_one(request, "integrators", integrator_id)
 
 
-@patch("/api/integrators/{integrator_id:uuid}", opt={"describes": _UPDATE, "operator": True})
+@patch("/api/integrators/{integrator_id:uuid}", opt={"describes": _UPDATE, "operator": True, "role": "admin"})
 async def update_integrator(request: Asked, integrator_id: FromPath[UUID]) -> Response[Any]:
     """Change an integrator; `pharmacy_ids` is the whole list of grants, and a lost one is gone in five seconds. For operators."""
     return await accept(request, _UPDATE, pharmacy_id=HUB_ID, target=integrator_id, terms=_OF_THE_HUB)
 
 
-@delete("/api/integrators/{integrator_id:uuid}", opt={"describes": _DEACTIVATE, "operator": True}, status_code=200)
+@delete(
+    "/api/integrators/{integrator_id:uuid}",
+    opt={"describes": _DEACTIVATE, "operator": True, "role": "admin"},
+    status_code=200,
+)
 async def deactivate_integrator(request: Asked, integrator_id: FromPath[UUID]) -> Response[Any]:
     """Deactivate an integrator: its keys and connections stop, its record stays. For operators."""
     return await accept(request, _DEACTIVATE, pharmacy_id=HUB_ID, target=integrator_id, terms=_OF_THE_HUB)
@@ -84,7 +88,7 @@ async def list_integrator_keys(request: Asked, integrator_id: FromPath[UUID]) ->
     return await read_page(request, "integrator_keys", integrator_id=integrator_id)
 
 
-@post("/api/integrators/{integrator_id:uuid}/keys", opt={"describes": _CREATE_KEY, "operator": True})
+@post("/api/integrators/{integrator_id:uuid}/keys", opt={"describes": _CREATE_KEY, "operator": True, "role": "admin"})
 async def create_integrator_key(request: Asked, integrator_id: FromPath[UUID]) -> Response[Any]:
     """Mint a key; the answer shows it this once. For operators."""
     terms = Terms(scope=integrator_id, mint=partial(_mint_key_of, integrator_id))
@@ -93,7 +97,7 @@ async def create_integrator_key(request: Asked, integrator_id: FromPath[UUID]) -
 
 @delete(
     "/api/integrators/{integrator_id:uuid}/keys/{key_id:uuid}",
-    opt={"describes": _REVOKE_KEY, "operator": True},
+    opt={"describes": _REVOKE_KEY, "operator": True, "role": "admin"},
     status_code=200,
 )
 async def revoke_integrator_key(request: Asked, integrator_id: FromPath[UUID], key_id: FromPath[UUID]) -> Response[Any]:

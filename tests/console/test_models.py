@@ -19,6 +19,8 @@ from gateway.admin.routes import HANDLERS
 from tests.kit.console import Person, a_person, portal, signed_in
 from tests.kit.in_process import Hub
 
+pytestmark = pytest.mark.xdist_group("console")
+
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
 _ROW = re.compile(r"/admin/([a-z-]+)/([0-9a-f-]{36})/")
 
@@ -54,6 +56,8 @@ FLOWS: Mapping[str, Flow] = MappingProxyType({
         ("cancel", "cancelled"),
     ),
     "webhook-events": Flow({"event_type": "{x}", "payload": '{"a": [1]}'}, {}, ("delete", "")),
+    "sources": Flow({"name": "{x}", "scheme": "stripe", "enabled": "on", "settings": "{}"}, {"name": "{x} 2", "event_type_path": "/type", "enabled": "on", "settings": "{}"}, ("delete", "")),
+    "integrators": Flow({"name": "{x}"}, {"name": "{x} 2", "is_active": "on"}, ("deactivate", "")),
     "operators": Flow({"username": "{x}", "name": "N", "role": "viewer"}, {"name": "N 2", "role": "operator", "is_active": "on"}, ("delete", "")),
 })  # fmt: skip
 """Every model that is made by a form."""
@@ -134,7 +138,10 @@ def test_a_row_is_made_found_changed_and_ended_by_forms(admin: Person, shop: tup
     ended = admin.post(part_of(address, f"do/{verb}/"), {})
     assert ended.status_code == 200
     after = admin.get(address)
-    assert (said in after.text) if said else (after.status_code == 404)
+    if name == "integrators":
+        assert '<dt>Active</dt><dd><span class="dot none">no</span>' in after.text
+    else:
+        assert (said in after.text) if said else (after.status_code == 404)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -241,6 +248,23 @@ def test_a_key_is_shown_once_after_it_was_made(admin: Person, hub: Hub, shop: tu
     assert "phk_" not in admin.get(f"/admin/keys/?pharmacy={shop[0]}").text
 
 
+def test_the_keys_of_an_integrator_are_made_and_revoked_on_its_page(
+    admin: Person, hub: Hub, shop: tuple[str, str]
+) -> None:
+    address = make(admin, "integrators", shop[0], f"x-{uuid4().hex[:8]}")
+    admin.get(part_of(address, "do/new-key/"))
+    done = admin.post(part_of(address, "do/new-key/"), {"name": "second", "scopes": "read"})
+    key = re.search(r"phi_[0-9A-Za-z]{39}", done.text)
+    assert key is not None
+    links = re.findall(r'href="([^"]*do/revoke-key/[^"]*)"', admin.get(address).text)
+    assert len(links) == 2
+    asked = admin.get(html.unescape(links[0]))
+    assert "It ends for good" in asked.text
+    assert admin.post(html.unescape(links[0]), {}).status_code == 200
+    assert len(re.findall(r'href="([^"]*do/revoke-key/[^"]*)"', admin.get(address).text)) == 1
+    assert admin.post(part_of(address, "do/revoke-key/?key_id=nonsense"), {}).status_code == 404
+
+
 def test_a_late_answer_is_queued_and_found_later(
     admin: Person, shop: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,7 +364,7 @@ def test_a_viewer_changes_nothing_and_is_offered_nothing(
     assert bulk.status_code == 403
 
 
-@pytest.mark.parametrize("name", ["pharmacies", "keys", "operators"])
+@pytest.mark.parametrize("name", ["pharmacies", "keys", "operators", "integrators"])
 def test_an_operator_decides_not_who_may_come_in(roles: Mapping[str, Person], shop: tuple[str, str], name: str) -> None:
     operator = roles["operator"]
     operator.get("/admin/")

@@ -1,6 +1,7 @@
 """The door of the console: who comes in, who does not, and what ends a session."""
 
 import re
+import time
 from uuid import uuid4
 
 import httpx
@@ -10,6 +11,8 @@ import pytest
 from gateway.admin.throttle import FREE, MOST_SECONDS, Throttle
 from tests.kit.console import Person, a_person, link_for, make_operator, portal, signed_in
 from tests.kit.in_process import Hub
+
+pytestmark = pytest.mark.xdist_group("console")
 
 PASSWORD = "four words and more"
 
@@ -126,8 +129,6 @@ def test_a_second_factor_is_asked_for_and_each_code_is_good_once(hub: Hub) -> No
     for tried in ("", "000000", code):
         _, refused = sign_in(hub, person.username, code=tried)
         assert refused.status_code == 401
-    import time
-
     _, right = sign_in(hub, person.username, code=pyotp.TOTP(secret[1]).at(time.time() + 30))
     assert right.url.path == "/admin/"
 
