@@ -23,8 +23,8 @@ LONGEST_PAUSE_SECONDS: Final = 3600.0
 _FIRST_CALLS = 16.0
 # A stranger is taken for slow until it has answered, so that one that never does holds few places of its queue.
 _FIRST_SECONDS = 0.5
-_AHEAD_SECONDS = 0.5
-_MOST_AHEAD = 512
+_AHEAD_SECONDS = 1.0
+_MOST_AHEAD = 2000
 _ORDERED_AHEAD = 64
 _TOO_MANY = 429
 _SERVER_FAULT = 500
@@ -80,7 +80,7 @@ class Lane(Generic[W]):
     has_backlog: bool = False
 
     def room(self, now: float) -> int:
-        """Say how many more deliveries may wait here: about what half a second works off, none while it is held."""
+        """Say how many more deliveries may wait here: about what a second works off, none while it is held."""
         if now < self.held_until:
             return 0
         if self.opened:
