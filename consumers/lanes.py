@@ -26,6 +26,8 @@ _FIRST_SECONDS = 0.5
 _AHEAD_SECONDS = 1.0
 _MOST_AHEAD = 2000
 _ORDERED_AHEAD = 64
+_GONE = 410
+_GONE_SECONDS = 10.0
 _TOO_MANY = 429
 _SERVER_FAULT = 500
 _ASKS_FOR_A_PAUSE = frozenset({429, 502, 503, 504})
@@ -134,6 +136,8 @@ class Lane(Generic[W]):
     def end(self, now: float, seconds: float, status_code: int | None, retry_after_seconds: float | None) -> None:
         """Take in how a call went."""
         self.running -= 1
+        if status_code == _GONE:
+            self.hold(now + _GONE_SECONDS)  # until it is disabled, nobody else asks
         self.seconds += _WEIGHT * (max(seconds, 0.001) - self.seconds)
         if status_code is not None and status_code != _TOO_MANY and status_code < _SERVER_FAULT:
             self.failures = self.opened = 0

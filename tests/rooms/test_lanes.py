@@ -125,6 +125,12 @@ def test_retry_after_counts_where_it_means_something_and_for_an_hour_at_most(
     assert lane.held_until == pause
 
 
+def test_after_410_nobody_else_is_sent_to_it() -> None:
+    lane = a_lane(1, 2, 3)
+    call(lane, 410)
+    assert (lane.room(0), lane.wait(0)) == (0, 10.0)
+
+
 def test_a_throttle_spaces_the_calls() -> None:
     lane = a_lane(*range(10))
     lane.spacing = 0.25
