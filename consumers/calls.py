@@ -262,8 +262,8 @@ class Calls:
         self.pump(known)
         for endpoint_id in list(self._starved)[:4]:
             self.pump(self._starved.pop(endpoint_id))
-        if lane.has_backlog and len(lane.waiting) <= lane.running:
-            self.wake_dispatcher()
+        if lane.has_backlog and lane.room(clock.monotonic()) >= len(lane.waiting):
+            self.wake_dispatcher()  # at half, so that the next come before the last have gone
 
 
 def _nobody() -> None:
