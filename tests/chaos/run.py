@@ -15,6 +15,7 @@ import aiohttp
 import orjson
 
 from hub.security.keys import derive_key, hash_key
+from tests.chaos.amqp_clients import write_amqp
 from tests.chaos.checks import (
     Findings,
     check_answers,
@@ -42,7 +43,9 @@ _SHELF = 10
 _WRITERS = (False, False, True)  # which of a pharmacy's clients wait for outcomes
 _ENDPOINTS: Sequence[tuple[int, Temper, list[str]]] = (
     (0, "moody", ["*"]),
-    (1, "moody", ["*"]),
+    (1, "moody", ["order.*", "inventory.*"]),
+    (1, "slow", ["inventory.created", "inventory.updated"]),
+    (2, "dead", ["inventory.created"]),
 )
 
 
@@ -128,7 +131,9 @@ def judge(story: Story, evidence: Evidence) -> Findings:
 
 async def _play(servers: Servers, plan: Plan, history: History, evidence: Evidence) -> list[str]:
     async with AsyncExitStack() as stack:
-        stage = await stack.enter_async_context(open_stage(servers, split=plan.seed % 2 == 0, sabotage=plan.sabotage))
+        stage = await stack.enter_async_context(
+            open_stage(servers, is_small=plan.seed % 2 == 0, sabotage=plan.sabotage)
+        )
         await open_feed(stage.settings)
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, trust_env=False))
@@ -165,6 +170,7 @@ async def _write_and_break(stage: Stage, crowd: Crowd, plan: Plan) -> None:
             for number, waits in enumerate(_WRITERS):
                 tasks.create_task(crowd.write(pharmacy, number, waits=waits))
             tasks.create_task(crowd.upload(pharmacy))
+            tasks.create_task(write_amqp(crowd, pharmacy, stage.settings))
         await strike(stage, crowd, faults)
 
 
@@ -214,16 +220,11 @@ async def _operator_key(stage: Stage) -> str:
 
 async def _register(crowd: Crowd, evidence: Evidence, receiver: Receiver, endpoint: Endpoint) -> None:
     """Register an endpoint; nothing of the clients' was said before."""
-    pharmacy = crowd.pharmacies[endpoint.pharmacy]
-    changed = await _call(
-        crowd,
-        evidence,
-        "PATCH",
-        f"/api/pharmacies/{pharmacy.id}/",
-        {"webhook_url": receiver.url_of(endpoint)},
-        pharmacy.key,
+    body: dict[str, object] = {"url": receiver.url_of(endpoint), "event_types": endpoint.types}
+    made = await _call(
+        crowd, evidence, "POST", "/api/webhook-endpoints/", body, crowd.pharmacies[endpoint.pharmacy].key
     )
-    endpoint.secret, endpoint.operation_id = changed["webhook_secret"], UUID(changed["operation"])
+    endpoint.secret, endpoint.operation_id = made["secret"], UUID(made["operation"])
 
 
 async def _call(

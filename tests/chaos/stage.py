@@ -14,20 +14,23 @@ from urllib.parse import quote
 import asyncpg
 import httpx
 
+from hub.security.derive import login_path
 from hub.settings import Settings
 from hub.up.ports import free_ports
 from hub.up.private import PrivateServers, open_private_servers
 from hub.up.processes import MARK, Child, Spec, start
+from tests.conftest import SECRET_KEY
 from tests.kit.processes import environment_of
 from tests.promises.outages import Breakable, migrate
 
 GATEWAYS = ("gateway-0", "gateway-1")
 CONSUMERS = ("consumers-0", "consumers-1")
-ALL_ROLES = ("writer", "fanout", "deliver", "parker", "janitor")
-# The second process stands by as a writer and shares the work of others.
-SPLIT_ROLES = (("writer", "fanout", "parker"), ("writer", "deliver", "fanout", "janitor"))
+ALL_ROLES: tuple[str, ...] = Settings.model_fields["roles"].default
+# The second process stands by where order counts, and shares the work of others.
+SPLIT_ROLES = (("writer", "ingress", "fanout", "parker"), ("writer", "ingress", "deliver", "fanout", "janitor"))
 LADDER_SECONDS = (0.3, 0.5, 1.0, 2.0, 4.0) + 60 * (6.0,)
 CONFIRM_SECONDS = 2.0
+SMALL_WINDOW = 40
 _CHECKOUT = Path(__file__).parents[2]
 _TEMPLATE = "chaos_template"
 _LOOK_SECONDS = 0.1
@@ -36,8 +39,13 @@ _READY_SECONDS = 40.0
 
 @dataclass(slots=True)
 class Servers:
-    """A PostgreSQL and a RabbitMQ that one run after the other may break."""
+    """A PostgreSQL and a RabbitMQ that one run after the other may break.
 
+    Args:
+        port: of each run's first gateway, which RabbitMQ asks about log-ins.
+    """
+
+    port: int
     private: PrivateServers
     breakable: Breakable
     place: Path
@@ -47,10 +55,12 @@ class Servers:
 @contextmanager
 def open_servers(place: Path) -> Iterator[Servers]:
     """Start both; at the end both are killed."""
-    with open_private_servers(place / "servers", throwaway=True) as private:
+    (port,) = free_ports([None])
+    login = f"http://127.0.0.1:{port}{login_path(SECRET_KEY)}"
+    with open_private_servers(place / "servers", throwaway=True, login_url=login) as private:
         breakable = Breakable(private, place / "servers" / "logs")
         try:
-            yield Servers(private, breakable, place)
+            yield Servers(port, private, breakable, place)
         finally:
             breakable.end()
 
@@ -148,18 +158,19 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(servers: Servers, *, split: bool, sabotage: str = "") -> AsyncIterator[Stage]:
+async def open_stage(servers: Servers, *, is_small: bool, sabotage: str = "") -> AsyncIterator[Stage]:
     """Run a hub with a database and a virtual host of its own.
 
     Args:
-        split: the consumers share the roles; else both have all of them.
+        is_small: the consumers share the roles, and a window has forty commands; else both have all roles, and a window
+            has as many as by default.
         sabotage: what is made wrong with the hub's processes, see `sabotages.py`; the code itself is as it is.
     """
     servers.runs += 1
     name = f"chaos{servers.runs}"
     place = servers.place / name
     place.mkdir()
-    stage = _prepare(servers, name, place, split=split, sabotage=sabotage)
+    stage = _prepare(servers, name, place, is_small=is_small, sabotage=sabotage)
     await _create_database(stage, name)
     await stage.management("PUT", f"/api/vhosts/{quote(name)}")
     keeper = asyncio.create_task(stage.keep_alive(), name="keeper of processes")
@@ -188,7 +199,7 @@ async def _create_database(stage: Stage, name: str) -> None:
         await owner.close()
 
 
-def _prepare(servers: Servers, name: str, place: Path, *, split: bool, sabotage: str) -> Stage:
+def _prepare(servers: Servers, name: str, place: Path, *, is_small: bool, sabotage: str) -> Stage:
     plain = servers.breakable.settings(place)
     settings = plain.model_copy(
         update={
@@ -198,10 +209,11 @@ def _prepare(servers: Servers, name: str, place: Path, *, split: bool, sabotage:
             "webhooks_ladder_seconds": LADDER_SECONDS,
             "webhooks_timeout_seconds": 2.0,
             "confirm_seconds": CONFIRM_SECONDS,
+            "window_commands": SMALL_WINDOW if is_small else plain.window_commands,
             "roles": ALL_ROLES,
         }
     )  # fmt: skip
-    ports = dict(zip(GATEWAYS, free_ports([None, None]), strict=True))
+    ports = dict(zip(GATEWAYS, free_ports([servers.port, None]), strict=True))
     specs = {
         gateway: Spec(gateway, _python(sabotage, "uvicorn", "gateway.app:create_app", "--factory", "--host", "127.0.0.1",
             "--port", str(port), "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5",
@@ -211,7 +223,7 @@ def _prepare(servers: Servers, name: str, place: Path, *, split: bool, sabotage:
     } | {
         consumers: Spec(consumers, _python(sabotage, "faststream", "run", "consumers.app:create_app", "--factory"),
             _environment(settings.model_copy(update={"roles": roles}), sabotage), _CHECKOUT)
-        for consumers, roles in zip(CONSUMERS, SPLIT_ROLES if split else (ALL_ROLES, ALL_ROLES), strict=True)
+        for consumers, roles in zip(CONSUMERS, SPLIT_ROLES if is_small else (ALL_ROLES, ALL_ROLES), strict=True)
     }  # fmt: skip
     return Stage(servers, settings, name, specs, ports, place)
 

@@ -8,8 +8,10 @@ from uuid import UUID
 
 import asyncpg
 
-import consumers.deliver
+import consumers.calling
+import consumers.calls
 import consumers.outcomes
+import consumers.writer
 import hub.messaging.topology
 from consumers.applying import Applied, Applier
 from consumers.envelope import Arrived
@@ -25,18 +27,24 @@ from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
 
 _chance = random.Random("sabotage")
-_deliver: Any = consumers.deliver
+_calling: Any = consumers.calling
+_calls: Any = consumers.calls
 _outcomes: Any = consumers.outcomes
+_writer: Any = consumers.writer
 
 
 def acks_before_the_commit() -> None:
     original = Writer._read
+
+    async def acknowledge_no_more(_: list[Delivery]) -> None:
+        """Twice would close the channel."""
 
     async def read(self: Writer, deliveries: list[Delivery]) -> Any:
         await acknowledge(deliveries)
         return await original(self, deliveries)
 
     Writer._read = read  # type: ignore[method-assign]
+    _writer.acknowledge = acknowledge_no_more
 
 
 def confirms_no_event() -> None:
@@ -146,19 +154,19 @@ def loses_movements() -> None:
 
 
 def drops_failed_webhooks() -> None:
-    original = _deliver.next_step
+    original = _calls.next_step
 
     def next_step(*arguments: Any, **options: Any) -> Any:
         step = original(*arguments, **options)
         return step if isinstance(step, Delivered) else Exhausted()
 
-    _deliver.next_step = next_step
+    _calls.next_step = next_step
 
 
 def signs_something_else() -> None:
-    original = _deliver.sign
+    original = _calling.sign
 
     def sign(message_id: str, at: Any, body: bytes, *rest: Any, **options: Any) -> Any:
         return original(message_id, at, body + b" ", *rest, **options)
 
-    _deliver.sign = sign
+    _calling.sign = sign
