@@ -15,7 +15,7 @@ import structlog
 
 from consumers.handouts import hand_out
 from consumers.pausing import Pause
-from consumers.processing import Processing, RoutedEvent
+from consumers.processing import RoutedEvent
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.domain.ids import derived_id
@@ -58,14 +58,12 @@ class Fanout:
         database: Database,
         publisher: BulkPublisher,
         connection: HubConnection,
-        processing: Processing,
     ) -> None:
         """Put the parts together."""
         self._window = window
         self._database = database
         self._publisher = publisher
         self._connection = connection
-        self._processing = processing
         self._events: dict[tuple[int, int], RoutedEvent] = {}
         self._closed = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -109,7 +107,6 @@ class Fanout:
         for pharmacy_id in changed:
             await self._rebind(pharmacy_id)
         await self.spread({event.pharmacy_id for event in events})
-        await self._processing.process(events)
 
     async def _rebind(self, pharmacy_id: UUID) -> None:
         """Hear a pharmacy's events if it has an endpoint, else spare them. The log is read after that, so no gap."""

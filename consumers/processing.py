@@ -1,4 +1,4 @@
-"""Processing in the background: a received webhook, once stored, is worked on and marked as processed."""
+"""Commands of the hub itself, sent in the background; and the events that cause them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from uuid import UUID
 import orjson
 
 from hub import clock
-from hub.domain.ids import derived_id
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.connection import HubConnection
 from hub.messaging.topology import COMMANDS, partition_of
@@ -17,16 +16,11 @@ from hub.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class RoutedEvent:
-    """An event as its message's properties tell it.
-
-    Args:
-        resource_id: what it is about; known for received webhooks only, whose body is read.
-    """
+    """An event as its message's properties tell it."""
 
     id: UUID
     pharmacy_id: UUID
     type: str
-    resource_id: UUID | None = None
 
 
 class CommandSender:
@@ -65,29 +59,5 @@ class CommandSender:
                     ),
                 )
                 for pharmacy_id, command, resource_id, operation_id, body in commands
-            ]
-        )
-
-
-class Processing:
-    """Works on received webhooks."""
-
-    def __init__(self, sender: CommandSender) -> None:
-        """Answer with commands."""
-        self._sender = sender
-
-    async def process(self, events: Sequence[RoutedEvent]) -> None:
-        """Mark received webhooks as processed; a repeat of an event is the same command."""
-        await self._sender.send(
-            [
-                (
-                    event.pharmacy_id,
-                    "webhook_event.update",
-                    event.resource_id,
-                    derived_id(event.id, "processed"),
-                    {"processed": True},
-                )
-                for event in events
-                if event.type == "webhook_event.received" and event.resource_id is not None
             ]
         )

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import aio_pika
-import orjson
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
@@ -25,10 +24,11 @@ from consumers.http_client import open_delivery_client
 from consumers.ingress import Ingress
 from consumers.janitor import Janitor
 from consumers.parker import keep
-from consumers.processing import CommandSender, Processing, RoutedEvent
+from consumers.processing import CommandSender, RoutedEvent
 from consumers.pulse import Pulse
 from consumers.receipts import ReceiptSender
 from consumers.store import PostgresStore
+from consumers.translate import MESSAGES, Translator
 from consumers.window import Delivery, Window, acknowledge
 from consumers.writer import Writer
 from hub.faults import Unavailable
@@ -41,6 +41,7 @@ from hub.messaging.topology import (
     DELIVER_QUEUES,
     FANOUT,
     INGRESS_QUEUES,
+    TRANSLATE,
     command_queue,
     ingress_queue,
 )
@@ -173,7 +174,6 @@ async def open_fanout(
             database,
             BulkPublisher(connection, confirm_seconds=settings.confirm_seconds),
             connection,
-            Processing(CommandSender(connection, settings)),
         )
 
         async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
@@ -183,6 +183,19 @@ async def open_fanout(
 
         subscriber = subscribe(broker, FANOUT, _FANOUT_PREFETCH, take)
         yield _role("fanout", fanout.run(), fanout.close, {FANOUT: subscriber}, window)
+
+
+@asynccontextmanager
+async def open_translate(
+    settings: Settings, broker: RabbitBroker, connection: HubConnection, _figures: Figures
+) -> AsyncIterator[Role]:
+    """Webhooks that came in to commands."""
+    window = Window()
+    subscriber = subscribe(broker, TRANSLATE, MESSAGES, _into(window.add, 0))
+    async with _open_writing(settings, pool=2) as database:
+        publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
+        translator = Translator(window, database, publisher, settings.partitions)
+        yield _role("translate", translator.run(), translator.close, {TRANSLATE: subscriber}, window)
 
 
 @asynccontextmanager
@@ -257,6 +270,7 @@ ROLES: Mapping[str, Callable[[Settings, RabbitBroker, HubConnection, Figures], A
     "writer": open_writer,
     "ingress": open_ingress,
     "fanout": open_fanout,
+    "translate": open_translate,
     "deliver": open_deliver,
     "parker": open_parker,
     "janitor": open_janitor,
@@ -311,10 +325,7 @@ def _routed(message: Any) -> RoutedEvent | None:  # noqa: ANN401 -- aio-pika's m
     scope, _, event_type = message.routing_key.partition(".")
     if scope == "hub":
         return None
-    resource_id = None
-    if event_type == "webhook_event.received":
-        resource_id = UUID(orjson.loads(message.body)["data"]["webhook_event"]["id"])
-    return RoutedEvent(UUID(message.message_id), UUID(scope), event_type, resource_id)
+    return RoutedEvent(UUID(message.message_id), UUID(scope), event_type)
 
 
 async def leave(subscriber: Any) -> None:  # noqa: ANN401 -- FastStream's subscriber

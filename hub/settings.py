@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         60.0, ge=0.1, le=3600, description="Time between two rounds of the janitor, in seconds."
     )
     roles: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("writer", "ingress", "fanout", "deliver", "parker", "janitor"),
+        ("writer", "ingress", "fanout", "translate", "deliver", "parker", "janitor"),
         description="Roles of this consumers process, comma-separated.",
     )
     consumers_metrics_port: int | None = Field(
@@ -180,9 +180,9 @@ class Settings(BaseSettings):
     @field_validator("roles")
     @classmethod
     def _known_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = set(value) - {"writer", "ingress", "fanout", "deliver", "parker", "janitor"}
+        unknown = set(value) - {"writer", "ingress", "fanout", "translate", "deliver", "parker", "janitor"}
         if unknown or not value:
-            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, ingress, fanout, deliver, parker, janitor"
+            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, ingress, fanout, translate, deliver, parker, janitor"
             raise ValueError(message)
         return value
 

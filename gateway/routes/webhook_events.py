@@ -9,8 +9,9 @@ from litestar.params import FromPath
 
 from gateway.accept import accept
 from gateway.auth import caller_of
-from gateway.describe import OneRoute, PageRoute, WriteRoute
+from gateway.describe import OneRoute, OtherRoute, PageRoute, WriteRoute
 from gateway.reads import read_one, read_page
+from gateway.reprocess import ReprocessMany, reprocess_many
 
 Asked = Request[Any, Any, Any]
 
@@ -18,6 +19,12 @@ _RECEIVE: Final = WriteRoute("webhook_event.receive", "webhook_event", 201)
 _REPLACE: Final = WriteRoute("webhook_event.replace", "webhook_event", 200, conditional=True)
 _UPDATE: Final = WriteRoute("webhook_event.update", "webhook_event", 200, conditional=True)
 _DELETE: Final = WriteRoute("webhook_event.delete", "", 204, conditional=True)
+_REPROCESS: Final = WriteRoute("webhook_event.reprocess", "webhook_event", 200)
+_REPROCESS_MANY: Final = OtherRoute(
+    {200: ("matched", "application/json"), 202: ("matched", "application/json")},
+    body={"application/json": {"schema": ReprocessMany.model_json_schema()}},
+    problems=("malformed", "validation", "too-large", "unsupported-media-type", "pharmacy-required", "unavailable"),
+)
 
 
 @get("/api/webhook-events", opt={"describes": PageRoute("webhook_events")})
@@ -56,6 +63,24 @@ async def delete_webhook_event(request: Asked, event_id: FromPath[UUID]) -> Resp
     return await accept(request, _DELETE, pharmacy_id=caller_of(request).pharmacy(), target=event_id)
 
 
+@post("/api/webhook-events/{event_id:uuid}/reprocess", opt={"describes": _REPROCESS})
+async def reprocess_webhook_event(request: Asked, event_id: FromPath[UUID]) -> Response[Any]:
+    """Translate a received webhook once more, by the mapping that its source has now.
+
+    What was applied of it stays applied once; what was refused is tried again.
+    """
+    return await accept(request, _REPROCESS, pharmacy_id=caller_of(request).pharmacy(), target=event_id)
+
+
+@post("/api/webhook-events/reprocess", opt={"describes": _REPROCESS_MANY}, status_code=202)
+async def reprocess_webhook_events(request: Asked) -> Response[Any]:
+    """Translate all received webhooks that a filter matches once more, the oldest first, at most 10,000 in a call.
+
+    With `dry_run` they are only counted. The same Idempotency-Key asks once for each.
+    """
+    return await reprocess_many(request)
+
+
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     list_webhook_events,
     receive_webhook,
@@ -63,4 +88,6 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     replace_webhook_event,
     update_webhook_event,
     delete_webhook_event,
+    reprocess_webhook_events,
+    reprocess_webhook_event,
 )

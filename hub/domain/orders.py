@@ -242,7 +242,8 @@ def allowed_from(order: Order) -> list[str]:
     return [status.value for status in OrderStatus if status in moves or status.value == order.held_from]
 
 
-def _place(state: State, command: Command) -> Outcome:
+def place(state: State, command: Command) -> Outcome:
+    """Decide a new order."""
     body = command.body
     assert isinstance(body, PlaceOrder)
     if state.find_by(Order, "order_reference", body.order_reference) is not None:
@@ -291,7 +292,8 @@ def _settle_stock(state: State, command: Command, order: Order, target: OrderSta
     return reservations.Moved(lines)
 
 
-def _revise(state: State, command: Command) -> Outcome:
+def revise(state: State, command: Command) -> Outcome:
+    """Decide a change of an order, its status perhaps among it."""
     body = command.body
     assert isinstance(body, ReplaceOrder | UpdateOrder)
     order = state.find(Order, command.resource_id)
@@ -365,7 +367,8 @@ def _amend_items(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
     return order
 
 
-def _move_only(state: State, command: Command) -> Outcome:
+def move_only(state: State, command: Command) -> Outcome:
+    """Decide a move of an order."""
     body = command.body
     assert isinstance(body, MoveOrder)
     order = state.find(Order, command.resource_id)
@@ -422,9 +425,9 @@ def _cancel(state: State, command: Command) -> Outcome:
 
 
 RULES = (
-    Rule("order.place", PlaceOrder, _place, "orders", _touch_order),
-    Rule("order.replace", ReplaceOrder, _revise, "orders", _touch_order),
-    Rule("order.update", UpdateOrder, _revise, "orders", _touch_order),
-    Rule("order.transition", MoveOrder, _move_only, "orders", _touch_order),
+    Rule("order.place", PlaceOrder, place, "orders", _touch_order),
+    Rule("order.replace", ReplaceOrder, revise, "orders", _touch_order),
+    Rule("order.update", UpdateOrder, revise, "orders", _touch_order),
+    Rule("order.transition", MoveOrder, move_only, "orders", _touch_order),
     Rule("order.cancel", CancelOrder, _cancel, "orders", _touch_order),
 )

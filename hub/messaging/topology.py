@@ -22,6 +22,7 @@ INGRESS_HASH = "hub.ingress.hash"
 EVENTS = "hub.events"
 CONTROL = "hub.control"
 FANOUT = "hub.webhooks.fanout"
+TRANSLATE = "hub.webhooks.translate"
 DELIVER = "hub.webhooks.deliver"
 AUDIT = "hub.audit"
 DEAD = "hub.dead"
@@ -162,19 +163,17 @@ def topology(partitions: int) -> Topology:
             # Nobody publishes here: its length limit IS the number of partitions, and the broker compares it.
             Queue(MARKER, {**QUORUM, "x-max-length": partitions}),
             # Deliveries as well: one process at a time makes all calls to an endpoint, so its limits hold exactly.
-            *(Queue(name, ORDERED) for name in (*commands, *ingress, *deliver)),
+            *(Queue(name, ORDERED) for name in (*commands, *ingress, *deliver, TRANSLATE)),
             *(Queue(name) for name in (FANOUT, AUDIT, DEAD)),
         ),
         bindings=(
             *(Binding(COMMANDS, name, str(number)) for number, name in enumerate(commands)),
             Binding(INGRESS, INGRESS_HASH, "#", to_exchange=True),
             *(Binding(INGRESS_HASH, name, "1") for name in ingress),  # the key is the weight: equal shares
-            # What the fan-out always hears: changes of endpoints, and webhooks to work on. The events of a pharmacy
-            # are bound once it has an endpoint, so that nobody pays for webhooks that nobody wants.
-            *(
-                Binding(EVENTS, FANOUT, key)
-                for key in ("*.pharmacy.*", "*.webhook_endpoint.*", "*.webhook_event.received")
-            ),
+            # What the fan-out always hears: changes of endpoints. The events of a pharmacy are bound once it has an
+            # endpoint, so that nobody pays for webhooks that nobody wants.
+            *(Binding(EVENTS, FANOUT, key) for key in ("*.pharmacy.*", "*.webhook_endpoint.*")),
+            *(Binding(EVENTS, TRANSLATE, key) for key in ("*.webhook_event.received", "*.webhook_event.reopened")),
         ),
     )
 

@@ -142,6 +142,8 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("POST", _ENDPOINT + "test/"): Row("unknown", "webhooks", {}),
     ("GET", "/api/webhook-events/"): Row("empty", "read"),
     ("POST", "/api/webhook-events/"): Row("own", "write", _RECEIVED),
+    ("POST", "/api/webhook-events/reprocess/"): Row("own", "write", {"filter": {}}),
+    ("POST", _EVENT + "reprocess/"): Row("unknown", "write", {}),
     ("GET", _EVENT): Row("unknown", "read"),
     ("PUT", _EVENT): Row("unknown", "write", _RECEIVED),
     ("PATCH", _EVENT): Row("unknown", "write", {"processed": True}),

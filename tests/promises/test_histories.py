@@ -61,7 +61,7 @@ async def test_random_commands_survive_kills_of_the_consumers(settings: Settings
                     consumers.restart()
 
             await asyncio.gather(publish(), kill())
-            # `webhook_event.update` comes from the background processing, one for each received webhook.
+            # `webhook_event.settle` comes from the background work, one for each received webhook.
             hooks = sum(wish.type == "webhook_event.receive" for wishes in sent.values() for wish in wishes)
             await eventually(finished, lambda count: count >= commands + hooks, within=300)
             assert await finished() == commands + hooks

@@ -1,0 +1,58 @@
+"""WooCommerce: `order.created`, `order.updated`, `order.deleted`, `order.restored`.
+
+Source: WooCommerce REST API v3, resource Order; the body of a webhook is the body of the resource.
+"""
+
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+from hub.domain.adapters.wish import Wish, identifier, instant, listed, revision_of, sku_of, whole, without_nothing
+from hub.domain.mapping import Mapping, decimal_of, format_cents
+
+VENDOR = "woocommerce"
+_STATUS = {
+    "pending": "pending", "checkout-draft": "pending", "processing": "confirmed", "on-hold": "on_hold", "completed": "completed",
+    "cancelled": "cancelled", "refunded": "cancelled", "trash": "cancelled", "failed": "rejected",
+}  # fmt: skip
+
+
+def translate(event_type: str, payload: dict[str, Any], mapping: Mapping) -> list[Wish]:
+    """Read a message; an empty list: it means nothing here.
+
+    Raises:
+        Untranslatable: it says too little.
+    """
+    resource, _, verb = event_type.partition(".")
+    if resource != "order" or verb not in {"created", "updated", "deleted", "restored"}:
+        return []
+    number = identifier(payload.get("id"), "the order's `id`")
+    reference = mapping.reference_prefix + str(payload.get("number") or number)
+    if verb == "deleted":
+        return [
+            Wish("order.mirror", number, {"order_reference": reference, "status": "cancelled", "reason": "deleted"})
+        ]
+    lines = []
+    for line in listed(payload.get("line_items")):
+        quantity = whole(line.get("quantity"), "a line's quantity")
+        if quantity < 1:
+            continue
+        lines.append({
+            "sku": sku_of(mapping, VENDOR, line.get("sku"), line.get("variation_id"), line.get("product_id")),
+            "name": unescape(str(line.get("name") or ""))[:1000], "quantity": quantity, "unit_price": _unit_price(line, quantity),
+        })  # fmt: skip
+    total = decimal_of(payload.get("total"))
+    changed_at = instant(payload.get("date_modified_gmt") or payload.get("date_created_gmt"), is_utc=True)
+    status = str(payload.get("status") or "pending")
+    return [Wish("order.mirror", number, without_nothing({
+        "order_reference": reference, "items": lines, "total_amount": None if total is None or total < 0 else format_cents(total),
+        "status": _STATUS.get(status.removeprefix("wc-"), "pending"), "revision": revision_of(changed_at),
+        "extra_data": {"vendor": VENDOR, "vendor_id": number, "status": status[:100], "currency": str(payload.get("currency") or "")[:10]},
+    }.items()))]  # fmt: skip
+
+
+def _unit_price(line: dict[str, Any], quantity: int) -> str:
+    """Read what one unit costs, before taxes; a discount is in `total`, so that wins over the list price."""
+    total = decimal_of(line.get("total"))
+    price = total / quantity if total is not None else decimal_of(line.get("price"))
+    return format_cents(max(price or Decimal(0), Decimal(0)))

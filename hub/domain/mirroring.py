@@ -1,0 +1,240 @@
+"""What the systems of others say of orders and stock: recorded as it is, never blocked, and older news never over newer.
+
+The hub's own background work sends these commands, made of webhooks of sources. The truth lies with the vendor: an order is
+`external`, may be in any state and jump, and its items may change while nothing of it was handed over.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from hub.domain.command import Command, Rule
+from hub.domain.fields import (
+    MAX_QUANTITY,
+    Amount,
+    Body,
+    FreeObject,
+    Reference,
+    Text,
+    format_id,
+    same_json,
+)
+from hub.domain.orders import (
+    EXTERNAL,
+    MoveOrder,
+    Order,
+    OrderItem,
+    OrderStatus,
+    PlaceOrder,
+    UpdateOrder,
+    dump_order,
+    move_only,
+    place,
+    revise,
+)
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.problem import not_found
+from hub.domain.reservations import OrderLine
+from hub.domain.state import Ref, Row, State
+from hub.domain.stock import (
+    Act,
+    InventoryItem,
+    Reason,
+    StockMovement,
+    dump_item,
+    dump_movement,
+    move,
+    out_of_range,
+    subject_of,
+    threshold_events,
+)
+
+MIRROR = "mirror"
+"""The member of `extra_data` that says where a mirrored row comes from, and how new the vendor's news was."""
+
+Revision = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+"""Counts up with every change at the vendor's: its version, or microseconds since 1970."""
+
+
+class Mirrored(Body):
+    """Where the news comes from: the source, and the incoming webhook that caused it."""
+
+    source_id: UUID
+    causation_id: UUID
+    hops: Annotated[int, Field(strict=True, ge=0)] = 0
+    revision: Revision | None = None
+
+
+class MirrorOrder(Mirrored):
+    """An order as its vendor has it. What is None was not said and stays as it is."""
+
+    order_reference: Reference
+    items: Annotated[list[OrderItem], Field(max_length=500)] | None = None
+    total_amount: Amount | None = None
+    status: OrderStatus | None = None
+    reason: Text = ""
+    extra_data: FreeObject = Field(default_factory=dict)
+
+
+class MirrorStock(Mirrored):
+    """How many the vendor counts: on the shelf, or `available` for sale, which leaves out what open orders hold."""
+
+    quantity: Annotated[int, Field(strict=True, ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
+    basis: Literal["on_hand", "available"] = "on_hand"
+    occurred_at: datetime | None = None
+
+
+def _touch(command: Command) -> Iterable[Ref]:
+    body = command.body
+    yield Ref(Order if isinstance(body, MirrorOrder) else InventoryItem, "id", command.resource_id)
+
+
+def _note(body: Mirrored) -> dict[str, Any]:
+    return {
+        "source_id": format_id(body.source_id),
+        "causation_id": format_id(body.causation_id),
+        "hops": body.hops,
+        "revision": body.revision,
+    }
+
+
+def _is_older(body: Mirrored, extra_data: Any) -> bool:  # noqa: ANN401 -- JSON
+    """Tell whether newer news of the same source was recorded before."""
+    known = extra_data.get(MIRROR)
+    if body.revision is None or not isinstance(known, dict) or known.get("source_id") != format_id(body.source_id):
+        return False
+    revision = known.get("revision")
+    return isinstance(revision, int) and revision > body.revision
+
+
+def _mirror_order(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, MirrorOrder)
+    order = state.find(Order, command.resource_id)
+    if order is None:
+        return _first_news(state, command, body)
+    if order.source != EXTERNAL:
+        return refuse("immutable", "an order of the hub's own is not mirrored from elsewhere")
+    if _is_older(body, order.extra_data):
+        return Accepted((), (), dump_order(order))
+    scratch = state.fork()
+    changes: list[Row] = []
+    for step in _steps(order, body):
+        told = replace(command, body=step, if_match=None)
+        outcome = (move_only if isinstance(step, MoveOrder) else revise)(scratch, told)
+        if isinstance(outcome, Rejected):
+            return outcome
+        scratch.apply(outcome.changes)
+        changes += outcome.changes
+    after = scratch.find(Order, order.id)
+    assert after is not None
+    return _changed(state, order, after, changes, body)
+
+
+def _first_news(state: State, command: Command, body: MirrorOrder) -> Outcome:
+    items = body.items or []
+    # Unlike a client's, a vendor's order may come without its lines: the next message may have them.
+    wanted = PlaceOrder.model_construct(
+        order_reference=body.order_reference,
+        source=EXTERNAL,
+        items=items,
+        total_amount=body.total_amount,
+        status=body.status or OrderStatus.PENDING,
+        extra_data=body.extra_data | {MIRROR: _note(body)},
+    )
+    return place(state, replace(command, body=wanted))
+
+
+def _steps(order: Order, body: MirrorOrder) -> Sequence[MoveOrder | UpdateOrder]:
+    """Go from the order to the vendor's: items change in `pending` only, so a later one goes there and comes back."""
+    said: dict[str, Any] = {"order_reference": body.order_reference, "extra_data": body.extra_data}
+    if body.total_amount is not None:
+        said["total_amount"] = body.total_amount
+    status = body.status or OrderStatus(order.status)
+    lines = [OrderLine.of(line) for line in order.items]
+    wanted = None if body.items is None else [(i.sku, i.name, i.quantity, f"{i.unit_price:.2f}") for i in body.items]
+    is_amended = wanted is not None and wanted != [line.ordered for line in lines]
+    if not is_amended or any(line.supplied for line in lines):
+        # What was handed over stays what it was, whatever the vendor makes of the order afterwards.
+        return [UpdateOrder.model_construct(**said, status=status, reason=body.reason)]
+    amend = UpdateOrder.model_construct(**said, items=body.items)
+    if order.status == OrderStatus.PENDING:
+        return [amend, _to(status, body.reason)]
+    base = OrderStatus(order.held_from or order.status)
+    way = [base, OrderStatus(order.status), status]
+    return [_to(OrderStatus.PENDING, order.reason), amend, *(_to(step, body.reason or order.reason) for step in way)]
+
+
+def _to(status: OrderStatus, reason: str) -> MoveOrder:
+    return MoveOrder.model_construct(status=status, reason=reason)
+
+
+def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], body: MirrorOrder) -> Outcome:
+    """Make one change and one event of all the steps; where nothing is new, not even the note of it."""
+    after = replace(after, version=before.version, updated_at=before.updated_at)
+    if after == before and same_json([after.items, after.extra_data], [before.items, before.extra_data]):
+        return Accepted((), (), dump_order(before))
+    after = replace(
+        after,
+        version=before.version + 1,
+        updated_at=state.now,
+        extra_data=dict(after.extra_data) | {MIRROR: _note(body)},
+    )
+    last: dict[UUID, InventoryItem] = {}
+    movements: list[StockMovement] = []
+    for row in changes:
+        if isinstance(row, InventoryItem):
+            last[row.id] = row
+        elif isinstance(row, StockMovement):
+            movements.append(row)
+    items: list[InventoryItem] = []
+    events: list[Event] = []
+    for item in last.values():
+        was = state.find(InventoryItem, item.id)
+        assert was is not None
+        if (was.quantity, was.reserved) != (item.quantity, item.reserved):
+            item = replace(item, version=was.version + 1)  # noqa: PLW2901 -- the same item
+            items.append(item)
+            events += threshold_events(was, item)
+    name = "order.updated" if after.status == before.status else "order.status_changed"
+    data = {"order": dump_order(after), "changed": changed(dump_order(before), dump_order(after))}
+    event = Event(name, f"orders/{format_id(after.id)}", data)
+    return Accepted((after, *items, *movements), (event, *events), dump_order(after))
+
+
+def _mirror_stock(state: State, command: Command) -> Outcome:
+    body = command.body
+    assert isinstance(body, MirrorStock)
+    item = state.find(InventoryItem, command.resource_id)
+    if item is None:
+        return Rejected(not_found("inventory item"))
+    target = body.quantity + (item.reserved if body.basis == "available" else 0)
+    delta = target - item.quantity
+    if not delta or _is_older(body, item.extra_data):
+        return Accepted((), (), dump_item(item))
+    if (refusal := out_of_range(item, delta, "#/quantity")) is not None:
+        return refusal
+    act = Act(
+        command.operation_id,
+        min(body.occurred_at or command.accepted_at, command.accepted_at),
+        reference_uri=f"/api/webhook-events/{body.causation_id}/",
+    )
+    noted = replace(item, extra_data=dict(item.extra_data) | {MIRROR: _note(body)})
+    after, movement = move(noted, delta, Reason.COUNT, act, state.now)
+    data = {
+        "inventory": dump_item(after),
+        "movement": dump_movement(movement),
+        "changed": changed(dump_item(item), dump_item(after)),
+    }
+    event = Event("inventory.adjusted", subject_of(after), data)
+    return Accepted((after, movement), (event, *threshold_events(item, after)), dump_item(after))
+
+
+RULES = (
+    Rule("order.mirror", MirrorOrder, _mirror_order, "orders", _touch),
+    Rule("inventory.mirror", MirrorStock, _mirror_stock, "inventory", _touch),
+)

@@ -1,0 +1,81 @@
+"""What a received webhook becomes: by the adapter or the rules of its source, never the echo of what that source caused."""
+
+from typing import Any, Final
+
+from hub.domain.adapters import shopify, square, woocommerce
+from hub.domain.adapters.wish import Untranslatable, Wish
+from hub.domain.mapping import MAX_COMMANDS, Mapping, apply_rules
+from hub.domain.mirroring import MIRROR
+
+MAX_HOPS: Final = 8
+"""How often a change may come in as the consequence of one that went out."""
+
+_ADAPTERS: Final = {
+    "shopify": shopify.translate, "woocommerce": woocommerce.translate, "square": square.translate,
+}  # fmt: skip
+NOTHING: Final = "no mapping matches"
+
+
+def translate(source_id: str, mapping: Mapping, event_type: str, payload: Any) -> list[Wish]:  # noqa: ANN401 -- a JSON value
+    """Say what a message means.
+
+    Raises:
+        Untranslatable: nothing, and why.
+    """
+    if not mapping.writes:
+        raise Untranslatable("the source has no mapping")
+    notes = _notes(payload)
+    if any(note.get("source_id") == source_id for note in notes):
+        raise Untranslatable("it is the echo of a change that this source caused")
+    if hops_of(payload) >= MAX_HOPS:
+        message = f"it is the consequence of {MAX_HOPS} changes that went out and came in again: a loop"
+        raise Untranslatable(message)
+    if mapping.adapter is None:
+        found = [_wish(command, body) for command, body in apply_rules(mapping.rules, event_type, payload)]
+    elif isinstance(payload, dict):
+        found = _ADAPTERS[mapping.adapter](event_type, payload, mapping)
+    else:
+        found = []
+    if not found:
+        raise Untranslatable(NOTHING)
+    if len(found) > MAX_COMMANDS:
+        message = f"it would become {len(found)} commands, more than {MAX_COMMANDS}"
+        raise Untranslatable(message)
+    return found
+
+
+def hops_of(payload: Any) -> int:  # noqa: ANN401 -- a JSON value
+    """Tell how often the change that this event of a hub tells of went out and came in before; 0: it is no event of a hub."""
+    hops = [note.get("hops") for note in _notes(payload)]
+    return max((one + 1 for one in hops if isinstance(one, int) and not isinstance(one, bool)), default=0)
+
+
+def _notes(payload: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- a JSON value
+    """Find what a hub noted in an event of its own about where the change came from."""
+    if (
+        not isinstance(payload, dict)
+        or payload.get("specversion") != "1.0"
+        or not isinstance(payload.get("data"), dict)
+    ):
+        return []
+    found = []
+    for resource in payload["data"].values():
+        extra = resource.get("extra_data") if isinstance(resource, dict) else None
+        note = extra.get(MIRROR) if isinstance(extra, dict) else None
+        if isinstance(note, dict):
+            found.append(note)
+    return found
+
+
+def _wish(command: str, body: dict[str, Any]) -> Wish:
+    if command == "inventory.mirror":
+        sku = body.pop("sku", None)
+        if not isinstance(sku, str | int) or isinstance(sku, bool):
+            raise Untranslatable("the mapping finds no `sku`")
+        return Wish("inventory.mirror", str(sku), body)
+    if command == "order.mirror":
+        reference = body.get("order_reference")
+        if not isinstance(reference, str | int) or isinstance(reference, bool):
+            raise Untranslatable("the mapping finds no `order_reference`")
+        return Wish("order.mirror", str(reference), body | {"order_reference": str(reference)})
+    return Wish("sale.record", "", body)

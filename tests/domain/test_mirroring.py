@@ -1,0 +1,143 @@
+"""Orders and stock as vendors have them: recorded whatever they are, never older over newer, nothing new no event."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hub.domain.ids import derived_id
+from tests.kit.builders import History, Json, an_item, id_of
+
+SOURCE, CAUSE = UUID(int=7), UUID(int=8)
+ORDER = derived_id("a vendor's order")
+
+
+def news(revision: int | None = 1, **members: Any) -> Json:
+    return {
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "revision": revision, "order_reference": "#1",
+        "items": [a_line()], "total_amount": "9.00", "status": "confirmed",
+    } | members  # fmt: skip
+
+
+def a_line(quantity: int = 2, sku: str = "PZN1") -> Json:
+    return {"sku": sku, "name": "Tea", "quantity": quantity, "unit_price": "2.50"}
+
+
+@pytest.fixture
+def shop() -> tuple[History, UUID]:
+    history = History()
+    return history, id_of(history.accept("inventory.create", an_item()))
+
+
+def held(history: History, item_id: UUID) -> tuple[int, int]:
+    item = history.item(item_id)
+    return item["quantity"], item["reserved"]
+
+
+def test_the_first_news_of_an_order_places_it_as_external(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    order = history.accept("order.mirror", news(), of=ORDER)
+    assert (order["source"], order["status"], order["total_amount"]) == ("external", "confirmed", "9.00")
+    assert order["extra_data"]["mirror"] == {
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 1,
+    }  # fmt: skip
+    assert held(history, item_id) == (10, 2)
+    assert history.types()[1:] == ["order.placed"]
+
+
+def test_news_in_the_wrong_order_leave_the_newer(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("order.mirror", news(5, status="completed"), of=ORDER)
+    assert held(history, item_id) == (8, 0)
+    stays = history.accept("order.mirror", news(4, status="pending"), of=ORDER)
+    assert stays["status"] == "completed"
+    assert history.types()[1:] == ["order.placed"]
+
+
+def test_an_order_follows_its_vendor_through_any_states(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    for revision, (status, expected) in enumerate(
+        [
+            ("pending", (10, 0)),
+            ("confirmed", (10, 2)),
+            ("on_hold", (10, 2)),
+            ("cancelled", (10, 0)),
+            ("completed", (8, 0)),
+        ]
+    ):
+        order = history.accept("order.mirror", news(revision, status=status), of=ORDER)
+        assert (order["status"], held(history, item_id)) == (status, expected)
+    assert history.types()[1:] == ["order.placed", *["order.status_changed"] * 4]
+
+
+def test_items_change_while_nothing_was_handed_over_as_one_event(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("order.mirror", news(), of=ORDER)
+    version = history.item(item_id)["version"]
+    order = history.accept("order.mirror", news(2, items=[a_line(5), a_line(1, "PZN2")]), of=ORDER)
+    assert (order["status"], order["version"]) == ("confirmed", 2)
+    assert [(line["sku"], line["reserved"]) for line in order["items"]] == [("PZN1", 5), ("PZN2", 0)]
+    assert (held(history, item_id), history.item(item_id)["version"]) == ((10, 5), version + 1)
+    assert history.types()[1:] == ["order.placed", "order.updated"]
+    changed = history.last_event()["data"]["changed"]
+    assert [line["quantity"] for line in changed["items"]] == [2]
+    both = history.accept("order.mirror", news(3, items=[a_line(4)], status="completed"), of=ORDER)
+    assert (both["status"], held(history, item_id)) == ("completed", (6, 0))
+    assert history.types()[3:] == ["order.status_changed"]
+    late = history.accept("order.mirror", news(4, items=[a_line(1)], total_amount="2.50", status="completed"), of=ORDER)
+    assert (late["items"][0]["supplied"], late["total_amount"], held(history, item_id)) == (4, "2.50", (6, 0))
+
+
+def test_an_order_on_hold_keeps_what_it_held_when_its_items_change(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("order.mirror", news(), of=ORDER)
+    history.accept("order.mirror", news(2, status="on_hold"), of=ORDER)
+    order = history.accept("order.mirror", news(3, status="on_hold", items=[a_line(3)]), of=ORDER)
+    assert (order["status"], order["held_from"], held(history, item_id)) == ("on_hold", "confirmed", (10, 3))
+
+
+def test_nothing_new_is_no_event_whatever_caused_it(shop: tuple[History, UUID]) -> None:
+    history, _ = shop
+    order = history.accept("order.mirror", news(), of=ORDER)
+    again = news(2, causation_id=str(UUID(int=99)), hops=3)
+    assert history.accept("order.mirror", again, of=ORDER) == order
+    assert history.types()[1:] == ["order.placed"]
+
+
+def test_an_order_may_come_without_its_lines_and_get_them_later(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    bare = {name: value for name, value in news().items() if name not in {"items", "total_amount"}}
+    order = history.accept("order.mirror", bare, of=ORDER)
+    assert (order["items"], order["total_amount"]) == ([], "0.00")
+    after = history.accept("order.mirror", news(2), of=ORDER)
+    assert (after["total_amount"], held(history, item_id)) == ("9.00", (10, 2))
+
+
+def test_an_order_of_the_hubs_own_is_left_alone(shop: tuple[History, UUID]) -> None:
+    history, _ = shop
+    own = history.accept("order.place", {"order_reference": "#1", "items": [a_line()]})
+    assert history.refuse("order.mirror", news(), of=ORDER).slug == "duplicate"
+    assert history.refuse("order.mirror", news(), of=id_of(own)).slug == "immutable"
+
+
+def count(quantity: int, revision: int | None = 1, **members: Any) -> Json:
+    return {
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "revision": revision, "quantity": quantity,
+    } | members  # fmt: skip
+
+
+def test_a_vendors_count_is_a_movement_that_names_its_cause(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("order.mirror", news(), of=ORDER)
+    after = history.accept("inventory.mirror", count(7, basis="available"), of=item_id)
+    assert (after["quantity"], after["reserved"], after["available"]) == (9, 2, 7)
+    movement = history.last_event()["data"]["movement"]
+    assert (movement["reason"], movement["delta"], movement["reference_uri"]) == (
+        "count",
+        -1,
+        f"/api/webhook-events/{CAUSE}/",
+    )
+    assert history.accept("inventory.mirror", count(9), of=item_id)["version"] == after["version"]
+    assert history.accept("inventory.mirror", count(5, 0), of=item_id)["quantity"] == 9
+    assert history.accept("inventory.mirror", count(5, 2), of=item_id)["quantity"] == 5
+    assert history.refuse("inventory.mirror", count(5), of=UUID(int=1)).slug == "not-found"

@@ -1,0 +1,137 @@
+"""The whole way: a vendor posts, the order or the stock is there, and the message says what came of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.builders import an_item
+from tests.kit.hooks import Json, Shop
+
+VECTORS = Path(__file__).parents[1] / "vectors/webhooks"
+
+
+def a_message(name: str) -> Any:
+    return json.loads((VECTORS / f"{name}.json").read_text())
+
+
+def the_item(shop: Shop) -> Json:
+    return shop.items("/api/inventory/?sku=PZN1")[0]
+
+
+def test_a_shopify_order_and_its_stock_become_the_pharmacys(shop: Shop) -> None:
+    shop.make("/api/inventory/", an_item(identifiers=[{"scheme": "shopify", "value": "271878346596884015"}]))
+    source = shop.register("shopify", mapping={"adapter": "shopify"})
+    stored = shop.deliver(source, a_message("shopify_order"), topic="orders/create", message_id="e-1")
+    (order,) = shop.items("/api/orders/")
+    assert (order["order_reference"], order["status"], order["source"]) == ("#2001", "confirmed", "external")
+    assert order["extra_data"]["mirror"]["source_id"] == source["id"]
+    assert order["extra_data"]["mirror"]["causation_id"] == stored["id"]
+    assert [(c["type"], c["status"]) for c in stored["commands"]] == [("order.mirror", "applied")]
+    assert stored["reason"] is None
+    operation = shop.ask("GET", f"/api/operations/{stored['commands'][0]['operation_id']}").json()
+    assert (operation["status"], operation["resource"]["id"]) == ("applied", order["id"])
+    # A redelivery, and the same news as another message, change nothing.
+    shop.deliver(source, a_message("shopify_order"), topic="orders/create", message_id="e-1")
+    shop.deliver(source, a_message("shopify_order"), topic="orders/updated", message_id="e-2")
+    assert shop.items("/api/orders/") == [order]
+    level = shop.deliver(source, a_message("shopify_level"), topic="inventory_levels/update", message_id="e-3")
+    item = the_item(shop)
+    assert (item["available"], item["reserved"], item["quantity"]) == (7, 2, 9)
+    movement = shop.items(f"/api/inventory/{item['id']}/movements/")[0]
+    assert movement["reference_uri"] == f"/api/webhook-events/{level['id']}/"
+    cancelled = a_message("shopify_order") | {"cancelled_at": "x", "updated_at": "2026-11-20T10:00:00-05:00"}
+    shop.deliver(source, cancelled, topic="orders/cancelled", message_id="e-4")
+    assert shop.items("/api/orders/")[0]["status"] == "cancelled"
+    assert the_item(shop)["reserved"] == 0
+
+
+def test_woocommerce_and_square_become_orders_and_stock_as_well(shop: Shop) -> None:
+    shop.make("/api/inventory/", an_item())
+    woo = shop.register("woocommerce", mapping={"adapter": "woocommerce", "reference_prefix": "web-"})
+    square = shop.register("square", mapping={"adapter": "square", "skus": {"FGQ5JJWT": "PZN1"}})
+    shop.deliver(woo, a_message("woocommerce_order"), topic="order.created")
+    shop.deliver(square, a_message("square_order"))
+    shop.deliver(square, a_message("square_count"))
+    orders = {order["order_reference"]: order for order in shop.items("/api/orders/")}
+    assert [(name, orders[name]["status"]) for name in sorted(orders)] == [
+        ("eA3vssLH", "pending"),
+        ("web-727", "confirmed"),
+    ]
+    assert orders["web-727"]["total_amount"] == "29.35"
+    assert (the_item(shop)["available"], the_item(shop)["reserved"]) == (10, 1)
+
+
+def test_rules_make_orders_and_sales_of_anything(shop: Shop) -> None:
+    shop.make("/api/inventory/", an_item())
+    lines = {"each": "$.rows[*]", "fields": {"sku": "@.code", "quantity": {"path": "@.n", "form": "integer"}, "total_price": {"path": "@.sum", "form": "money"}}}  # fmt: skip
+    source = shop.register(
+        "api_key",
+        mapping={"rules": [{"when": {"event_types": ["till.*"]}, "command": "sale.record", "fields": {"lines": lines, "reference": "$.no"}}]},
+    )  # fmt: skip
+    sold = {"type": "till.sold", "no": "T-1", "rows": [{"code": "PZN1", "n": "2", "sum": 9.98}]}
+    stored = shop.deliver(source, sold, message_id="t-1")
+    (sale,) = shop.items("/api/sales/")
+    assert (sale["reference"], sale["total_price"], the_item(shop)["quantity"]) == ("T-1", "9.98", 8)
+    assert shop.deliver(source, sold, message_id="t-1")["id"] == stored["id"]
+    other = shop.deliver(source, {"type": "other"}, message_id="t-2")
+    assert (other["processed"], other["reason"], other["commands"]) == (True, "no mapping matches", [])
+    wrong = shop.deliver(
+        source, {"type": "till.sold", "rows": [{"code": "PZN1", "n": "x", "sum": 1}]}, message_id="t-3"
+    )
+    assert "sale.record does not fit: #/lines/0/quantity" in wrong["reason"]
+    assert len(shop.items("/api/sales/")) == 1
+
+
+def test_what_was_refused_says_why_and_is_tried_again_when_asked(shop: Shop) -> None:
+    source = shop.register("square", mapping={"adapter": "square"})
+    lost = shop.deliver(source, a_message("square_count"))
+    assert (lost["processed"], lost["reason"]) == (
+        True,
+        "no item of this pharmacy has the sku or identifier 'FGQ5JJWT'",
+    )
+    order = shop.make(
+        "/api/orders/", {"order_reference": "eA3vssLH", "items": [{"sku": "A", "quantity": 1, "unit_price": "1.00"}]}
+    )
+    clash = shop.deliver(source, a_message("square_order"))
+    assert [c["status"] for c in clash["commands"]] == ["rejected"]
+    assert "order.mirror was refused: this pharmacy has another order" in clash["reason"]
+    shop.make("/api/inventory/", an_item(identifiers=[{"scheme": "square", "value": "FGQ5JJWT"}]))
+    shop.ask("PATCH", f"/api/orders/{order['id']}/", {"order_reference": "mine"})
+    dry = shop.ask("POST", "/api/webhook-events/reprocess/", {"filter": {"has_reason": True}, "dry_run": True})
+    assert (dry.status_code, dry.json()) == (200, {"matched": 2})
+    again = shop.ask(
+        "POST", "/api/webhook-events/reprocess/", {"filter": {"has_reason": True, "source_id": source["id"]}}
+    )
+    assert (again.status_code, again.json()) == (202, {"matched": 2})
+    for event in (lost, clash):
+        seen = shop.until(
+            lambda event=event: shop.ask("GET", f"/api/webhook-events/{event['id']}/"),  # type: ignore[misc]
+            lambda answer: answer.json()["processed"] and answer.json()["reason"] is None,
+        ).json()
+        assert [c["status"] for c in seen["commands"]] == ["applied"]
+    assert the_item(shop)["quantity"] == 10
+    assert {one["source"] for one in shop.items("/api/orders/")} == {"hub", "external"}
+    version = the_item(shop)["version"]
+    shop.ask("PATCH", f"/api/inventory/{the_item(shop)['id']}/", {"quantity": 3, "expected_quantity": 10})
+    # What was applied is applied once, however often it is asked for.
+    reopened = shop.ask("POST", f"/api/webhook-events/{lost['id']}/reprocess/", {}).json()
+    assert reopened["processed"] is False
+    shop.until(lambda: shop.ask("GET", f"/api/webhook-events/{lost['id']}/"), lambda seen: seen.json()["processed"])
+    assert (the_item(shop)["quantity"], the_item(shop)["version"]) == (3, version + 1)
+
+
+def test_a_webhook_of_the_pharmacys_own_key_is_processed_as_ever(shop: Shop) -> None:
+    made = shop.make("/api/webhook-events/", {"event_type": "x", "payload": {}})
+    seen = shop.until(
+        lambda: shop.ask("GET", f"/api/webhook-events/{made['id']}/"), lambda seen: seen.json()["processed"]
+    )
+    assert (seen.json()["reason"], seen.json()["commands"], seen.json()["source_id"]) == (None, [], None)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"filter": {"more": 1}}, {"filter": {"processed": "x"}}, {"filter": {}, "dry_run": 1}, {"filter": {"received_since": "x"}}], ids=str
+)  # fmt: skip
+def test_a_filter_that_cannot_be_is_refused(shop: Shop, body: Json) -> None:
+    assert shop.ask("POST", "/api/webhook-events/reprocess/", body).status_code == 422
