@@ -10,7 +10,7 @@ _TIMES: Final = (Column("created_at", "time"), Column("updated_at", "time"), Col
 _JSON: Final = Input(widget="json", help="A JSON object. The hub keeps it and never reads it.")
 
 
-def _moves(row: Mapping[str, Any]) -> list[str]:
+def moves_of(row: Mapping[str, Any]) -> list[str]:
     """List where an order may go from here."""
     status = OrderStatus(row["status"])
     if row["source"] == EXTERNAL:
@@ -156,9 +156,9 @@ _ORDERS: Final = Model(
             "/api/orders/{id}/transitions",
             icon="arrows-exchange",
             fields=("status", "reason"),
-            choices={"status": _moves},
+            choices={"status": moves_of},
             inputs={"status": Input(label="To"), "reason": Input(widget="textarea")},
-            when=lambda row: bool(_moves(row)),
+            when=lambda row: bool(moves_of(row)),
         ),
     ),
 )

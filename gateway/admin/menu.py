@@ -36,12 +36,14 @@ PLACES: Final[list[Place]] = [
     Place("Overview", "/admin/", "layout-dashboard", role="signed-in"),
     Place("Live events", "/admin/live/", "broadcast", role="signed-in"),
     Place("Operations", "/admin/operations/", "list-details", role="signed-in"),
+    Place("Import", "/admin/import/", "upload", "Pharmacies", role="signed-in"),
     *(
         Place(
             model.plural, f"/admin/{model.name}/", model.icon, model.group, "viewer" if model.is_hubs else "signed-in"
         )
         for model in MODELS.values()
     ),
+    Place("Doctor", "/admin/doctor/", "stethoscope", "Hub"),
 ]
 
 

@@ -6,12 +6,15 @@ from litestar import Router
 
 from gateway.admin import account, bulk, doing, listing, sign_in, writing
 from gateway.admin.frame import EXCEPTION_HANDLERS, frame
-from gateway.admin.screens import live, lookup, overview
+from gateway.admin.screens import doctor, importing, jump, live, lookup, overview
 
 HANDLERS: Final = (
     *overview.HANDLERS,
     *live.HANDLERS,
     *lookup.HANDLERS,
+    *importing.HANDLERS,
+    *jump.HANDLERS,
+    *doctor.HANDLERS,
     *sign_in.HANDLERS,
     *account.HANDLERS,
     *listing.HANDLERS,

@@ -127,3 +127,14 @@ async def deliveries_of_events(
         list(event_ids),
     )
     return [dict(record) for record in records]
+
+
+async def movements_by_reason(connection: Connection, pharmacy_id: UUID, item_id: UUID) -> list[tuple[str, int, int]]:
+    """Sum an item's ledger: reason, number of movements, and what they add up to; the sums are the item's quantity."""
+    records = await connection.fetch(
+        "SELECT reason, count(*), sum(delta)::int8 FROM stock_movements WHERE item_id = $2 AND pharmacy_id = $1 "
+        "GROUP BY reason ORDER BY min(position)",
+        pharmacy_id,
+        item_id,
+    )
+    return [(record[0], record[1], record[2]) for record in records]

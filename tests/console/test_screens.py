@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests.kit.console import portal, signed_in
+from tests.kit.console import Person, portal, signed_in
 from tests.kit.in_process import Hub
+from tests.kit.wait import eventually
 
 HTML_TEXT = "<script>alert(1)</script>"
 
@@ -95,3 +96,91 @@ def test_a_strangers_operation_is_as_unknown_as_none(hub: Hub) -> None:
     assert stranger.get(f"/admin/operations/{operation}/").status_code == 404
     assert stranger.get(f"/admin/operations/{uuid4()}/").status_code == 404
     assert stranger.get(f"/admin/operations/?q={operation}").url.path == "/admin/operations/"
+
+
+def read(hub: Hub, key: str, path: str) -> Any:
+    """Ask the API with a key."""
+    return httpx.get(f"{hub.url}{path}", headers={"X-API-KEY": key}, timeout=30).json()
+
+
+def send_file(person: Person, pharmacy: str, content: str, **more: str) -> httpx.Response:
+    """Choose a file and press a button."""
+    person.get(f"/admin/import/?pharmacy={pharmacy}")
+    return person.web.post(
+        f"/admin/import/?csrf={person.token}",
+        data={"kind": "inventory", "pharmacy": pharmacy, **more},
+        files={"file": ("stock.csv", content.encode(), "text/csv")},
+        follow_redirects=True,
+    )
+
+
+async def test_a_file_is_looked_at_without_changing_anything_and_then_imported(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    person = signed_in(hub, "operator")
+    content = f"sku,name,price\nA1,{HTML_TEXT},3.90\nA2,b,wrong\n"
+    looked = send_file(person, pharmacy, content, check="yes").text
+    assert "2 rows, 1 of them wrong" in looked
+    assert "#/price" in looked
+    assert HTML_TEXT not in looked
+    assert read(hub, key, "/api/inventory/")["items"] == []
+    sent = send_file(person, pharmacy, content)
+    assert sent.url.path.startswith("/admin/uploads/")
+    path = sent.url.path.replace("/admin", "/api").rstrip("/")
+
+    async def upload() -> Any:
+        return read(hub, key, path)
+
+    done = await eventually(upload, lambda one: one["status"] == "done", within=30)
+    assert (done["applied"], done["rejected"]) == (1, 1)
+
+
+def test_a_broken_file_and_a_form_of_another_site_are_refused(hub: Hub) -> None:
+    pharmacy, _ = a_pharmacy(hub)
+    person = signed_in(hub, "operator")
+    assert "does not name the columns" in send_file(person, pharmacy, "what,ever\n1,2\n").text
+    person.token = "0" * 64
+    refused = person.web.post(
+        f"/admin/import/?csrf={person.token}",
+        data={"kind": "inventory"},
+        files={"file": ("a.csv", b"sku\nA", "text/csv")},
+    )
+    assert refused.status_code == 403
+
+
+def test_an_id_leads_to_its_page_and_a_strangers_does_not(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    item = an_item(hub, key).json()["id"]
+    person = signed_in(hub, "viewer")
+    assert person.get(f"/admin/jump/?q={item}").url.path.rstrip("/") == f"/admin/inventory/{item}"
+    assert person.get(f"/admin/jump/?q={pharmacy}").url.path.rstrip("/") == f"/admin/pharmacies/{pharmacy}"
+    assert person.get("/admin/jump/?q=orders").url.path.rstrip("/") == "/admin/orders"
+    stranger = portal(hub, a_pharmacy(hub)[1])
+    assert stranger.get(f"/admin/jump/?q={item}").url.path.rstrip("/") == "/admin/operations"
+
+
+def test_the_doctor_shows_settings_without_their_secrets(hub: Hub) -> None:
+    page = signed_in(hub, "viewer").get("/admin/doctor/").text
+    assert "HUB_PARTITIONS" in page
+    for secret in (hub.settings.secret_key, hub.settings.database_url, hub.settings.amqp_url):
+        assert secret.get_secret_value() not in page
+    assert portal(hub, a_pharmacy(hub)[1]).get("/admin/doctor/").status_code == 403
+
+
+def test_a_quantity_is_explained_by_its_movements_and_an_order_says_where_it_may_go(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    item = an_item(hub, key).json()
+    person = signed_in(hub, "viewer")
+    page = person.get(f"/admin/inventory/{item['id']}/?pharmacy={pharmacy}").text
+    assert "explained by its movements" in page
+    placed = httpx.post(
+        f"{hub.url}/api/orders/",
+        json={
+            "order_reference": "W-1",
+            "items": [{"sku": item["sku"], "name": "a", "quantity": 1, "unit_price": "1.00"}],
+        },
+        headers={"X-API-KEY": key, "Prefer": "wait=20"},
+        timeout=30,
+    ).json()
+    states = person.get(f"/admin/orders/{placed['id']}/?pharmacy={pharmacy}").text
+    assert "From here it may become" in states
+    assert '<span class="chip">confirmed</span>' in states

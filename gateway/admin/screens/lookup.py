@@ -31,7 +31,7 @@ async def look_up(request: Asked) -> Response[Any]:
     choice = await choose(request)
     text = request.query_params.get("q", "").strip()[:255]
     if text:
-        found = await _named(request, choice, text)
+        found = await find_operation(request, choice, text)
         if found is not None:
             return redirect(request, f"/admin/operations/{found}/")
     return render(request, "lookup.html", title="Operations", choice=choice, text=text)
@@ -68,7 +68,7 @@ async def show_operation(request: Asked, operation_id: FromPath[UUID]) -> Respon
     )
 
 
-async def _named(request: Asked, choice: Choice, text: str) -> UUID | None:
+async def find_operation(request: Asked, choice: Choice, text: str) -> UUID | None:
     """Find what was typed: an operation's id, or a key of the chosen pharmacy (none chosen: of the hub's own commands)."""
     gateway = gateway_of(request)
     candidates = [one for one in (id_of(text), operation_id_for(choice.chosen or HUB_ID, text)) if one is not None]

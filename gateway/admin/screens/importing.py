@@ -1,0 +1,115 @@
+"""Import a file in the browser: look at it first, then send it the way of every bulk upload."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Final
+
+import orjson
+from litestar import Request, Response, get, post
+from litestar.datastructures import UploadFile
+
+from gateway.admin.choosing import acting, choose
+from gateway.admin.frame import flash, visitor_here
+from gateway.admin.inside import ask
+from gateway.admin.pages import redirect, render
+from gateway.bulk import MAX_FILE_BYTES
+from hub.domain.problem import FieldError
+from hub.domain.upload_rows import BrokenFile, FileRow, Format, csv_lines, ndjson_lines, read_rows
+from hub.domain.uploads import UploadKind
+
+Asked = Request[Any, Any, Any]
+
+SHOWN_ROWS: Final = 10
+SHOWN_FAULTS: Final = 50
+_SPARE: Final = 65_536  # for the other fields and the borders between the parts
+_KINDS: Final[dict[str, UploadKind]] = {"inventory": "inventory", "sales": "sales"}
+_CHUNK: Final = 65_536
+
+
+@dataclass(slots=True)
+class Look:
+    """What a file holds.
+
+    Args:
+        fault: why it cannot be taken at all; then nothing else counts.
+    """
+
+    rows: int = 0
+    faulty: int = 0
+    columns: tuple[str, ...] = ()
+    first: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[tuple[int, FieldError]] = field(default_factory=list)
+    fault: str = ""
+
+
+@get("/import", opt={"console": "signed-in"})
+async def show_import(request: Asked) -> Response[Any]:
+    """Ask for a file."""
+    return await _page(request, None, "inventory")
+
+
+@post("/import", opt={"console": "signed-in"}, status_code=200, request_max_body_size=MAX_FILE_BYTES + _SPARE)
+async def take_file(request: Asked) -> Response[Any]:
+    """Look at a file (`check`), or send it."""
+    form = await request.form()
+    kind = _KINDS.get(str(form.get("kind", "")), "inventory")
+    choice = await choose(request, str(form.get("pharmacy", "")) or None)
+    file = form.get("file")
+    if choice.chosen is None:
+        return await _page(request, Look(fault="Choose the pharmacy whose file it is."), kind)
+    if not isinstance(file, UploadFile) or not file.filename:
+        return await _page(request, Look(fault="Choose a file."), kind)
+    content = await file.read()
+    name = file.filename.lower()
+    form_of: Format = "ndjson" if name.endswith((".ndjson", ".jsonl")) else "csv"
+    if "check" in form:
+        return await _page(request, look(content, form_of, kind), kind)
+    said = await ask(
+        request,
+        acting(visitor_here(request), choice.chosen),
+        "POST",
+        f"/api/{kind}/bulk",
+        content=content,
+        headers={"content-type": "application/x-ndjson" if form_of == "ndjson" else "text/csv"},
+    )
+    if said.is_problem:
+        problem = said.problem()
+        return await _page(request, Look(fault=problem.detail, faults=[(1, one) for one in problem.errors]), kind)
+    flash(request, f"{said.json['rows']:,} rows are on their way.")
+    return redirect(request, f"/admin/uploads/{said.json['upload_id']}/?pharmacy={choice.chosen}")
+
+
+async def _page(request: Asked, found: Look | None, kind: str) -> Response[Any]:
+    choice = await choose(request)
+    return render(request, "import.html", title="Import", choice=choice, look=found, kind=kind)
+
+
+def look(content: bytes, form: Format, kind: UploadKind) -> Look:
+    """Read a whole file as the bulk upload would, and keep the first rows and faults of it."""
+    found = Look()
+    lines: Iterator[bytes] = (
+        ndjson_lines(BytesIO(content).readline)
+        if form == "ndjson"
+        else csv_lines(content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
+    )
+    try:
+        for row in read_rows(lines, form, kind):
+            _note(found, row)
+    except BrokenFile as error:
+        return Look(fault=error.detail, faults=[(1, one) for one in error.errors])
+    found.columns = tuple(dict.fromkeys(name for row in found.first for name in row))
+    return found
+
+
+def _note(found: Look, row: FileRow) -> None:
+    found.rows += 1
+    if row.faults:
+        found.faulty += 1
+        if len(found.faults) < SHOWN_FAULTS:
+            found.faults += [(row.line, fault) for fault in row.faults]
+    elif len(found.first) < SHOWN_ROWS:
+        found.first.append(orjson.loads(row.raw))
+
+
+HANDLERS: Final = (show_import, take_file)
