@@ -129,6 +129,9 @@ class Database:
             except BaseException as error:
                 if _unsettles(error):
                     connection.terminate()
+                    # Where one got no answer, the others may be as dead: each would cost its time.
+                    if (pool := self.client._pool) is not None:  # noqa: SLF001 -- Tortoise's only way to it; pinned
+                        await pool.expire_connections()
                 raise
 
     @asynccontextmanager

@@ -68,6 +68,8 @@ class ReadPool:
                 # An answer may still be on its way, or a transaction open; a refusal of the caller's harms nothing.
                 if not isinstance(error, Exception) or isinstance(error, _BREAKING) or connection.is_in_transaction():
                     connection.terminate()
+                if not isinstance(error, Exception) or isinstance(error, OSError | TimeoutError):
+                    self._forget_free()  # where one got no answer, the others may be as dead: each would cost its time
                 raise
             finally:
                 self._lent.discard(connection)
@@ -81,6 +83,10 @@ class ReadPool:
                 await self._free.pop().close(timeout=2.0)
         for connection in self._lent:
             connection.terminate()
+
+    def _forget_free(self) -> None:
+        while self._free:
+            self._free.pop().terminate()
 
     def _take(self, pharmacy_id: UUID | None) -> ReadConnection | None:
         """Take a free connection: one that sees this pharmacy, else the one that was not used for longest."""

@@ -115,6 +115,7 @@ async def test_a_loop_that_holds_its_work_through_an_outage_is_alive_and_one_at_
     holding, resting = Pulse("window"), Pulse("saying")
     async with a_role(holding, resting) as role:
         watching = asyncio.create_task(Watchdog([role], connection, 0.6).run())
+        holding.beat()
         pause = Pause(holding)
         until = time.monotonic() + 2
         while time.monotonic() < until:

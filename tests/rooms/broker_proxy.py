@@ -49,6 +49,12 @@ class BrokerProxy:
     def thaw(self) -> None:
         self._flowing.set()
 
+    def strand(self) -> None:
+        """Pass nothing on any more for the connections that are there, without a word to either end; new ones work."""
+        self._flowing.clear()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
     def cut(self) -> None:
         """Drop every connection."""
         for writer in tuple(self._writers):
@@ -73,8 +79,8 @@ class BrokerProxy:
         self._clients.add(writer)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pass_on(reader, there_writer))
-                group.create_task(self._pass_on(there_reader, writer))
+                group.create_task(self._pass_on(reader, there_writer, self._flowing))
+                group.create_task(self._pass_on(there_reader, writer, self._flowing))
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -84,9 +90,11 @@ class BrokerProxy:
                 each.transport.abort()
             self._tasks.discard(task)
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+    ) -> None:
         while data := await reader.read(65536):
-            await self._flowing.wait()
+            await flowing.wait()
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError

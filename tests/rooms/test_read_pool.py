@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 
 from hub.faults import Unavailable
-from hub.storage.database import Database, open_database
+from hub.storage.database import Database, Role, open_database
 from tests.conftest import Servers
+from tests.rooms.broker_proxy import open_proxy
 
 OURS, THEIRS = uuid4(), uuid4()
 _SEEN = "SELECT id FROM pharmacies"
@@ -111,6 +112,27 @@ async def test_a_full_pool_says_so_in_time(database_url: str) -> None:
             with pytest.raises(Unavailable):
                 async with impatient.connection():
                     pass
+
+
+@pytest.mark.parametrize("role", ["hub_read", "hub_write"])
+async def test_connections_that_a_network_has_forgotten_cost_one_timeout_not_one_each(
+    database_url: str, role: Role
+) -> None:
+    """Half-open: nobody says goodbye, and nothing comes back. New connections work, so the second try does."""
+    async with open_proxy(database_url) as proxy, open_database(proxy.url, role, pool=4) as database:
+        impatient = Database(database.client, database.role, 1.0, database.readers)
+
+        async def ask() -> int:
+            async with impatient.connection() as connection:
+                answer: int = await connection.fetchval("SELECT 1 FROM pg_sleep(0.05)")
+                return answer
+
+        assert await asyncio.gather(*(ask() for _ in range(4))) == [1] * 4
+        proxy.strand()
+        with pytest.raises(Unavailable):
+            await ask()
+        async with asyncio.timeout(3):
+            assert await asyncio.gather(*(ask() for _ in range(4))) == [1] * 4
 
 
 async def test_a_role_that_reads_cannot_write(reads: Database) -> None:
