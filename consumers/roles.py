@@ -48,7 +48,7 @@ from hub.messaging.topology import (
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 
-_DRAIN_SECONDS = 7.0
+_DRAIN_SECONDS = 5.0
 _LEAVE_SECONDS = 1.0
 _INGRESS_PREFETCH = 200
 _FANOUT_PREFETCH = 1000

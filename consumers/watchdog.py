@@ -28,10 +28,11 @@ READER_SECONDS = 15.0
 """A queue without a reader: longer than it takes to reconnect and subscribe again."""
 
 START_SECONDS = 30.0
-ENDING_SECONDS = 9.5
-"""What an end may take, a server that stands still included: whoever ends processes may count on 10 s."""
+ENDING_SECONDS = 8.0
+"""What an end may take, a server that stands still included: whoever ends processes may count on 10 s in all."""
 
 _LOOKS = 4
+_TICK_SECONDS = 0.25
 _EXIT_CODE = 70
 
 log = structlog.get_logger("watchdog")
@@ -119,7 +120,7 @@ class LastWatch:
         self._ends_at: float | None = None
 
     def end_soon(self) -> None:
-        """Give the process 9.5 s from now on to end by itself; the first call counts."""
+        """Give the process 8 s from now on to end by itself; the first call counts."""
         if self._ends_at is None:
             self._ends_at = clock.monotonic() + ENDING_SECONDS
 
@@ -147,7 +148,7 @@ class LastWatch:
         pause = threading.Event()
         suspect = False
         while True:
-            pause.wait(min(1.0, self._seconds / _LOOKS))
+            pause.wait(min(_TICK_SECONDS, self._seconds / _LOOKS))
             if self._ends_at is not None and clock.monotonic() > self._ends_at:
                 self._kill("the process did not end by itself")
             silent = self._loop.silent_seconds()

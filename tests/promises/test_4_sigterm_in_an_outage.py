@@ -23,7 +23,7 @@ from tests.rooms.broker_proxy import open_proxy
 SECONDS = 10.5
 
 
-@pytest.mark.parametrize("which", ["postgresql", "rabbitmq"])
+@pytest.mark.parametrize("which", ["postgresql", pytest.param("rabbitmq", marks=pytest.mark.long)])
 async def test_sigterm_ends_the_consumers_within_10_seconds_though_a_server_stands_still(
     settings: Settings, which: str
 ) -> None:
