@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmarks.faults import BenchFault
 from benchmarks.figures import Failure, Figure
 from benchmarks.machine import describe
-from benchmarks.measures import bulk, deliveries, flat, lists, live, memory, waited, writes
+from benchmarks.measures import amqp, bulk, deliveries, flat, lists, live, memory, waited, writes
 from benchmarks.report import print_table, write_json, write_section
 from benchmarks.stage import FULL, QUICK, Stage, open_stage
 from benchmarks.wrk import ensure_wrk
@@ -29,6 +29,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
     "waited": waited.measure,
     "lists": lists.measure,
     "bulk": bulk.measure,
+    "amqp": amqp.measure,
     "deliveries": deliveries.measure,
     "flat": flat.measure,
     "memory": memory.measure,  # last: after load
