@@ -47,6 +47,16 @@ class Settings(BaseSettings):
     amqp_connections: int = Field(
         20, ge=1, le=10_000, description="AMQP connections that one pharmacy or integrator may have open."
     )
+    amqp_tls_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="TCP port on which the broker of `hub up` takes AMQP with TLS, on `HUB_HOST`; 0 = off.",
+    )
+    amqp_tls_cert: Path | None = Field(
+        None, description="PEM file with its certificate and those above it; RabbitMQ's user must be able to read it."
+    )
+    amqp_tls_key: Path | None = Field(None, description="PEM file with the key of that certificate, readable likewise.")
     secret_key: SecretStr = Field(
         min_length=_SECRET_LENGTH,
         description="The installation's secret, 32 characters or more; keys and webhook secrets derive from it.",
@@ -185,6 +195,13 @@ class Settings(BaseSettings):
             message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, ingress, fanout, translate, deliver, parker, janitor"
             raise ValueError(message)
         return value
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if self.amqp_tls_port and (self.amqp_tls_cert is None or self.amqp_tls_key is None):
+            message = "HUB_AMQP_TLS_PORT is set, but HUB_AMQP_TLS_CERT or HUB_AMQP_TLS_KEY is not"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _safe_in_production(self) -> Self:

@@ -26,6 +26,16 @@ _FOLDERS = ("mnesia", "log", "home")
 
 
 @dataclass(frozen=True, slots=True)
+class TlsListener:
+    """Where a private RabbitMQ takes AMQP with TLS: address, port, PEM files of the certificate and of its key."""
+
+    host: str
+    port: int
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerServer:
     """Where a private RabbitMQ keeps its data and how it is reached.
 
@@ -35,6 +45,7 @@ class BrokerServer:
         password: of the user `hub`.
         mark: names the instance in the environment of its processes.
         login_url: where RabbitMQ asks about integrators' log-ins, an HTTP address of the gateway; None = no integrators.
+        tls: a listener for integrators besides; None = none.
     """
 
     data: Path
@@ -45,6 +56,7 @@ class BrokerServer:
     password: str
     mark: str
     login_url: str | None = None
+    tls: TlsListener | None = None
 
     @property
     def url(self) -> str:
@@ -161,6 +173,17 @@ def _write_files(server: BrokerServer, runs_as: Account | None) -> None:
         "channel_max = 1024",
         "max_message_size = 8388608",
     ]
+    if server.tls is not None:
+        lines += [
+            f"listeners.ssl.1 = {server.tls.host}:{server.tls.port}",
+            f"ssl_options.certfile = {server.tls.certificate}",
+            f"ssl_options.keyfile = {server.tls.key}",
+            # Integrators prove themselves by their API key, not by a certificate of theirs.
+            "ssl_options.verify = verify_none",
+            "ssl_options.fail_if_no_peer_cert = false",
+            "ssl_options.versions.1 = tlsv1.3",
+            "ssl_options.versions.2 = tlsv1.2",
+        ]
     if server.login_url is not None:
         lines += [
             "auth_backends.1 = internal",

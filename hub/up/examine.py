@@ -19,6 +19,7 @@ from rich.table import Table
 from hub.faults import HubFault, SettingsError
 from hub.messaging.connection import HubConnection, open_connection, within
 from hub.messaging.topology import command_queue, topology
+from hub.security.derive import login_path
 from hub.settings import Settings, load_settings
 from hub.storage.migrate import pending_migrations
 from hub.up.binaries import find_broker, find_postgres
@@ -148,8 +149,9 @@ async def _rabbitmq(settings: Settings) -> AsyncIterator[Finding]:
         version = str(connection.underlay.server_properties.get("version", "0"))
         old = tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST_RABBITMQ
         yield Finding("rabbitmq", "fault" if old else "ok", f"{version}{', the hub needs 3.10' if old else ''}")
+    async for finding in examine_amqp_door(settings):
+        yield finding
     if settings.amqp_management_url is None:
-        yield Finding("rabbitmq", "warning", "HUB_AMQP_MANAGEMENT_URL is not set: integrators cannot log in over AMQP")
         return
     async for finding in _management(settings, settings.amqp_management_url.get_secret_value()):
         yield finding
@@ -171,6 +173,43 @@ async def _management(settings: Settings, url: str) -> AsyncIterator[Finding]:
                 if limit is not None and re.search(policy["pattern"], command_queue(0)):
                     says = f"policy {policy['name']} drops a command after {limit} deliveries: take its delivery-limit away"
                     yield Finding("rabbitmq", "fault", says)
+
+
+async def examine_amqp_door(settings: Settings) -> AsyncIterator[Finding]:
+    """Say whether integrators can log in, and if not, why."""
+    if settings.amqp_management_url is None:
+        yield Finding(
+            "amqp door", "warning", "off: HUB_AMQP_MANAGEMENT_URL is not set, so nobody could be disconnected"
+        )
+        return
+    url = settings.amqp_management_url.get_secret_value()
+    async with httpx.AsyncClient(base_url=url, timeout=_SECONDS, trust_env=False) as client:
+        nodes = (await client.get("/api/nodes")).raise_for_status().json()
+    missing = {
+        plugin
+        for node in nodes
+        for plugin in ("rabbitmq_auth_backend_http", "rabbitmq_auth_backend_cache")
+        if plugin not in node.get("enabled_plugins", ())
+    }
+    if missing:
+        says = f"off: RabbitMQ lacks {', '.join(sorted(missing))}; run `rabbitmq-plugins enable` for each on its nodes"
+        yield Finding("amqp door", "warning", says)
+        return
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    asked = f"http://{host}:{settings.port}{login_path(settings.secret_key.get_secret_value())}/user"
+    try:
+        async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
+            answer = await client.post(asked, data={"username": "doctor"})
+    except httpx.HTTPError:
+        yield Finding("amqp door", "warning", "no gateway answers RabbitMQ: connections go on, new logins are refused")
+        return
+    is_open = answer.text == "deny"  # nobody is called that: the question was understood
+    says = (
+        "open: the gateway answers RabbitMQ"
+        if is_open
+        else "off: the gateway does not know RabbitMQ's address for log-ins"
+    )
+    yield Finding("amqp door", "ok" if is_open else "warning", says)
 
 
 async def _topology(settings: Settings) -> AsyncIterator[Finding]:

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from hub.faults import SettingsError
 from hub.security.derive import login_path, mint_secret_key
 from hub.settings import Settings, load_settings
-from hub.up.broker import BrokerServer
+from hub.up.broker import BrokerServer, TlsListener
 from hub.up.ports import LOOPBACK, free_ports, is_free
 from hub.up.postgres import PostgresServer
 
@@ -96,7 +96,9 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None, 
         login = f"http://{_reached_at(made['HUB_HOST'])}:{made['HUB_PORT']}{login_path(made['HUB_SECRET_KEY'])}"
         password = memory[_up("RABBITMQ_PASSWORD")]
         _, amqp, management, distribution, epmd = ports
-        broker = BrokerServer(place / "rabbitmq", amqp, management, distribution, epmd, password, str(place), login)
+        broker = BrokerServer(
+            place / "rabbitmq", amqp, management, distribution, epmd, password, str(place), login, _tls(made)
+        )
         made["HUB_AMQP_URL"] = broker.url
         made["HUB_AMQP_MANAGEMENT_URL"] = broker.management_url
     _write(place, theirs, {**made, **memory})
@@ -113,6 +115,17 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None, 
 
 def _free_after(port: int) -> int:
     return port + 1 if is_free(port + 1) else free_ports([None])[0]
+
+
+def _tls(made: Mapping[str, str]) -> TlsListener | None:
+    port = _number("HUB_AMQP_TLS_PORT", made.get("HUB_AMQP_TLS_PORT", "0"))
+    certificate, key = made.get("HUB_AMQP_TLS_CERT"), made.get("HUB_AMQP_TLS_KEY")
+    if not port:
+        return None
+    if certificate is None or key is None:
+        message = "HUB_AMQP_TLS_PORT is set, but HUB_AMQP_TLS_CERT or HUB_AMQP_TLS_KEY is not"
+        raise SettingsError(message)
+    return TlsListener(made["HUB_HOST"], port, certificate, key)
 
 
 def _up(name: str) -> str:

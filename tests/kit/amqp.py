@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,11 +13,15 @@ from uuid import uuid4
 import httpx
 import orjson
 import pika
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from pika.adapters.blocking_connection import BlockingChannel
 
 from hub.security.derive import login_path
 from hub.settings import Settings
-from hub.up.broker import BrokerServer, control, start_broker
+from hub.up.broker import BrokerServer, TlsListener, control, start_broker
 from hub.up.ports import free_ports
 from hub.up.processes import start as start_process
 from tests.conftest import SECRET_KEY, Servers
@@ -172,6 +177,30 @@ def shut(connection: pika.BlockingConnection) -> None:
         connection._cleanup()
 
 
+def _certificate(place: Path) -> tuple[str, str]:
+    """Make a certificate for this machine, which signs itself; RabbitMQ's user reads both files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encodings = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (place / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (place / "key.pem").write_bytes(key.private_bytes(*encodings))
+    for file in ("cert.pem", "key.pem"):
+        (place / file).chmod(0o644)
+    return str(place / "cert.pem"), str(place / "key.pem")
+
+
 @contextmanager
 def running_amqp_stage(
     servers: Servers, template: str, place: Path, roles: Sequence[str] | None = None
@@ -179,9 +208,10 @@ def running_amqp_stage(
     """Run a broker that asks a hub, and that hub; about six seconds."""
     name = f"t_{uuid4().hex}"
     servers.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-    http, amqp, management, distribution, epmd = free_ports([None] * 5)
+    http, amqp, management, distribution, epmd, secure = free_ports([None] * 6)
     login = f"http://127.0.0.1:{http}{login_path(SECRET_KEY)}"
-    broker = BrokerServer(place / "rabbitmq", amqp, management, distribution, epmd, uuid4().hex, str(place), login)
+    tls = TlsListener("127.0.0.1", secure, *_certificate(place))
+    broker = BrokerServer(place / "rabbitmq", amqp, management, distribution, epmd, uuid4().hex, str(place), login, tls)
     (place / "logs").mkdir(exist_ok=True)
     children = start_broker(broker, lambda spec: start_process(spec, log_dir=place / "logs"))
     settings = Settings(

@@ -1,0 +1,75 @@
+"""The door itself: TLS where it is set, and what `hub doctor` says of it."""
+
+import ssl
+
+import pika
+import pytest
+from pika.exceptions import AMQPError
+
+from hub.faults import SettingsError
+from hub.settings import load_settings
+from hub.up.examine import Finding, examine_amqp_door
+from tests.kit.amqp import AmqpStage, Till, receipt, shut
+
+pytestmark = pytest.mark.xdist_group("amqp")
+ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
+
+
+def test_a_till_speaks_tls_where_the_broker_does(stage: AmqpStage, till: Till) -> None:
+    tls = stage.broker.tls
+    assert tls is not None
+    context = ssl.create_default_context(cafile=tls.certificate)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    connection = pika.BlockingConnection(
+        pika.ConnectionParameters(
+            "127.0.0.1",
+            tls.port,
+            "/",
+            pika.PlainCredentials(till.id, till.key),
+            ssl_options=pika.SSLOptions(context, "localhost"),
+        )
+    )
+    channel = connection.channel()
+    channel.confirm_delivery()
+    assert receipt(channel, till, "inventory.create", ITEM)["status"] == "applied"
+    shut(connection)
+
+
+def test_who_speaks_plainly_to_the_tls_port_is_not_heard(stage: AmqpStage, till: Till) -> None:
+    assert stage.broker.tls is not None
+    plain = pika.ConnectionParameters(
+        "127.0.0.1",
+        stage.broker.tls.port,
+        "/",
+        pika.PlainCredentials(till.id, till.key),
+        socket_timeout=5,
+        stack_timeout=5,
+    )
+    with pytest.raises(AMQPError):
+        pika.BlockingConnection(plain)
+
+
+def test_half_of_tls_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch, stage: AmqpStage) -> None:
+    for name, value in (
+        ("HUB_DATABASE_URL", "postgresql://x"), ("HUB_AMQP_URL", "amqp://x"), ("HUB_SECRET_KEY", "k" * 40), ("HUB_AMQP_TLS_PORT", "5671"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match="HUB_AMQP_TLS_CERT"):
+        load_settings(stage.hub.settings.data_dir)
+
+
+async def test_the_doctor_says_whether_the_door_is_open_and_why_not(stage: AmqpStage) -> None:
+    port = int(stage.hub.url.rpartition(":")[2])
+    settings = stage.hub.settings.model_copy(update={"port": port})
+
+    async def verdicts(**changes: object) -> list[Finding]:
+        return [one async for one in examine_amqp_door(settings.model_copy(update=changes))]
+
+    assert [(one.what, one.verdict) for one in await verdicts()] == [("amqp door", "ok")]
+    shut_door = await verdicts(amqp_management_url=None)
+    assert [one.verdict for one in shut_door] == ["warning"]
+    assert "HUB_AMQP_MANAGEMENT_URL" in shut_door[0].says
+    silent = await verdicts(port=stage.broker.epmd_port)
+    assert "no gateway answers" in silent[0].says
+    other = await verdicts(secret_key=settings.database_url)
+    assert "does not know" in other[0].says
