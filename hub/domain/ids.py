@@ -18,7 +18,8 @@ def derived_id(*parts: UUID | str | int) -> UUID:
     >>> derived_id("a").version
     8
     """
-    text = b"\x1f".join([part.bytes if type(part) is UUID else str(part).encode() for part in parts])
+    # Not `type(part) is UUID`: the database driver's UUIDs are of a class of their own, and name the same thing.
+    text = b"\x1f".join([part.bytes if isinstance(part, UUID) else str(part).encode() for part in parts])
     number = int.from_bytes(sha256(text).digest()[:16], "big")
     return _uuid_of((number & _FREE) | _FIXED)
 

@@ -5,6 +5,7 @@ from itertools import permutations
 from uuid import UUID, uuid4
 
 import pytest
+from asyncpg.pgproto import pgproto
 
 from hub.domain.event import NumberedEvent, routing_key_of, source_of
 from hub.domain.fingerprint import fingerprint_of
@@ -38,6 +39,11 @@ def test_ids_differ_with_everything_they_are_made_of() -> None:
     assert len(found) == 9 + 3 + 13
     assert derived_id("a", "b") != derived_id("ab")
     assert derived_id("a", 1) == derived_id("a", "1")
+
+
+def test_the_drivers_uuid_names_the_same_thing() -> None:
+    one = uuid4()
+    assert derived_id(pgproto.UUID(str(one)), "delivery") == derived_id(one, "delivery")
 
 
 def test_a_fingerprint_is_blind_to_the_order_of_members_only() -> None:

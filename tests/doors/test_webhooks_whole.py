@@ -45,7 +45,8 @@ async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be
         (call,) = await receiver.wait_for(1)
         assert verified(call, made["secret"]) == "sale.recorded"
         assert orjson.loads(call.body)["data"]["sale"]["reference"] == "openly"
-        assert (call.headers["X-Shop"], call.headers["Authorization"]) == ("7", "Basic dGlsbDpodW50ZXIy")
+        sent = {name.lower(): value for name, value in call.headers.items()}
+        assert (sent["x-shop"], sent["authorization"]) == ("7", "Basic dGlsbDpodW50ZXIy")
 
         # A rotation: both secrets sign until the overlap is over.
         rotated = await owner.call("POST", f"{ENDPOINTS}{made['id']}/rotate-secret/", {"overlap_seconds": 600})
@@ -55,6 +56,7 @@ async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be
         assert verified(call, rotated.json()["secret"]) == "webhook_endpoint.tested"
         assert verified(call, made["secret"]) == "webhook_endpoint.tested"
         assert call.headers["webhook-id"] == tested["event_id"]
+        assert [one["id"] for one in await owner.deliveries(event_id=tested["event_id"])] == [tested["delivery_id"]]
         await owner.call("POST", f"{ENDPOINTS}{made['id']}/rotate-secret/", {"overlap_seconds": 0})
 
         # What failed is resent.
