@@ -90,7 +90,9 @@ class Calls:
 
     def room(self, endpoint_id: UUID) -> int:
         """Say how many more deliveries of an endpoint would be taken up now."""
-        return self.of(endpoint_id).lane.room(clock.monotonic())
+        lane, now = self.of(endpoint_id).lane, clock.monotonic()
+        # One that is shut here and open by its row was edited: a delivery brings its new state.
+        return lane.room(now) or int(now < lane.held_until)
 
     def note_end_of_backlog(self, endpoint_ids: Collection[UUID]) -> None:
         """Take new deliveries of these endpoints straight in again: the schedule holds no older ones."""
@@ -110,7 +112,14 @@ class Calls:
         """Drop what is idle and well; the rows tell the rest when it is needed again."""
         for endpoint_id, known in list(self._known.items()):
             lane = known.lane
-            if lane.is_idle and not lane.failures and not lane.has_backlog and lane.held_until <= clock.monotonic():
+            is_well = self._health.get(endpoint_id, Health()).failing_since is None
+            if (
+                is_well
+                and lane.is_idle
+                and not lane.failures
+                and not lane.has_backlog
+                and lane.held_until <= clock.monotonic()
+            ):
                 del self._known[endpoint_id]
                 self._health.pop(endpoint_id, None)
 
@@ -160,7 +169,7 @@ class Calls:
         """Learn what is next at ordered endpoints. What cannot follow in this process soon goes back to the schedule."""
         by_endpoint = {head.endpoint_id: head for head in heads}
         for endpoint_id in endpoint_ids:
-            known = self._known[endpoint_id]
+            known = self.of(endpoint_id)
             lane, head = known.lane, by_endpoint.get(endpoint_id)
             lane.head = None if head is None else head.sequence
             now = clock.now()

@@ -133,8 +133,8 @@ class Settling:
             else:
                 break
         for item in items:
-            self._let_go(item.delivery_id)
             if item.carrier is not None:
+                self._let_go(item.delivery_id)
                 await item.carrier.let_go()
         if ordered:
             self._set_heads(ordered, heads)

@@ -89,6 +89,27 @@ async def test_a_throttle_and_a_dead_endpoint_hold_nothing_up(settings: Settings
         assert gone is None or gone < clock.now()
 
 
+async def test_whoever_mends_an_endpoint_sees_it_called_at_once_though_its_circuit_is_open(settings: Settings) -> None:
+    settings = calling(settings, 60.0)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        receiver.answer = lambda call: 503 if call.path == "/dead" else 204
+        pharmacy = await door.open_pharmacy()
+        endpoint = await desk.add(pharmacy, receiver.url.replace("/hook", "/dead"), ITEMS)
+        await create_items(door, pharmacy, 11)
+        await eventually(
+            lambda: desk.connection.fetchval("SELECT open_until FROM webhook_health WHERE endpoint_id = $1", endpoint.id),
+            lambda until: until is not None and until > clock.now(),
+        )  # fmt: skip
+        outcome = await door.send(pharmacy, "webhook_endpoint.update", {"url": receiver.url}, resource_id=endpoint.id)
+        assert outcome["status"] == "applied"
+        await create_items(door, pharmacy, 1, first=12)
+        calls = await receiver.wait_for(1, path="/hook")
+        assert "PZN12" in skus(calls) or "PZN11" in skus(calls)
+
+
 async def test_days_of_failure_only_bring_warnings_and_an_end_that_others_hear_of(settings: Settings) -> None:
     # Six seconds stand for five days.
     settings = calling(settings, *([0.25] * 100), webhooks_disable_after_hours=MINUTE / 10)
