@@ -9,10 +9,11 @@ group = typer.Typer(help="The exchanges and queues of the hub.", no_args_is_help
 
 @group.command()
 def apply(data_dir: DataDir = None) -> None:
-    """Declare what is missing; what is there with the same arguments stays untouched."""
+    """Declare what is missing and set the policies; what is there with the same arguments stays untouched."""
     import asyncio
 
     from hub.messaging.connection import open_connection
+    from hub.messaging.management import open_management
     from hub.messaging.topology import declare_topology
     from hub.settings import load_settings
 
@@ -21,6 +22,9 @@ def apply(data_dir: DataDir = None) -> None:
     async def run() -> None:
         async with open_connection(settings.amqp_urls, name="hub topology apply") as connection:
             await declare_topology(connection, settings.partitions)
+        async with open_management(settings) as management:
+            if management is not None:
+                await management.set_policies()
 
     asyncio.run(run())
     print("the topology is there")
