@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Take the pictures of the console for README.md and docs/: a demo hub, a little traffic, a browser.
+
+It needs the group `ui` (`./run setup --dev`) and Debian's chromium. Look at every picture before it is committed.
+
+    .venv/bin/python tools/screenshots.py
+"""
+
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+PORT = 8179
+URL = f"http://127.0.0.1:{PORT}"
+DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+STARTING_SECONDS = 180
+
+
+def main() -> None:
+    """Start a hub, write to it, take the pictures, and stop it."""
+    with tempfile.TemporaryDirectory(prefix="shots-") as place:
+        Path(place).chmod(0o755)
+        log = Path(place) / "up.log"
+        command = [ROOT / ".venv/bin/hub", "up", "--demo", "--port", str(PORT), "--data-dir", f"{place}/data", "--yes"]
+        with log.open("w") as out:
+            hub = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
+        try:
+            said = _ready(log)
+            take(said)
+        finally:
+            hub.terminate()
+            hub.wait(60)
+
+
+def _ready(log: Path) -> str:
+    until = time.monotonic() + STARTING_SECONDS
+    while f"ready {URL}" not in (said := log.read_text()):
+        if time.monotonic() > until:
+            raise SystemExit(said)
+        time.sleep(0.5)
+    return said
+
+
+def take(said: str) -> None:
+    """Take every picture of a hub that printed this."""
+    key, pharmacy = _found(r"phk_\w+", said), _found(r"(?<=Pharmacy  )[0-9a-f-]{36}", said)
+    api = httpx.Client(base_url=URL, headers={"X-API-KEY": key, "Prefer": "wait=10"}, timeout=30)
+    order = _write(api)
+    item = api.get("/api/inventory/", params={"limit": 1}).json()["items"][0]["id"]
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport=DESK, color_scheme="light")
+        page.goto(_found(r"http://\S+/admin/sign-in/link/\S+", said))
+        page.get_by_role("button").first.click()
+        page.wait_for_url("**/admin/**")
+        for name, path in {
+            "overview": "",
+            "inventory": f"inventory/?pharmacy={pharmacy}",
+            "item": f"inventory/{item}/?pharmacy={pharmacy}",
+            "order": f"orders/{order}/?pharmacy={pharmacy}",
+            "live": f"live/?pharmacy={pharmacy}",
+            "deliveries": f"deliveries/?pharmacy={pharmacy}",
+        }.items():
+            _show(page, path)
+            _picture(page, f"console-{name}")
+        page.emulate_media(color_scheme="dark")
+        _show(page, "")
+        _picture(page, "console-overview-dark")
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(PHONE)
+        _show(page, f"inventory/?pharmacy={pharmacy}")
+        _picture(page, "console-inventory-phone")
+        browser.close()
+
+
+def _show(page: Page, path: str) -> None:
+    page.goto(f"{URL}/admin/{path}")
+    page.wait_for_timeout(1500)  # charts and live rows are drawn
+
+
+def _picture(page: Page, name: str) -> None:
+    page.screenshot(path=IMAGES / f"{name}.png")
+    print(f"{name}.png  {(IMAGES / f'{name}.png').stat().st_size // 1024} kB")
+
+
+def _write(api: httpx.Client) -> str:
+    """Sell, order and move stock for some seconds, so that there is something to see; give an order's id."""
+    items = api.get("/api/inventory/", params={"limit": 20, "sort": "sku"}).json()["items"]
+    order = ""
+    for number in range(120):
+        item = items[number % len(items)]
+        line = {"sku": item["sku"], "quantity": 1 + number % 3, "total_price": item["price"]}
+        api.post("/api/sales/", json={"lines": [line], "reference": f"receipt-{4100 + number}"})
+        if number % 12 == 0:
+            wanted = {"sku": item["sku"], "name": item["name"], "quantity": 1, "unit_price": item["price"]}
+            placed = api.post("/api/orders/", json={"order_reference": f"WEB-{900 + number}", "items": [wanted]}).json()
+            order = placed["id"]
+            for status in ("confirmed", "preparing")[: 1 + number % 2]:
+                api.post(f"/api/orders/{order}/transitions/", json={"status": status})
+        time.sleep(0.05)
+    return order
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        message = f"there is no {pattern} in:\n{text}"
+        raise SystemExit(message)
+    return match[0]
+
+
+if __name__ == "__main__":
+    main()
