@@ -7,20 +7,15 @@ marker and for A's ids (`tests.kit.tenancy`).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
-from litestar import Litestar
 from litestar.routes import WebSocketRoute
 from websockets.exceptions import InvalidStatus
 
-from gateway.openapi import openapi_document
-from gateway.routes import ROUTES
-from hub.settings import Settings
-from tests.conftest import SECRET_KEY, Servers
-from tests.kit.in_process import running_hub
+from tests.conftest import Servers
+from tests.kit.document import APP, DOCUMENT, a_whole_hub
 from tests.kit.tenancy import (
     MARKER,
     MATRIX,
@@ -33,8 +28,6 @@ from tests.kit.tenancy import (
     unknown_ids,
 )
 
-APP = Litestar(route_handlers=ROUTES, openapi_config=None)
-DOCUMENT = openapi_document(APP)
 _PRIVATE = {route: row for route, row in MATRIX.items() if row.answered not in {"public", "signed"}}
 
 
@@ -58,28 +51,18 @@ def answered(answered_how: str) -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def walls(servers: Servers, template_database: str) -> Iterator[Walls]:
     """Run a whole hub with pharmacy A in it."""
-    name = f"t_{uuid4().hex}"
-    servers.sql(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
-    servers.management("PUT", f"/api/vhosts/{name}")
-    place = servers.session_dir / name
-    place.mkdir()
-    chosen = Settings(
-        _env_file=None,
-        database_url=servers.database_url(name), amqp_url=servers.amqp_url(name), secret_key=SECRET_KEY, data_dir=Path(place),
-        amqp_management_url=servers.management_url,
-        metrics_port=0, partitions=2, rate_limit_per_second=0, rate_limit_burst=0,
-    )  # fmt: skip
-    with running_hub(chosen) as hub, httpx.Client(base_url=hub.url, timeout=30, trust_env=False) as web:
+    with (
+        a_whole_hub(servers, template_database) as hub,
+        httpx.Client(base_url=hub.url, timeout=30, trust_env=False) as web,
+    ):
         watch = Watch(web)
         owner = open_client(hub, watch, MARKER, is_owner=True)
         ids = fill(owner)
-        servers.sql(rows_from_outside(ids), name)
+        servers.sql(rows_from_outside(ids), hub.settings.database_url.get_secret_value().rpartition("/")[2])
         for method, path in MATRIX:  # A sees all its ids once, so that they are known
             if method == "GET" and path.startswith("/api/") and not path.endswith("/stream"):
                 owner.ask("GET", path.format(**ids))
         yield Walls(owner, ids, watch)
-    servers.management("DELETE", f"/api/vhosts/{name}")
-    servers.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_every_route_of_the_document_has_a_row_and_every_row_a_route() -> None:

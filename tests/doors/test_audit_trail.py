@@ -19,8 +19,8 @@ from hub.faults import Poison, Unavailable
 from hub.messaging.audit import audit_message, read_audit
 from hub.messaging.bulk_publisher import Outgoing
 from hub.settings import Settings
-from tests.contracts.test_openapi import APP
 from tests.kit.consumers import running_consumers
+from tests.kit.document import APP
 from tests.kit.gateway import GatewayStage
 from tests.kit.wait import eventually
 
