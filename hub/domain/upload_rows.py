@@ -167,9 +167,10 @@ def csv_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _frame_csv(lines: Iterator[bytes], kind: UploadKind) -> Iterator[Frame]:
     source = _Source(lines)
     reader = source.open()
-    columns = _columns_of(next(reader, []), kind)
-    begins = reader.line_num + 1
+    begins = 1
     try:
+        columns = _columns_of(next(reader, []), kind)
+        begins = reader.line_num + 1
         for cells in reader:
             line, begins = begins, reader.line_num + 1
             if cells and any(cells):

@@ -173,6 +173,8 @@ async def test_gzip_with_several_members(hub: GatewayStage, key: TestKey) -> Non
         (b",".join(b"c%d" % n for n in range(10_000)) + b"\n1\n", CSV, {}, 400),
         (b'sku,name,price\nA,"open,1\nB,b,1\n', CSV, {}, 400),
         (b'sku,name,price\nA,"b"c,1\n', CSV, {}, 400),
+        (b'sku,"name"x,price\nA,b,1\n', CSV, {}, 400),
+        (b'sku,name,"price', CSV, {}, 400),
         ("sku,name,price\nA,é,1\n".encode("latin-1"), CSV, {}, 400),
         ("sku,name,price\nA,e,1\n".encode("utf-16"), CSV, {}, 400),
         (b"sku,name,price\n" + b"x" * 3_000_000, CSV, {}, 413),
@@ -180,7 +182,7 @@ async def test_gzip_with_several_members(hub: GatewayStage, key: TestKey) -> Non
     ],
     ids=["gzip-cut", "gzip-none", "gzip-empty", "gzip-bomb", "too-long", "brotli", "json", "latin1", "empty", "blank", "bom",
          "csv-empty", "csv-header-only", "csv-no-sku", "csv-unknown", "csv-twice", "csv-10k-columns", "csv-open-quote",
-         "csv-bad-quote", "csv-latin1", "csv-utf16", "csv-long-line", "too-many-rows"],
+         "csv-bad-quote", "csv-header-bad-quote", "csv-header-open-quote", "csv-latin1", "csv-utf16", "csv-long-line", "too-many-rows"],
 )  # fmt: skip
 async def test_a_broken_file_is_refused_whole(
     hub: GatewayStage, key: TestKey, body: bytes, media: str, headers: dict[str, str], status: int

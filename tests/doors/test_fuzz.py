@@ -20,6 +20,7 @@ from tests.conftest import Servers
 from tests.kit.document import a_whole_hub
 from tests.kit.in_process import Hub
 
+pytestmark = pytest.mark.timeout(1200)  # with --long
 SECONDS = 30.0
 FEW, MANY = 60, 2500  # for each of the four doors
 
