@@ -138,7 +138,7 @@ class Door:
         """Make a link that signs an operator in at the console, once, within ten minutes; the first admin is made with it."""
         if username == ADMIN:
             await self.create_operator(ADMIN, "admin", once="console/1/admin")
-        tokens = Tokens(self.settings.secret_key.get_secret_value())
+        tokens = Tokens(self.settings.secret_key.get_secret_value(), self.settings.previous_secrets)
         return seal_login_link(tokens, self.settings.url, username)[0]
 
     def _mint(self, operation_id: UUID, kind: KeyKind) -> tuple[str, dict[str, str]]:
