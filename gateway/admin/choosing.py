@@ -81,7 +81,7 @@ def may(visitor: Visitor, model: Model, what: Form | Action | None) -> bool:
     if what is None:
         return False
     if visitor.is_portal:
-        scope = "webhooks" if model.name in {"endpoints", "deliveries"} else "write"
+        scope = "webhooks" if model.name in {"webhook-endpoints", "deliveries", "sources"} else "write"
         return not model.is_hubs and scope in visitor.rights().scopes
     return _ROLES[visitor.role] >= _ROLES[what.role]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from gateway.admin.entries_endpoints import ENTRIES as ENDPOINTS
 from gateway.admin.entries_hub import ENTRIES as HUB
 from gateway.admin.entries_outside import ENTRIES as OUTSIDE
 from gateway.admin.entries_trade import ENTRIES as TRADE
@@ -234,6 +235,6 @@ _INVENTORY: Final = Model(
 )
 
 MODELS: Final[Mapping[str, Model]] = MappingProxyType(
-    {model.name: model for model in (_PHARMACIES, _INVENTORY, *TRADE, _KEYS, *OUTSIDE, *HUB)}
+    {model.name: model for model in (_PHARMACIES, _INVENTORY, *TRADE, _KEYS, *OUTSIDE, *ENDPOINTS, *HUB)}
 )
 """Name in addresses to the model, in the order of the menu."""

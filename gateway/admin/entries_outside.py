@@ -81,43 +81,6 @@ _WEBHOOK_EVENTS: Final = Model(
     ),
 )
 
-_DELIVERIES: Final = Model(
-    name="deliveries",
-    noun="delivery",
-    plural="Deliveries",
-    icon="send",
-    listing="webhook_deliveries",
-    path="/api/webhook-deliveries",
-    one="/api/webhook-deliveries/{id}",
-    group="Webhooks",
-    title=lambda row: f"{row['event_type']} #{row['event_sequence']}",
-    columns=(
-        Column("created_at", "time", "Made"),
-        Column("event_type", "link", "Event"),
-        Column("event_sequence", "number", "Sequence"),
-        Column("status", "badge"),
-        Column("attempts", "number"),
-        Column("last_status_code", "number", "Last answer"),
-        Column("next_attempt_at", "time", "Next attempt", wide=True),
-        Column("pharmacy_id", "pharmacy", "Pharmacy", wide=True),
-    ),
-    details=(
-        Column("id", "id"),
-        Column("pharmacy_id", "pharmacy", "Pharmacy"),
-        Column("endpoint_id", "id", "Endpoint"),
-        Column("event_id", "id", "Event"),
-        Column("event_type", "code"),
-        Column("event_sequence", "number"),
-        Column("status", "badge"),
-        Column("attempts", "number"),
-        Column("last_status_code", "number", "Last answer"),
-        Column("next_attempt_at", "time", "Next attempt"),
-        Column("created_at", "time"),
-        Column("updated_at", "time"),
-    ),
-    filters=("status", "event_type"),
-)
-
 _UPLOADS: Final = Model(
     name="uploads",
     noun="upload",
@@ -233,4 +196,4 @@ _SOURCES: Final = Model(
     ),
 )
 
-ENTRIES: Final = (_UPLOADS, _SOURCES, _WEBHOOK_EVENTS, _DELIVERIES)
+ENTRIES: Final = (_UPLOADS, _SOURCES, _WEBHOOK_EVENTS)

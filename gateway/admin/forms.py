@@ -19,6 +19,7 @@ Json = dict[str, Any]
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,12}")
 _LOCAL_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
 BLANK_LINES: Final = 3
+_OR_NULL: Final = "Input should be null"
 _MOST_LINES: Final = 500
 
 
@@ -172,6 +173,8 @@ def place_faults(fields: Sequence[Field], errors: Iterable[FieldError]) -> list[
     known = {one.name: one for one in fields}
     rest = []
     for error in errors:
+        if error.detail == _OR_NULL:
+            continue  # the other branch of an optional field's type; its own fault is told as well
         steps = [unquote(step).replace("~1", "/").replace("~0", "~") for step in error.pointer.split("/")[1:]]
         one = known.get(steps[0]) if steps else None
         text = f"{error.detail[:1].upper()}{error.detail[1:]}"

@@ -48,7 +48,7 @@ _HEADERS: Final = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"vary", b"Cookie, HX-Request"),
+    (b"vary", b"Accept-Encoding, Cookie, HX-Request"),
 )
 
 

@@ -1,5 +1,6 @@
 """Pages as HTML: Jinja's environment, loaded with the first page, what every template may use, and whole answers."""
 
+import gzip
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ HTML: Final = b"text/html; charset=utf-8"
 _HERE: Final = Path(__file__).parent
 _ICONS: Final = _HERE.parent / "static/vendor/tabler-icons-3.52.0"
 _PATHS: Final = re.compile(r"<(?:path|circle|rect|line|polyline)\b[^>]*/>")
+_PACKED_BYTES: Final = 1024
+_PACKED_LEVEL: Final = 5
 _THEMES: Final = frozenset({"light", "dark"})
 _UNITS: Final = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (86_400 * 60, "d", 86_400))
 
@@ -142,7 +145,11 @@ def render(
         **values,
     )
     raw = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in (headers or {}).items()]
-    return Answer(status, text.encode(), raw, HTML)
+    body = text.encode()
+    if len(body) > _PACKED_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        raw.append((b"content-encoding", b"gzip"))
+        body = gzip.compress(body, _PACKED_LEVEL, mtime=0)
+    return Answer(status, body, raw, HTML)
 
 
 def render_problem(request: Asked, problem: Problem, headers: Mapping[str, str]) -> Answer:

@@ -6,6 +6,8 @@ epoch, its role, and whether somebody signed out. Nothing is cached, so an end i
 """
 
 import hmac
+import re
+import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -27,6 +29,8 @@ SEEN_SECONDS: Final = 60
 """How old `seen` may be before the cookie is written anew."""
 
 _PURPOSE: Final = "console-session"
+_TOKEN_BYTES: Final = 32
+_TOKEN_SHAPE: Final = re.compile(r"[0-9a-f]{128}")
 Kind = Literal["anonymous", "operator", "pharmacy"]
 
 
@@ -172,14 +176,28 @@ async def _pharmacy(gateway: Gateway, session: Session) -> Visitor:
 
 
 def csrf_of(gateway: Gateway, session: Session) -> str:
-    """Make the token that every form of a session carries: no other site can know it."""
-    key = derive(gateway.secret_key, "console-csrf")
-    return hmac.digest(key, session.id.bytes, sha256).hex()
+    """Make the token that every form of a session carries: no other site can know it.
+
+    It is masked anew for each page, so that the length of a compressed page tells nothing of it (BREACH).
+    """
+    mask = secrets.token_bytes(_TOKEN_BYTES)
+    return (mask + _crossed(mask, _token(gateway, session))).hex()
 
 
 def is_own_form(gateway: Gateway, session: Session, token: str) -> bool:
     """Tell whether a form's token is the session's."""
-    return hmac.compare_digest(csrf_of(gateway, session).encode(), token.encode())
+    if not _TOKEN_SHAPE.fullmatch(token):
+        return False
+    raw = bytes.fromhex(token)
+    return hmac.compare_digest(_crossed(raw[:_TOKEN_BYTES], raw[_TOKEN_BYTES:]), _token(gateway, session))
+
+
+def _token(gateway: Gateway, session: Session) -> bytes:
+    return hmac.digest(derive(gateway.secret_key, "console-csrf"), session.id.bytes, sha256)
+
+
+def _crossed(mask: bytes, value: bytes) -> bytes:
+    return bytes(left ^ right for left, right in zip(mask, value, strict=True))
 
 
 def _seconds(value: datetime) -> int:

@@ -1,6 +1,7 @@
 """Every model of the console, from its list to its deletion, as operators and as pharmacies see it."""
 
 import csv
+import gzip
 import html
 import io
 import re
@@ -57,6 +58,7 @@ FLOWS: Mapping[str, Flow] = MappingProxyType({
     ),
     "webhook-events": Flow({"event_type": "{x}", "payload": '{"a": [1]}'}, {}, ("delete", "")),
     "sources": Flow({"name": "{x}", "scheme": "stripe", "enabled": "on", "settings": "{}"}, {"name": "{x} 2", "event_type_path": "/type", "enabled": "on", "settings": "{}"}, ("delete", "")),
+    "webhook-endpoints": Flow({"url": "https://example.org/{x}", "event_types": "*", "enabled": "on", "signing": "v1", "timeout_seconds": "20"}, {"url": "https://example.org/{x}/2", "event_types": "sale.*\norder.placed", "enabled": "on", "timeout_seconds": "25"}, ("delete", "")),
     "integrators": Flow({"name": "{x}"}, {"name": "{x} 2", "is_active": "on"}, ("deactivate", "")),
     "operators": Flow({"username": "{x}", "name": "N", "role": "viewer"}, {"name": "N 2", "role": "operator", "is_active": "on"}, ("delete", "")),
 })  # fmt: skip
@@ -161,7 +163,7 @@ def test_a_list_that_hangs_on_a_pharmacy_asks_for_one(admin: Person) -> None:
     assert "Choose a pharmacy" in admin.get("/admin/keys/").text
 
 
-@pytest.mark.parametrize("name", sorted(set(FLOWS) - {"operators"}))
+@pytest.mark.parametrize("name", sorted(set(FLOWS) - {"operators", "webhook-endpoints"}))
 def test_hostile_text_is_shown_as_text_everywhere(admin: Person, shop: tuple[str, str], name: str) -> None:
     text = f"{HOSTILE}{uuid4().hex[:6]}"
     address = make(admin, name, shop[0], text)
@@ -325,7 +327,9 @@ def test_nobody_comes_to_a_page_that_is_not_theirs(
         pytest.skip("it ends the session that the others share, or takes none")
     for role, person in roles.items():
         person.get("/admin/sign-in/" if role == "nobody" else "/admin/")
-        answer = person.web.request(method, address, data={"csrf": person.token} if method == "POST" else None)
+        # Not read to its end: a stream has none.
+        with person.web.stream(method, address, data={"csrf": person.token} if method == "POST" else None) as answer:
+            pass
         if who == "anyone":
             assert answer.status_code != 403, role
         elif role == "nobody":
@@ -335,7 +339,7 @@ def test_nobody_comes_to_a_page_that_is_not_theirs(
         elif role == "pharmacy":  # operators are the hub's own: a pharmacy knows of no such page
             assert answer.status_code in {200, 403, 404} if "{name" not in path else answer.status_code == 404, role
         if method == "POST" and role == "viewer" and who == "signed-in":
-            assert answer.status_code in {303, 403, 404}, answer.text
+            assert answer.status_code in {303, 403, 404}
 
 
 @pytest.fixture(scope="module")
@@ -397,3 +401,15 @@ def test_a_pharmacy_keeps_its_own_stock(hub: Hub, shop: tuple[str, str]) -> None
     adjusted = person.post(part_of(address, "do/adjust/"), {"reason": "received", "delta": "4"})
     assert "done" in adjusted.text
     assert ">9</span>" in person.get(address).text
+
+
+def test_the_first_page_with_all_that_it_loads_is_light(admin: Person, shop: tuple[str, str]) -> None:
+    packed = {"accept-encoding": "gzip"}
+    with admin.web.stream("GET", f"/admin/inventory/?pharmacy={shop[0]}", headers=packed) as answer:
+        page = b"".join(answer.iter_raw())
+        assert answer.headers["content-encoding"] == "gzip"
+    total = len(page)
+    for name in re.findall(rb'(?:href|src)="(/static/[^"]+)"', gzip.decompress(page)):
+        with admin.web.stream("GET", name.decode(), headers=packed) as answer:
+            total += len(b"".join(answer.iter_raw()))
+    assert total < 150_000, total
