@@ -116,3 +116,30 @@ def _refer(node: Any, document: Mapping[str, Any]) -> None:
     elif isinstance(node, list):
         for inner in node:
             _refer(inner, document)
+
+
+def test_the_events_of_endpoints_fit_their_schemas() -> None:
+    history = History()
+    sealed = {"secret": "ciphertext", "auth": "ciphertext", "auth_type": "bearer"}
+    body = {
+        "url": "https://x.example/",
+        "filter": {"type": "sale.recorded"},
+        "headers": {"X-A": "1"},
+        "ladder_seconds": [1],
+    }
+    endpoint = id_of(history.accept("webhook_endpoint.create", body, minted=sealed))
+    history.accept("webhook_endpoint.update", {"filter": {"sequence": 1}, "auth": None}, of=endpoint, minted={})
+    history.accept("webhook_endpoint.rotate_secret", {}, of=endpoint, minted={"secret": "other"})
+    history.accept("webhook_endpoint.test", {}, of=endpoint)
+    history.do("webhook_endpoint.delete", of=endpoint)
+    events = history.events[CORNER]
+    assert [event["type"].partition(".")[2] for event in events] == [
+        "created",
+        "updated",
+        "updated",
+        "tested",
+        "deleted",
+    ]
+    for event in events:
+        jsonschema_rs.validator_for(event_schema(event["type"])).validate(event)
+    assert "ciphertext" not in str(events)
