@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from hub.cli import broker, container, database, events, importing, parked, run, secrets, tenants, webhooks
+from hub.cli import (
+    broker,
+    container,
+    database,
+    developing,
+    events,
+    importing,
+    parked,
+    run,
+    secrets,
+    sources,
+    tenants,
+    webhooks,
+)
 from hub.faults import HubFault
 
 app = typer.Typer(
@@ -26,6 +39,8 @@ app.add_typer(events.group, name="events")
 app.add_typer(parked.group, name="parked")
 app.add_typer(secrets.group, name="secrets")
 app.add_typer(webhooks.group, name="webhooks")
+app.add_typer(sources.group, name="sources")
+developing.register(app)
 
 
 def main() -> None:

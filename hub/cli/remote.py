@@ -126,6 +126,8 @@ def call(
         raise SettingsError(sentence) from error
     if answer.is_error:
         raise SettingsError(sentence_of(answer.text, answer.status_code))
+    if not answer.content:  # what was deleted has nothing to show
+        return {}
     found: dict[str, Any] = answer.json()
     if answer.status_code == 202:  # noqa: PLR2004 -- HTTP's
         sentence = f"taken in, but not applied within {_WAIT_SECONDS} s: see {remote.url}{found['operation_url']}"

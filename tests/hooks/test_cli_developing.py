@@ -1,0 +1,94 @@
+"""`hub sources`, `hub trigger` and `hub listen`, as a developer uses them."""
+
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import standardwebhooks
+
+from hub.cli.developing import TRIGGERS, listening_secret
+from hub.cli.remote import Remote
+from tests.kit.hooks import Shop
+
+
+def run(shop: Shop, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.cli", *arguments, "--url", shop.hub.url, "--key", shop.key],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_source_is_made_rotated_and_removed(shop: Shop) -> None:
+    made = json.loads(
+        run(
+            shop,
+            "sources",
+            "create",
+            "Web shop",
+            "--scheme",
+            "shopify",
+            "--mapping",
+            '{"adapter": "shopify"}',
+            "--json",
+        )
+    )
+    assert shop.items("/api/sources/")[0]["id"] == made["id"]
+    assert made["secret"]
+    assert "secret" in run(shop, "sources", "rotate-secret", made["id"])
+    assert made["url"] in run(shop, "sources", "list")
+    run(shop, "sources", "delete", made["id"])
+    assert shop.items("/api/sources/") == []
+
+
+def test_every_trigger_lets_its_event_happen(shop: Shop) -> None:
+    from unittest.mock import patch
+
+    from hub.cli import developing
+
+    remote = Remote(shop.hub.url, {"X-API-KEY": shop.key})
+    with patch.object(developing, "find_remote", lambda *_, **__: remote):
+        for event_type in TRIGGERS:
+            developing.trigger(event_type)
+    shop.until(
+        lambda: shop.ask("GET", "/api/events/?limit=500"),
+        lambda seen: set(TRIGGERS) <= {event["type"] for event in seen.json()["items"]},
+    )
+
+
+def test_events_are_posted_to_the_developer_signed_with_the_same_secret_every_time(shop: Shop) -> None:
+    calls: list[tuple[dict[str, str], bytes]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        shop.make("/api/webhook-events/", {"event_type": "é", "payload": {}})
+        place = f"http://127.0.0.1:{server.server_port}/hooks"
+        shown = run(shop, "listen", "--forward-to", place, "--after", "0", "--count", "2")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    secret = listening_secret(Remote(shop.hub.url, {"X-API-KEY": shop.key}))
+    assert [line.split()[1:3] for line in shown.splitlines()] == [
+        ["pharmacy.created", "204"],
+        ["webhook_event.received", "204"],
+    ]
+    for headers, body in calls:
+        event = standardwebhooks.Webhook(secret).verify(body, headers)
+        assert event["id"] == headers["webhook-id"]
