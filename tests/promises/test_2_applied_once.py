@@ -1,7 +1,7 @@
 """Promise 2: rows, outcome and events of a command are one transaction; coming again, it is only told again.
 
 Red when: an operation that is finished is applied anew, the events of one that is finished are not said again, an ack
-leaves before the commit, rows commit without their outcome, or a writer that was frozen may go on where it stood.
+leaves before the commit, or an outcome commits before its rows.
 """
 
 import os
@@ -19,7 +19,7 @@ import asyncpg
 import pytest
 
 from hub import clock
-from hub.messaging.topology import command_queue, partition_of
+from hub.messaging.topology import DEAD, command_queue, partition_of
 from hub.settings import Settings
 from tests.conftest import Servers
 from tests.kit.door import TestDoor, open_test_door
@@ -28,6 +28,7 @@ from tests.kit.wait import eventually
 from tests.promises.forked import forked_consumers
 from tests.promises.histories import Wish
 from tests.promises.outages import measured
+from tests.rooms.broker_reader import count_of
 
 COMMANDS = 12
 COMMAND_QUEUES = command_queue(0).removesuffix("0")
@@ -63,7 +64,7 @@ class Stage:
 
     async def assert_once(self, wishes: list[Wish]) -> None:
         """See that each command made one row, one outcome and one event, in order, and that each event was said."""
-        await eventually(self.applied, lambda found: len(found) >= len(wishes), within=20)
+        await eventually(self.applied, lambda found: len(found) >= len(wishes), within=60)
         assert await self.applied() == [wish.operation_id for wish in wishes]
         events = await self.owner.fetch("SELECT sequence, operation_id FROM events ORDER BY sequence")
         assert [row["operation_id"] for row in events] == [wish.operation_id for wish in wishes]
@@ -71,6 +72,9 @@ class Stage:
         assert await self.owner.fetchval("SELECT count(*) FROM inventory_items") == len(wishes)
         assert await self.owner.fetchval("SELECT count(*) FROM stock_movements") == len(wishes)
         assert await self.owner.fetchval("SELECT count(*) FROM operations") == len(wishes)
+        assert await count_of(self.settings.amqp_urls[0], DEAD) == 0, (
+            "no command is to blame for what befell its writer"
+        )
 
         async def said() -> list[int]:
             return self.heard.sequences(self.pharmacy_id)
@@ -115,7 +119,7 @@ async def test_a_writer_killed_between_any_two_steps_leaves_every_command_applie
     wishes = [stage.wish(number) for number in range(COMMANDS)]
     await stage.send(*wishes)
     async with a_writer(stage, f"{point}:kill@2") as process:
-        await eventually(lambda: _has_ended(process), bool, within=20)
+        await eventually(lambda: _has_ended(process), bool, within=60)
         assert process.exitcode == -signal.SIGKILL
     # A window has three or four of them: the first is through, and what is left is more than the second.
     assert 0 < len(await stage.applied()) < COMMANDS
@@ -128,7 +132,7 @@ async def test_a_command_that_comes_three_times_is_applied_once(stage: Stage) ->
     wishes = [stage.wish(number) for number in range(COMMANDS)]
     await stage.send(*(wish for wish in wishes for _ in range(2)))
     async with a_writer(stage):
-        await eventually(stage.applied, lambda found: len(found) == COMMANDS, within=20)
+        await eventually(stage.applied, lambda found: len(found) == COMMANDS, within=60)
         await stage.send(*wishes)
         last = stage.wish(COMMANDS)
         await stage.send(last)
@@ -143,7 +147,7 @@ async def test_a_writer_frozen_in_its_transaction_and_cut_off_changes_nothing_wh
     vhost = urlsplit(stage.settings.amqp_url.get_secret_value()).path.removeprefix("/")
     async with a_writer(stage, "before_commit:freeze") as frozen:
         await stage.send(*wishes)
-        await eventually(lambda: _is_frozen(frozen), bool, within=20)
+        await eventually(lambda: _is_frozen(frozen), bool, within=60)
         # What the servers do by themselves after 15 to 30 s (`--long`), done at once.
         await stage.owner.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() "
@@ -157,10 +161,10 @@ async def test_a_writer_frozen_in_its_transaction_and_cut_off_changes_nothing_wh
                 if one.get("client_properties", {}).get("connection_name", "").startswith("consumers")
             ]
 
-        for name in await eventually(connections, lambda names: len(names) == 2):  # the list lags by seconds
+        for name in await eventually(connections, lambda names: len(names) == 2, within=30):  # the list lags by seconds
             servers.management("DELETE", f"/api/connections/{quote(name, safe='')}")
         async with a_writer(stage):
-            await eventually(stage.applied, lambda found: len(found) == COMMANDS, within=20)
+            await eventually(stage.applied, lambda found: len(found) == COMMANDS, within=60)
             assert frozen.pid is not None
             os.kill(frozen.pid, signal.SIGCONT)
             last = stage.wish(COMMANDS)
@@ -212,7 +216,7 @@ async def test_a_writer_frozen_in_its_transaction_is_replaced_within_30_seconds(
     wishes = [stage.wish(number) for number in range(COMMANDS)]
     async with a_writer_and_a_standby(stage, servers, "before_commit:freeze") as (frozen, _):
         await stage.send(*wishes)
-        await eventually(lambda: _is_frozen(frozen), bool, within=20)
+        await eventually(lambda: _is_frozen(frozen), bool, within=60)
         began = time.monotonic()
         await eventually(stage.applied, lambda found: len(found) == COMMANDS, within=60)
         seconds = time.monotonic() - began
