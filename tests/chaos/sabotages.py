@@ -33,7 +33,9 @@ SABOTAGES: Mapping[str, Sabotage] = {
         wrong_writers.confirms_no_event, _caught("lost", "gaps"), ("stop postgres, kill broker",) * 3
     ),
     "no dedupe": Sabotage(
-        wrong_writers.forgets_what_was_applied, _caught("twice"), ("kill both writers", "kill broker")
+        wrong_writers.forgets_what_was_applied,
+        _caught("twice"),
+        ("stop postgres, kill broker", "freeze broker", "kill both writers"),
     ),
     "dedupe elsewhere": Sabotage(wrong_writers.remembers_elsewhere, _caught("lost"), _OUTAGES),
     "nack in the middle": Sabotage(
