@@ -91,9 +91,12 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         )
         with consumers_process(told):
             operator, cage = await live.add_operator_key(), Cage()
-            made = await live.client.post(
-                "/api/pharmacies/", json={"name": "Corner"}, headers={"X-API-KEY": operator} | WAIT
-            )
+            begun = {"X-API-KEY": operator, "Idempotency-Key": "first"} | WAIT
+
+            async def first() -> httpx.Response:  # the consumers are still starting
+                return await live.client.post("/api/pharmacies/", json={"name": "Corner"}, headers=begun)
+
+            made = await eventually(first, lambda answer: answer.status_code == 201, within=60)
             assert made.status_code == 201, made.text
             key = TestKey(uuid4(), UUID(made.json()["id"]), made.json()["api_key"])
             cage.secrets |= {"a pharmacy's key": key.text, "an operator's key": operator}
