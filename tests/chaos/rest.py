@@ -16,6 +16,7 @@ from tests.chaos.stage import Stage, until_ready
 STALL_SECONDS = 12.0
 _LOOK_SECONDS = 0.1
 _HURRY_SECONDS = 2.0
+_AT_MOST_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,16 @@ async def until_at_rest(stage: Stage, crowd: Crowd, evidence: Evidence, *, hurri
     await asyncio.gather(*(_last_word(crowd, pharmacy) for pharmacy in crowd.pharmacies))
     loop = asyncio.get_running_loop()
     left: _Left | None = None
-    moved = hurried = loop.time()
-    while loop.time() - moved < STALL_SECONDS + (left.due_seconds if left is not None else 0.0):
+    hurried = loop.time()
+    until, at_most = hurried + STALL_SECONDS, hurried + _AT_MOST_SECONDS
+    while loop.time() < min(until, at_most):
         seen = await _look(stage, crowd, evidence)
         if seen is not None:
             if not any(seen.counts):
                 return
             if seen != left:
-                moved = loop.time()
+                until = loop.time() + STALL_SECONDS
+            until = max(until, loop.time() + seen.due_seconds + STALL_SECONDS if seen.due_seconds else 0.0)
             left = seen
             if hurries and loop.time() - hurried > _HURRY_SECONDS:
                 hurried = loop.time()
