@@ -6,7 +6,7 @@ from litestar import Router
 
 from gateway.admin import account, bulk, doing, listing, sign_in, writing
 from gateway.admin.frame import EXCEPTION_HANDLERS, frame
-from gateway.admin.screens import doctor, importing, jump, live, lookup, overview
+from gateway.admin.screens import doctor, importing, jump, live, lookup, mending, overview
 
 HANDLERS: Final = (
     *overview.HANDLERS,
@@ -15,6 +15,7 @@ HANDLERS: Final = (
     *importing.HANDLERS,
     *jump.HANDLERS,
     *doctor.HANDLERS,
+    *mending.HANDLERS,
     *sign_in.HANDLERS,
     *account.HANDLERS,
     *listing.HANDLERS,

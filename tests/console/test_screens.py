@@ -184,3 +184,28 @@ def test_a_quantity_is_explained_by_its_movements_and_an_order_says_where_it_may
     states = person.get(f"/admin/orders/{placed['id']}/?pharmacy={pharmacy}").text
     assert "From here it may become" in states
     assert '<span class="chip">confirmed</span>' in states
+
+
+def test_deliveries_are_counted_before_they_are_sent_again(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    made = httpx.post(
+        f"{hub.url}/api/webhook-endpoints/",
+        json={"url": "https://example.org/hook", "enabled": False},
+        headers={"X-API-KEY": key, "Prefer": "wait=20"},
+        timeout=30,
+    )
+    assert made.status_code == 201, made.text
+    endpoint = made.json()["id"]
+    an_item(hub, key)
+    person = signed_in(hub, "operator")
+    page = person.get(f"/admin/webhook-endpoints/{endpoint}/?pharmacy={pharmacy}")
+    assert "Send again" in page.text
+    for way in ("recover", "replay", "replay-missing"):
+        wanted = {"way": way, "pharmacy": pharmacy, "since": "2020-01-01T00:00", "count": "yes"}
+        counted = person.post(f"/admin/mend/{endpoint}/", wanted)
+        assert "Nothing was sent." in counted.text, way
+    assert "disabled" in person.post(f"/admin/mend/{endpoint}/", {"way": "replay", "pharmacy": pharmacy}).text
+    viewer = signed_in(hub, "viewer")
+    viewer.get(f"/admin/webhook-endpoints/{endpoint}/?pharmacy={pharmacy}")
+    refused = viewer.post(f"/admin/mend/{endpoint}/", {"way": "replay", "pharmacy": pharmacy})
+    assert "sent again" not in refused.text

@@ -14,6 +14,7 @@ from gateway.admin.frame import flash, visitor_here
 from gateway.admin.inside import ask
 from gateway.admin.pages import redirect, render
 from gateway.bulk import MAX_FILE_BYTES
+from gateway.problems import refused
 from hub.domain.problem import FieldError
 from hub.domain.upload_rows import BrokenFile, FileRow, Format, csv_lines, ndjson_lines, read_rows
 from hub.domain.uploads import UploadKind
@@ -52,6 +53,9 @@ async def show_import(request: Asked) -> Response[Any]:
 @post("/import", opt={"console": "signed-in"}, status_code=200, request_max_body_size=MAX_FILE_BYTES + _SPARE)
 async def take_file(request: Asked) -> Response[Any]:
     """Look at a file (`check`), or send it."""
+    visitor = visitor_here(request)
+    if not visitor.is_portal and visitor.role == "viewer":
+        raise refused("forbidden", "importing takes the role operator; yours is viewer")
     form = await request.form()
     kind = _KINDS.get(str(form.get("kind", "")), "inventory")
     choice = await choose(request, str(form.get("pharmacy", "")) or None)
@@ -67,7 +71,7 @@ async def take_file(request: Asked) -> Response[Any]:
         return await _page(request, look(content, form_of, kind), kind)
     said = await ask(
         request,
-        acting(visitor_here(request), choice.chosen),
+        acting(visitor, choice.chosen),
         "POST",
         f"/api/{kind}/bulk",
         content=content,

@@ -20,7 +20,7 @@ async def jump(request: Asked) -> Response[Any]:
     """Go to what is named: a place of the menu, a row or an operation by its id, else a search of the inventory."""
     text = request.query_params.get("q", "").strip()[:200]
     if not text:
-        return render(request, "jump_page.html", title="Jump to")
+        return render(request, "jump_page.html", title="Jump to", text="")
     for group in menu_of(visitor_here(request), ""):
         for place, _ in group.places:
             if place.label.lower() == text.lower():

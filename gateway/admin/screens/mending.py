@@ -1,0 +1,76 @@
+"""Mend an endpoint's deliveries: how it does, and what to send again, counted before it is sent."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, post
+from litestar.params import FromPath
+
+from gateway.admin.choosing import acting
+from gateway.admin.frame import Form, field, flash, form_of, visitor_here
+from gateway.admin.inside import ask, id_of
+from gateway.admin.pages import redirect
+from gateway.admin.panels import Panel, Row, panel
+from gateway.auth import Caller
+from gateway.problems import refused
+
+Asked = Request[Any, Any, Any]
+
+_WAYS: Final = {
+    "recover": "What was not delivered",
+    "replay": "Everything, delivered or not",
+    "replay-missing": "Events that were never tried",
+}
+
+
+@panel("webhook-endpoints")
+async def mend(request: Asked, row: Row, caller: Caller) -> Panel | None:
+    """Show an endpoint's figures, and the form that sends again."""
+    said = await ask(request, caller, "GET", f"/api/webhook-endpoints/{row['id']}/statistics")
+    visitor = visitor_here(request)
+    return Panel(
+        "How it does",
+        "panel_mending.html",
+        {
+            "row": row,
+            "statistics": None if said.is_problem else said.json,
+            "ways": _WAYS,
+            "may": visitor.is_portal or visitor.role != "viewer",
+        },
+    )
+
+
+@post("/mend/{endpoint_id:uuid}", opt={"console": "signed-in"}, status_code=303)
+async def send_again(request: Asked, endpoint_id: FromPath[UUID]) -> Response[Any]:
+    """Count or send what a form asks for; the API decides whether the visitor may."""
+    form = form_of(request)
+    way = field(form, "way")
+    if way not in _WAYS:
+        raise refused("malformed", "choose what to send again")
+    caller = acting(visitor_here(request), id_of(field(form, "pharmacy")))
+    body = _body(form, way)
+    said = await ask(request, caller, "POST", f"/api/webhook-endpoints/{endpoint_id}/{way}", body=body)
+    if said.is_problem:
+        flash(request, said.problem().detail, "danger")
+    elif "matched" not in said.json:
+        flash(request, "It is queued, and done as soon as it is applied.")
+    elif body["dry_run"]:
+        flash(request, f"{said.json['matched']:,} deliveries match. Nothing was sent.")
+    else:
+        flash(request, f"{said.json['matched']:,} deliveries are sent again.")
+    return redirect(request, f"/admin/webhook-endpoints/{endpoint_id}/?pharmacy={caller.pharmacy_id}")
+
+
+def _body(form: Form, way: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"dry_run": "count" in form}
+    for name in ("since", "until"):
+        if text := field(form, name):
+            body[name] = (
+                f"{text}{':00' if text.count(':') == 1 else ''}Z"  # the browser's local time without a zone: UTC
+            )
+    if way == "replay" and (event_type := field(form, "event_type").strip()):
+        body["filter"] = {"event_type": event_type}
+    return body
+
+
+HANDLERS: Final = (send_again,)
