@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import BaseModel
+
 
 @dataclass(frozen=True, slots=True)
 class WriteRoute:
@@ -49,12 +51,13 @@ class OtherRoute:
     """Anything else: its answers by status, each a view's name and a media type; its query parameters by name.
 
     Args:
+        body: the model of a JSON body, or media types with their schemas.
         any_query: the caller's query parameters are its own matter; none is refused.
     """
 
     answers: Mapping[int, tuple[str, str]]
     query: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    body: Mapping[str, object] | None = None
+    body: Mapping[str, object] | type[BaseModel] | None = None
     problems: tuple[str, ...] = ()
     any_query: bool = False
 

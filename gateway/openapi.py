@@ -212,7 +212,12 @@ def _other(schemas: Schemas, route: OtherRoute, *, is_api: bool) -> Json:
     if _TAKEN_IN in route.answers:
         operation["parameters"].append(_parameter("IdempotencyKey"))
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": dict(route.body)}
+        content = (
+            {"application/json": {"schema": schemas.body(route.body)}}
+            if isinstance(route.body, type)
+            else dict(route.body)
+        )
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 

@@ -23,6 +23,7 @@ from hub.messaging.topology import (
     FANOUT,
     INGRESS,
     OUT,
+    TRANSLATE,
     topology,
 )
 from hub.resources import AMQP_COMMANDS
@@ -41,6 +42,7 @@ _READ: Final[Mapping[str, tuple[str, str]]] = {
         "What integrators published to `hub.ingress`, spread by routing key so that a pharmacy's order holds.",
     ),
     FANOUT: ("fanout", "Events that wake the fan-out: it reads the log and makes deliveries."),
+    TRANSLATE: ("translate", "Received webhooks, to be translated into commands."),
     DELIVER: ("deliver", "Ids of deliveries that are due, by endpoint."),
     AUDIT: ("janitor", "Lines of the audit log and keys in use, batched by gateways."),
     DEAD: ("parker", "Messages that were set aside, on their way to rows that operators see."),

@@ -22,7 +22,7 @@ _DELETE: Final = WriteRoute("webhook_event.delete", "", 204, conditional=True)
 _REPROCESS: Final = WriteRoute("webhook_event.reprocess", "webhook_event", 200)
 _REPROCESS_MANY: Final = OtherRoute(
     {200: ("matched", "application/json"), 202: ("matched", "application/json")},
-    body={"application/json": {"schema": ReprocessMany.model_json_schema()}},
+    body=ReprocessMany,
     problems=("malformed", "validation", "too-large", "unsupported-media-type", "pharmacy-required", "unavailable"),
 )
 

@@ -188,8 +188,9 @@ async def examine_amqp_door(settings: Settings) -> AsyncIterator[Finding]:
     missing = {
         plugin
         for node in nodes
+        if "enabled_plugins" in node  # a node that has just started tells nothing of itself for some seconds
         for plugin in ("rabbitmq_auth_backend_http", "rabbitmq_auth_backend_cache")
-        if plugin not in node.get("enabled_plugins", ())
+        if plugin not in node["enabled_plugins"]
     }
     if missing:
         says = f"off: RabbitMQ lacks {', '.join(sorted(missing))}; run `rabbitmq-plugins enable` for each on its nodes"

@@ -65,7 +65,8 @@ async def test_the_doctor_says_whether_the_door_is_open_and_why_not(stage: AmqpS
     async def verdicts(**changes: object) -> list[Finding]:
         return [one async for one in examine_amqp_door(settings.model_copy(update=changes))]
 
-    assert [(one.what, one.verdict) for one in await verdicts()] == [("amqp door", "ok")]
+    found = await verdicts()
+    assert [(one.what, one.verdict) for one in found] == [("amqp door", "ok")], found
     shut_door = await verdicts(amqp_management_url=None)
     assert [one.verdict for one in shut_door] == ["warning"]
     assert "HUB_AMQP_MANAGEMENT_URL" in shut_door[0].says

@@ -9,7 +9,7 @@ import pytest
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.connection import open_connection
-from hub.messaging.topology import EVENTS, FANOUT, QUORUM, declare_topology
+from hub.messaging.topology import EVENTS, QUORUM, TRANSLATE, declare_topology
 from tests.rooms.broker_proxy import eventually, open_proxy
 from tests.rooms.broker_reader import count_of, read_queue
 
@@ -32,7 +32,7 @@ async def test_a_batch_arrives_in_order_with_its_properties(amqp_url: str) -> No
         await publisher.publish([])
         await publisher.publish([an_event(number, size=300_000 if number == 3 else 0) for number in range(500)])
         await publisher.publish([an_event(500)])
-        read = await read_queue(amqp_url, FANOUT, 501)
+        read = await read_queue(amqp_url, TRANSLATE, 501)
         assert [int(message.body[:6]) for message in read] == list(range(501))
         assert len(read[3].body) == 300_006
         for number, message in enumerate(read):
@@ -48,7 +48,7 @@ async def test_batches_of_several_callers_do_not_mix(amqp_url: str) -> None:
         publisher = BulkPublisher(connection, confirm_seconds=5)
         batches = [[an_event(batch * 50 + number) for number in range(50)] for batch in range(10)]
         await asyncio.gather(*(publisher.publish(batch) for batch in batches))
-        read = await read_queue(amqp_url, FANOUT, 500)
+        read = await read_queue(amqp_url, TRANSLATE, 500)
         assert [int(message.body) for message in read] == list(range(500))
 
 
@@ -67,7 +67,7 @@ async def test_one_message_without_a_queue_fails_the_batch_and_the_next_batch_is
             await publisher.publish([an_event(0), Outgoing("", "hub.nothing", b"x"), an_event(1)])
         assert time.monotonic() - started < 0.5
         await publisher.publish([an_event(number) for number in range(2, 50)])
-        read = await read_queue(amqp_url, FANOUT, 50)
+        read = await read_queue(amqp_url, TRANSLATE, 50)
         assert [int(message.body) for message in read] == list(range(50))
 
 
@@ -97,8 +97,8 @@ async def test_a_repeated_batch_leaves_no_gap(amqp_url: str) -> None:
                     await asyncio.sleep(0.05)
             number += 20
         assert failures
-        total = await count_of(amqp_url, FANOUT)
-        seen = [int(message.body) for message in await read_queue(amqp_url, FANOUT, total)]
+        total = await count_of(amqp_url, TRANSLATE)
+        seen = [int(message.body) for message in await read_queue(amqp_url, TRANSLATE, total)]
         highest = -1
         for each in seen:  # repeats are allowed, a jump ahead is not
             assert each <= highest + 1
@@ -156,7 +156,7 @@ async def test_a_cancelled_batch_does_not_harm_the_next(amqp_url: str) -> None:
             await task
         proxy.thaw()
         await publisher.publish([an_event(3)])
-        read = await read_queue(amqp_url, FANOUT, 4)
+        read = await read_queue(amqp_url, TRANSLATE, 4)
         assert [int(message.body) for message in read] == [0, 1, 2, 3]
 
 
