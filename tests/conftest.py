@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from hub.settings import Settings
 from hub.up.private import PrivateServers, dump_servers, kill_servers, load_servers, start_private_servers
@@ -60,6 +62,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (place / "servers.json").exists():
         kill_servers((place / "servers.json").read_text())
     shutil.rmtree(place, ignore_errors=True)
+
+
+# Folders whose tests share one stage that takes long to build; and those whose tests share nothing.
+_STAGED = frozenset({"amqp", "chaos", "console", "ui"})
+_FREE = frozenset({"domain", "simulation"})
+
+
+class _ByStage(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Keeps together on one worker what shares a stage: a whole folder, else a file, else each test is for itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        folder = path.split("/")[1] if path.count("/") > 1 else path
+        if folder in _STAGED:
+            return folder
+        return nodeid if folder in _FREE or path.endswith(("/test_openapi.py", "/test_bad_http.py")) else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Spread the tests over the workers of `-n`."""
+    return _ByStage(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

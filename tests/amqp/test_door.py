@@ -11,7 +11,6 @@ from hub.settings import load_settings
 from hub.up.examine import Finding, examine_amqp_door
 from tests.kit.amqp import AmqpStage, Till, receipt, shut
 
-pytestmark = pytest.mark.xdist_group("amqp")
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
 

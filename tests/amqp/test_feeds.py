@@ -10,7 +10,6 @@ from pika.exceptions import AMQPError
 
 from tests.kit.amqp import AmqpStage, Till
 
-pytestmark = pytest.mark.xdist_group("amqp")
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 500}
 
 

@@ -13,7 +13,6 @@ from pamqp import commands, header
 from hub.messaging.lenient import read_leniently
 from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt
 
-pytestmark = pytest.mark.xdist_group("amqp")
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 NESTED = b"[" * 100_000
 Spoiled = tuple[object, Mapping[str, Any], str]

@@ -11,7 +11,6 @@ from pika.exceptions import AMQPError
 from gateway.event_schemas import event_schema
 from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut
 
-pytestmark = pytest.mark.xdist_group("amqp")
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
 

@@ -2,11 +2,8 @@
 
 from uuid import uuid4
 
-import pytest
-
 from tests.kit.amqp import Till, receipt
 
-pytestmark = pytest.mark.xdist_group("amqp")
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from tests.kit.amqp import AmqpStage, Till
 
-pytestmark = pytest.mark.xdist_group("amqp")
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/integrator.md").read_text()
 BLOCKS = re.findall(r"^```bash amqp\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)

@@ -10,7 +10,6 @@ from pika.exceptions import AMQPConnectionError, ProbableAccessDeniedError, Prob
 
 from tests.kit.amqp import AmqpStage, Till, publish, shut
 
-pytestmark = pytest.mark.xdist_group("amqp")
 REFUSED = (ProbableAuthenticationError, ProbableAccessDeniedError, AMQPConnectionError)
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 

@@ -16,7 +16,6 @@ from hub.security.keys import derive_key
 from tests.conftest import SECRET_KEY
 from tests.kit.amqp import DIRECT, AmqpStage, Till, properties_of, publish, raw, receipt
 
-pytestmark = pytest.mark.xdist_group("amqp")
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
 

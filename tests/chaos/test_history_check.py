@@ -18,7 +18,6 @@ from tests.chaos.sabotages import SABOTAGES
 from tests.chaos.stage import Servers
 
 pytestmark = [
-    pytest.mark.xdist_group("chaos"),
     pytest.mark.timeout(600),
     # aio-pika closes a forgotten connection in its destructor; here they break by the dozen while they are opened.
     pytest.mark.filterwarnings("ignore:coroutine 'Connection.close' was never awaited:RuntimeWarning"),

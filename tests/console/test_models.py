@@ -20,8 +20,6 @@ from gateway.admin.routes import HANDLERS
 from tests.kit.console import Person, a_person, portal, signed_in
 from tests.kit.in_process import Hub
 
-pytestmark = pytest.mark.xdist_group("console")
-
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
 _ROW = re.compile(r"/admin/([a-z-]+)/([0-9a-f-]{36})/")
 

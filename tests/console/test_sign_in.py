@@ -12,8 +12,6 @@ from gateway.admin.throttle import FREE, MOST_SECONDS, Throttle
 from tests.kit.console import Person, a_person, link_for, make_operator, portal, signed_in
 from tests.kit.in_process import Hub
 
-pytestmark = pytest.mark.xdist_group("console")
-
 PASSWORD = "four words and more"
 
 

@@ -1,6 +1,7 @@
 """Limits of one key: what is over them is refused, and who asks beside it notices nothing."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -11,6 +12,7 @@ from hub import clock
 from tests.kit.builders import an_item
 from tests.kit.gateway import GatewayStage, TestKey
 from tests.kit.http import assert_problem
+from tests.kit.own_clock import own_clock
 from tests.kit.wait import eventually
 
 ROW = b'{"sku":"A","name":"a","price":"1.00"}\n'
@@ -72,9 +74,15 @@ async def test_every_answer_tells_what_is_left(live: GatewayStage) -> None:
         assert "ratelimit" not in (await live.client.get(path)).headers
 
 
-def test_a_clock_that_stands_still_or_leaps_gives_no_more_than_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(clock, "monotonic", lambda: now)
+@pytest.fixture
+def moment() -> Iterator[list[float]]:
+    """A clock that goes as the test says."""
+    at = [1000.0]
+    with own_clock("monotonic", lambda: at[0]):
+        yield at
+
+
+def test_a_clock_that_stands_still_or_leaps_gives_no_more_than_the_burst(moment: list[float]) -> None:
     limits, key = Limits(10, 5), clock.new_id()
 
     def taken() -> int:
@@ -87,9 +95,9 @@ def test_a_clock_that_stands_still_or_leaps_gives_no_more_than_the_burst(monkeyp
 
     assert taken() == 5
     assert taken() == 0
-    now += 0.31
+    moment[0] += 0.31
     assert taken() == 3
-    now += 1e9
+    moment[0] += 1e9
     assert taken() == 5
 
 

@@ -39,7 +39,7 @@ Hub = tuple[Breakable, GatewayStage]
 async def hub(pytestconfig: pytest.Config) -> AsyncIterator[Hub]:
     """One hub on servers of its own for all of this file; every fault leaves it as it was."""
     place = pytestconfig.stash[SESSION_DIR] / "in-trouble"
-    place.mkdir(mode=0o711)
+    place.mkdir(mode=0o711, exist_ok=True)
     async with breakable_hub(place) as hub:
         yield hub
 

@@ -17,6 +17,7 @@ from consumers import writer as writer_module
 from hub import clock
 from hub.messaging.frames import Outgoing
 from hub.messaging.topology import DEAD, EVENTS
+from tests.kit.own_clock import own_clock
 from tests.simulation import checks
 from tests.simulation.broker import Broker
 from tests.simulation.database import Database, Tables
@@ -191,9 +192,9 @@ def run_seed(seed: int, sabotage: Sabotage = Sabotage()) -> Result:
     ids = random.Random(f"ids {seed}")
     try:
         with (
-            patch.object(clock, "now", lambda: EPOCH + timedelta(seconds=loop.time())),
-            patch.object(clock, "monotonic", loop.time),
-            patch.object(clock, "new_id", lambda: UUID(int=ids.getrandbits(128), version=4)),
+            own_clock("now", lambda: EPOCH + timedelta(seconds=loop.time())),
+            own_clock("monotonic", loop.time),
+            own_clock("new_id", lambda: UUID(int=ids.getrandbits(128), version=4)),
             patch.object(writer_module, "log", _Silent(world)),
         ):
             try:

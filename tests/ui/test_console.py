@@ -15,7 +15,6 @@ from tests.kit.in_process import Hub
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.xdist_group("browser")
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)><a href="javascript:alert(3)">x</a>"""
 PASSWORD = "four words and more"

@@ -59,7 +59,6 @@ def _address() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("path", "shown"), [("/swagger/", "Record a sale"), ("/redoc/", "Record a sale"), ("/asyncapi/", "hub.ingress")]
 )
-@pytest.mark.xdist_group("browser")
 def test_a_page_is_complete_and_calls_nobody_but_the_hub(
     browser: "Browser", address: str, path: str, shown: str
 ) -> None:
