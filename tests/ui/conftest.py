@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: while playwright is open its event loop runs in this thread, and no asyncio test could.
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """Debian's chromium; no name resolves but loopback: what would go out fails here instead of being counted on to work."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="the dependency group `ui` is not installed")

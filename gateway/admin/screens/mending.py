@@ -46,7 +46,7 @@ async def send_again(request: Asked, endpoint_id: FromPath[UUID]) -> Response[An
     form = form_of(request)
     way = field(form, "way")
     if way not in _WAYS:
-        raise refused("malformed", "choose what to send again")
+        raise refused("not-found", "the console knows no such way of sending again")
     caller = acting(visitor_here(request), id_of(field(form, "pharmacy")))
     body = _body(form, way)
     said = await ask(request, caller, "POST", f"/api/webhook-endpoints/{endpoint_id}/{way}", body=body)
