@@ -76,10 +76,14 @@ async def post(client: DeliveryClient, url: str, seconds: float = 3.0) -> Attemp
 
 @asynccontextmanager
 async def a_receiver(answer: bytes = b"HTTP/1.1 204 X\r\nconnection: close\r\n\r\n") -> AsyncIterator[int]:
+    opened: list[asyncio.StreamWriter] = []
+
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n{}")
-        writer.write(answer)
-        await writer.drain()
+        opened.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):  # some only connect
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(answer)
+            await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(take, OWN, 0)
@@ -87,6 +91,9 @@ async def a_receiver(answer: bytes = b"HTTP/1.1 204 X\r\nconnection: close\r\n\r
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for writer in opened:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("host", LITERALS)
