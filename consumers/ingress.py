@@ -129,7 +129,7 @@ class Ingress:
                 "resource": None, "events": [], "problem": Problem("forbidden", _FORBIDDEN).dump(),
             }  # fmt: skip
             receipt = Receipt(clock.new_id().hex, incoming.correlation_id, 0, 0)
-            work.receipts.append(Given(incoming.answers_to, receipt, shown))
+            work.receipts.append(Given(incoming.user_id, incoming.answers_to, receipt, shown))
 
 
 class _Bundle:

@@ -26,7 +26,7 @@ from consumers.janitor import Janitor
 from consumers.parker import keep
 from consumers.processing import CommandSender, RoutedEvent
 from consumers.pulse import Pulse
-from consumers.receipts import ReceiptSender
+from consumers.receipts import open_receipts
 from consumers.store import PostgresStore
 from consumers.translate import MESSAGES, Translator
 from consumers.window import Delivery, Window, acknowledge
@@ -114,7 +114,7 @@ async def open_writer(
         )
         for partition in range(settings.partitions)
     }
-    async with _open_writing(settings, pool=2) as database:
+    async with _open_writing(settings, pool=2) as database, open_receipts(settings) as receipts:
         publisher = BulkPublisher(connection, confirm_seconds=settings.confirm_seconds)
         writer = Writer(
             window,
@@ -123,9 +123,7 @@ async def open_writer(
             window_commands=settings.window_commands,
             figures=figures,
             failpoint=failpoint,
-            receipts=ReceiptSender(
-                BulkPublisher(connection, confirm_seconds=settings.confirm_seconds, name="receipts")
-            ),
+            receipts=receipts,
         )
         yield _role("writer", writer.run(), window.close, queues, window, writer.saying)
 
@@ -136,14 +134,13 @@ async def open_ingress(
 ) -> AsyncIterator[Role]:
     """Integrators' messages to commands; every queue on a channel of its own."""
     window = Window()
-    async with _open_writing(settings, pool=1) as database:
+    async with _open_writing(settings, pool=1) as database, open_receipts(settings) as receipts:
         await restore_feeds(database, connection)
-        seconds = settings.confirm_seconds
         ingress = Ingress(
             window,
             Directory(database),
-            BulkPublisher(connection, confirm_seconds=seconds),
-            ReceiptSender(BulkPublisher(connection, confirm_seconds=seconds, name="receipts")),
+            BulkPublisher(connection, confirm_seconds=settings.confirm_seconds),
+            receipts,
             settings.partitions,
         )
 

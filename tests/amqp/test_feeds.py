@@ -1,14 +1,13 @@
 """A pharmacy's own feed: its events and nobody else's, in order, bounded, and what is missing shows."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
 from pika.exceptions import AMQPError
 
-from tests.kit.amqp import AmqpStage, Till
+from tests.kit.amqp import AmqpStage, Till, until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 500}
 
@@ -69,7 +68,7 @@ def test_what_was_not_acked_comes_again_in_order(till: Till) -> None:
         seen: list[int] = []
         channel.basic_qos(prefetch_count=4)
         channel.basic_consume(f"hub.out.{till.id}", lambda _c, _m, told, _b: seen.append(told.headers["sequence"]))
-        _until(lambda: channel.connection.process_data_events(0.05) or len(seen) == 4)
+        until(lambda: channel.connection.process_data_events(0.05) or len(seen) == 4)
     assert [event["sequence"] for event in _read(till, 10)] == list(range(2, 12))
 
 
@@ -77,7 +76,7 @@ def test_a_full_feed_drops_the_oldest_and_the_gap_shows(till: Till) -> None:
     _open(till, max_length=5)
     till.send("inventory.create", ITEM)
     _sell(till, 19)
-    _until(lambda: till.http("GET", "/api/event-queue/").json()["depth"] == 5)
+    until(lambda: till.http("GET", "/api/event-queue/").json()["depth"] == 5)
     events = _read(till, 5)
     assert [event["sequence"] for event in events] == [17, 18, 19, 20, 21]
     missing = till.http("GET", "/api/events/?after=1&limit=15").json()["items"]
@@ -125,10 +124,3 @@ def test_a_feed_is_asked_for_in_its_own_words(till: Till, members: dict[str, Any
     answer = till.http("POST", "/api/event-queue/", members)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
-
-
-def _until(is_so: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so within {within} s"
-        time.sleep(0.05)

@@ -1,7 +1,6 @@
 """What a message may hold: each bad one is refused by name or parked, answered where it asks, and stops nobody."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +10,7 @@ import pytest
 from pamqp import commands, header
 
 from hub.messaging.lenient import read_leniently
-from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt
+from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt, until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 NESTED = b"[" * 100_000
@@ -74,20 +73,20 @@ def test_a_message_that_speaks_for_nobody_is_parked_with_its_reason_and_answered
         told = receipt(channel, till, "inventory.create", ITEM, user_id=None)
         assert (told["id"], told["status"], told["problem"]["type"]) == (None, "parked", "/problems/forbidden")
         assert receipt(channel, till, "inventory.create", ITEM)["status"] == "applied"
-    _until(lambda: bool(_parked(stage, "no user_id that the broker has checked")))
+    until(lambda: bool(_parked(stage, "no user_id that the broker has checked")))
     parked = _parked(stage, "no user_id that the broker has checked")[0]
     assert parked["origin"].startswith("hub.ingress.")
     stranger = str(uuid4())
     connection = pika.BlockingConnection(stage.internal_user(stranger))
     publish(connection.channel(), Till(stage, stranger, ""), "inventory.create", ITEM)
-    _until(lambda: bool(_parked(stage, "its user is neither pharmacy nor integrator")))
+    until(lambda: bool(_parked(stage, "its user is neither pharmacy nor integrator")))
     connection.close()
 
 
 def test_no_reply_to_is_no_reason_to_be_silent(till: Till) -> None:
     with till.channel() as channel:
         publish(channel, till, "inventory.create", {"sku": 1}, correlation_id="x" * 255)
-    _until(lambda: till.events()[-1]["type"] == "command.rejected")
+    until(lambda: till.events()[-1]["type"] == "command.rejected")
     operation = till.events()[-1]["data"]["operation"]
     assert till.http("GET", f"/api/operations/{operation['id']}").json() == operation
 
@@ -102,7 +101,7 @@ def test_a_message_that_expired_before_it_was_read_is_parked(stage: AmqpStage, t
         count = f"SELECT count(*) FROM parked_messages WHERE reason LIKE '%expiration%' AND payload LIKE '%{till.id}%'"
         return int(stage.sql(count)) + len(till.http("GET", "/api/webhook-events/").json()["items"]) == 20
 
-    _until(all_are_found)
+    until(all_are_found)
 
 
 SHORT = b"\xff\xfe\x80"
@@ -191,7 +190,7 @@ def test_order_is_the_order_of_publishing_with_or_without_confirms(till: Till) -
             {"id": item, "delta": number + 1, "reason": "received", "note": str(number)},
         )
     connection.close()
-    _until(lambda: len(till.events()) == 302, within=20)
+    until(lambda: len(till.events()) == 302, within=20)
     notes = [event["data"]["movement"]["note"] for event in till.events() if event["type"] == "inventory.adjusted"]
     assert notes == [str(number) for number in range(300)]
 
@@ -199,10 +198,3 @@ def test_order_is_the_order_of_publishing_with_or_without_confirms(till: Till) -
 def _parked(stage: AmqpStage, reason: str) -> list[dict[str, Any]]:
     answer = httpx.get(f"{stage.hub.url}/api/parked/?limit=500", headers={"X-API-KEY": stage.hub.operator_key})
     return [one for one in answer.json()["items"] if one["reason"] == reason]
-
-
-def _until(is_so: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so within {within} s"
-        time.sleep(0.05)

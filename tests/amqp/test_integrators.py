@@ -1,7 +1,6 @@
 """Integrators: one key for many pharmacies, for those alone that are granted now."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +8,7 @@ import pytest
 from pika.exceptions import AMQPError
 
 from gateway.event_schemas import event_schema
-from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut
+from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut, until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
@@ -79,7 +78,7 @@ def test_a_revoked_grant_is_gone_within_five_seconds_even_on_a_busy_channel(stag
             if "ACCESS_REFUSED" in repr(error):
                 break
     shut(connection)
-    _until(lambda: _sends(vendor, kept), 5)
+    until(lambda: _sends(vendor, kept), 5)
 
 
 def _sends(vendor: Till, kept: Till) -> bool:
@@ -111,7 +110,7 @@ def test_ingress_asks_about_the_grant_again(stage: AmqpStage, till: Till) -> Non
         again = receipt(channel, vendor, "inventory.create", {**ITEM, "sku": str(uuid4())}, routing_key=till.id)
         return bool(again["status"] == "applied")
 
-    _until(is_taken, 5)
+    until(is_taken, 5)
     shut(connection)
     stage.management("DELETE", f"/api/users/{vendor.id}")
 
@@ -123,12 +122,12 @@ def test_a_deactivated_integrator_and_a_revoked_key_are_out(stage: AmqpStage, ti
     second = Till(stage, vendor.id, made["api_key"])
     assert _sends(second, till)
     assert stage.ask(stage.hub.operator_key, "DELETE", f"{keys}{made['id']}/").status_code == 204
-    _until(lambda: not _sends(second, till), 5)
-    _until(lambda: _sends(vendor, till), 8)
+    until(lambda: not _sends(second, till), 5)
+    until(lambda: _sends(vendor, till), 8)
     listed = stage.ask(stage.hub.operator_key, "GET", keys).json()["items"]
     assert [(one["name"], one["revoked_at"] is None) for one in listed] == [("first key", True), ("second", False)]
     assert stage.ask(stage.hub.operator_key, "DELETE", f"/api/integrators/{vendor.id}/").status_code == 204
-    _until(lambda: not _sends(vendor, till), 5)
+    until(lambda: not _sends(vendor, till), 5)
     stranger = _make(stage)
     other = f"/api/integrators/{stranger.id}/keys/{listed[0]['id']}/"
     assert stage.ask(stage.hub.operator_key, "DELETE", other).status_code == 404
@@ -159,10 +158,3 @@ def test_what_happens_to_integrators_stands_in_the_hubs_own_log(stage: AmqpStage
     }  # fmt: skip
     for event in events:
         jsonschema_rs.validator_for(event_schema(event["type"])).validate(event)
-
-
-def _until(is_so: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so within {within} s"
-        time.sleep(0.1)

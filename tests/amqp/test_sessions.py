@@ -1,14 +1,13 @@
 """Whose key, pharmacy or grant has ended is gone from the broker within five seconds; nobody has more than their share."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pika
 import pytest
 from pika.exceptions import AMQPConnectionError, ProbableAccessDeniedError, ProbableAuthenticationError
 
-from tests.kit.amqp import AmqpStage, Till, publish, shut
+from tests.kit.amqp import AmqpStage, Till, publish, shut, until
 
 REFUSED = (ProbableAuthenticationError, ProbableAccessDeniedError, AMQPConnectionError)
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
@@ -47,7 +46,7 @@ def test_a_revoked_keys_connections_end_within_five_seconds_and_it_logs_in_no_mo
     _ends(connection, 5)
     _is_refused(second, 5 - (time.monotonic() - began))
     assert time.monotonic() - began < 5
-    _until(lambda: till.send("inventory.create", ITEM)["status"] == "applied", 5)  # the other key goes on
+    until(lambda: till.send("inventory.create", ITEM)["status"] == "applied", 5)  # the other key goes on
 
 
 def test_a_deactivated_pharmacys_connections_end_within_five_seconds(stage: AmqpStage, till: Till) -> None:
@@ -79,7 +78,7 @@ def test_an_expired_keys_connections_end(till: Till) -> None:
 def test_a_pharmacy_has_so_many_connections_and_its_neighbour_is_not_asked(stage: AmqpStage, till: Till) -> None:
     # Within three seconds RabbitMQ asks once about the same key: what slipped in is closed after that.
     flood = [till.connect() for _ in range(12)]
-    _until(lambda: _connections(stage, till) <= 5, 15)
+    until(lambda: _connections(stage, till) <= 5, 15)
     assert _connections(stage, till) == 5
     with pytest.raises(REFUSED):
         till.connect()
@@ -96,10 +95,3 @@ def test_a_connection_has_so_many_channels(till: Till) -> None:
 
 def _connections(stage: AmqpStage, till: Till) -> int:
     return len(stage.management("GET", f"/api/connections/username/{till.id}"))
-
-
-def _until(is_so: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so within {within} s"
-        time.sleep(0.05)
