@@ -161,7 +161,7 @@ async def test_a_writer_frozen_in_its_transaction_and_cut_off_changes_nothing_wh
                 if one.get("client_properties", {}).get("connection_name", "").startswith("consumers")
             ]
 
-        for name in await eventually(connections, lambda names: len(names) == 2, within=30):  # the list lags by seconds
+        for name in await eventually(connections, lambda names: len(names) == 3, within=30):  # the list lags by seconds
             servers.management("DELETE", f"/api/connections/{quote(name, safe='')}")
         async with a_writer(stage):
             await eventually(stage.applied, lambda found: len(found) == COMMANDS, within=60)
