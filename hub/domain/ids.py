@@ -8,6 +8,7 @@ HUB_ID = UUID(int=0)
 
 _FIXED = 0x8 << 76 | 0x2 << 62  # version 8, variant 2
 _FREE = ~(0xF << 76 | 0x3 << 62)
+_UNKNOWN = SafeUUID.unknown  # looked up in an enumeration each time, it takes as long as the hash
 
 
 def derived_id(*parts: UUID | str | int) -> UUID:
@@ -28,7 +29,7 @@ def _uuid_of(number: int) -> UUID:
     # As Python 3.14's own `UUID._from_int`: the constructor's checks take longer than the hash, and rows have several ids.
     value = object.__new__(UUID)
     object.__setattr__(value, "int", number)
-    object.__setattr__(value, "is_safe", SafeUUID.unknown)
+    object.__setattr__(value, "is_safe", _UNKNOWN)
     return value
 
 

@@ -47,6 +47,9 @@ from hub.domain.versions import stale
 
 Identifiers = Annotated[list[Identifier], Field(max_length=50)]
 
+_OPENING = Reason.OPENING.value
+_NEEDED = frozenset({"name", "price"})
+
 
 class CreateItem(Body):
     """A new item of the pharmacy's stock."""
@@ -176,7 +179,7 @@ def _open_item(state: State, command: Command, item_id: UUID, body: CreateItem |
         operation_id=command.operation_id,
         delta=item.quantity,
         quantity_after=item.quantity,
-        reason=Reason.OPENING.value,
+        reason=_OPENING,
         note="",
         reference_uri=None,
         occurred_at=command.accepted_at,
@@ -324,8 +327,8 @@ def upsert(state: State, command: Command, row_id: UUID, body: UpsertItem) -> Ou
     if item is not None:
         counted = body.quantity if "quantity" in body.model_fields_set else item.quantity
         return _revised(state, command, item, _with_fields(item, body), counted)
-    missing = [name for name in ("name", "price") if name not in body.model_fields_set]
-    if missing:
+    if not body.model_fields_set >= _NEEDED:
+        missing = sorted(_NEEDED - body.model_fields_set)
         errors = [FieldError(f"#/{name}", "missing", f"a new item needs a {name}") for name in missing]
         return refuse("validation", f"{body.sku!r} is a new item and lacks {' and '.join(missing)}", *errors)
     return _open_item(state, command, row_id, body)

@@ -49,19 +49,20 @@ class State:
     def __init__(self, pharmacy_id: UUID, now: datetime) -> None:
         self.pharmacy_id = pharmacy_id
         self.now = now
-        self._rows: dict[tuple[type[Any], UUID], Any] = {}
+        # By the number of the id: the standard library hashes and compares a UUID in Python.
+        self._rows: dict[tuple[type[Any], int], Any] = {}
         self._ids: dict[Ref, UUID | None] = {}
 
     def load(self, found: Mapping[Ref, Any]) -> None:
         """Take in what the database has (None: nothing) for each name asked for."""
         for ref, row in found.items():
             if ref.field == "id":
-                self._rows.setdefault((ref.kind, ref.value), row)  # type: ignore[arg-type]
+                self._rows.setdefault((ref.kind, ref.value.int), row)  # type: ignore[union-attr]
             elif ref not in self._ids:
                 self._ids[ref] = None if row is None else row.id
             if row is not None and ref.field != "id":
                 # Keep what an earlier command of the window made of it.
-                self._rows.setdefault((ref.kind, row.id), row)
+                self._rows.setdefault((ref.kind, row.id.int), row)
 
     def fork(self) -> "State":
         """Make a state for steps of one decision: what they apply to it is not seen here."""
@@ -78,7 +79,7 @@ class State:
         missing = tuple(
             ref
             for ref in refs
-            if (ref not in self._ids if ref.field != "id" else (ref.kind, ref.value) not in self._rows)
+            if (ref not in self._ids if ref.field != "id" else (ref.kind, ref.value.int) not in self._rows)  # type: ignore[union-attr]
         )
         if missing:
             raise NotLoaded(*missing)
@@ -95,7 +96,7 @@ class State:
     def find_even_deleted(self, kind: type[R], row_id: UUID) -> R | None:
         """Find a row by its id, deleted or not."""
         try:
-            row: R | None = self._rows[kind, row_id]
+            row: R | None = self._rows[kind, row_id.int]
         except KeyError:
             raise NotLoaded(Ref(kind, "id", row_id)) from None
         return row
@@ -113,7 +114,7 @@ class State:
         """Let the window's later commands see what this one changed."""
         for row in changes:
             kind = type(row)
-            key = (kind, row.id)
+            key = (kind, row.id.int)
             before = self._rows.get(key)
             if before is row:
                 continue  # the decision itself applied it, row by row of a list
