@@ -15,9 +15,10 @@ from hub.domain.event import NumberedEvent, routing_key_of
 from hub.domain.fields import format_id
 from hub.domain.ids import event_id_for
 from hub.domain.integrators import Integrator, IntegratorKey
+from hub.domain.operator_keys import OperatorKey
 from hub.domain.operators import EndedSession, Operator
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected
-from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
+from hub.domain.pharmacies import ApiKey, Pharmacy
 from hub.domain.problem import Problem
 from hub.domain.sources import Source
 from hub.domain.state import Row

@@ -46,7 +46,12 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
         deactivated="A pharmacy was stopped.",
     )
     | _kinds("api_key", "key", created="A key was minted.", revoked="A key was ended.")
-    | _kinds("operator_key", "operator_key", created="An operator's key was minted; in the hub's own log.")
+    | _kinds(
+        "operator_key",
+        "operator_key",
+        created="An operator's key was minted; in the hub's own log.",
+        revoked="An operator's key was ended; in the hub's own log.",
+    )
     | _kinds(
         "source",
         "source",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gateway.view_resources import Anything, Count, Instant, Key, Scope, Versioned, View
+from gateway.view_resources import Anything, Count, Instant, Key, OperatorKey, Scope, Versioned, View
 
 
 class Parked(View):
@@ -63,6 +63,12 @@ class Operator(Versioned):
 
 class KnownKey(Key):
     """A pharmacy's key as the list shows it; `last_used_at` is right to about ten seconds."""
+
+    last_used_at: Instant | None
+
+
+class KnownOperatorKey(OperatorKey):
+    """An operator's key as the list shows it; `last_used_at` is right to about ten seconds."""
 
     last_used_at: Instant | None
 

@@ -72,11 +72,13 @@ class Key(Versioned):
 
 
 class OperatorKey(Versioned):
-    """An operator's key, without the key itself."""
+    """An operator's key, without the key itself; `hint` is its last four characters."""
 
     id: UUID
     name: str
     hint: str
+    expires_at: Instant | None
+    revoked_at: Instant | None
 
 
 class KnownIdentifier(View):

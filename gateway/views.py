@@ -18,6 +18,7 @@ from gateway.view_hub import (
     IntegratorKey,
     KnownIntegratorKey,
     KnownKey,
+    KnownOperatorKey,
     Operator,
     Parked,
     ParkedWhole,
@@ -210,7 +211,7 @@ VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
     "accepted": Accepted, "operation": Operation, "problem": Problem, "event": Event, "event_page": EventPage, "ticket": Ticket,
     "rotated_secret": RotatedSecret, "matched": Matched, "tested": Tested, "public_key": PublicKey, "endpoint_statistics": EndpointStatistics, "hook_taken": HookTaken, "liveness": Liveness, "readiness": Readiness,
     "known_key": KnownKey, "parked": Parked, "parked_whole": ParkedWhole, "audit_line": AuditLine, "reconciliation": Reconciliation,
-    "operator": Operator,
+    "operator": Operator, "known_operator_key": KnownOperatorKey,
     "integrator": Integrator, "integrator_key": IntegratorKey, "known_integrator_key": KnownIntegratorKey, "event_queue": EventQueue,
     "event_queue_state": EventQueueState,
 })  # fmt: skip
@@ -219,7 +220,7 @@ VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
 ITEMS: Final[Mapping[str, str]] = MappingProxyType({
     "pharmacies": "pharmacy", "keys": "known_key", "inventory": "inventory", "movements": "movement", "sales": "sale", "orders": "order",
     "webhook_events": "webhook_event", "uploads": "upload", "upload_errors": "upload_error", "webhook_endpoints": "webhook_endpoint",
-    "sources": "source", "webhook_deliveries": "webhook_delivery", "webhook_attempts": "webhook_attempt", "parked": "parked", "audit": "audit_line", "operators": "operator", "integrators": "integrator", "integrator_keys": "known_integrator_key",
+    "sources": "source", "webhook_deliveries": "webhook_delivery", "webhook_attempts": "webhook_attempt", "parked": "parked", "audit": "audit_line", "operators": "operator", "operator_keys": "known_operator_key", "integrators": "integrator", "integrator_keys": "known_integrator_key",
 })  # fmt: skip
 """Name of a list (`hub.storage.lists.LISTINGS`) to the representation of its items."""
 

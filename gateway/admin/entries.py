@@ -7,6 +7,7 @@ from typing import Final
 from gateway.admin.entries_endpoints import ENTRIES as ENDPOINTS
 from gateway.admin.entries_hub import ENTRIES as HUB
 from gateway.admin.entries_outside import ENTRIES as OUTSIDE
+from gateway.admin.entries_people import ENTRIES as PEOPLE
 from gateway.admin.entries_trade import ENTRIES as TRADE
 from gateway.admin.registry import Action, Column, Form, Input, Model
 
@@ -235,6 +236,6 @@ _INVENTORY: Final = Model(
 )
 
 MODELS: Final[Mapping[str, Model]] = MappingProxyType(
-    {model.name: model for model in (_PHARMACIES, _INVENTORY, *TRADE, _KEYS, *OUTSIDE, *ENDPOINTS, *HUB)}
+    {model.name: model for model in (_PHARMACIES, _INVENTORY, *TRADE, _KEYS, *OUTSIDE, *ENDPOINTS, *HUB, *PEOPLE)}
 )
 """Name in addresses to the model, in the order of the menu."""

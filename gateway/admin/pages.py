@@ -105,14 +105,17 @@ def brief(text: str) -> str:
     return _ID.sub(lambda found: short(found[0]), text)
 
 
-def ref(text: str) -> tuple[str, str]:
-    """Name the page of what a line of the audit log speaks of: the model and the id; empty where there is none."""
+def ref(text: str) -> str:
+    """Name the page of what a line of the audit log speaks of; empty where there is none."""
     from gateway.admin.entries import MODELS
 
     found = _PLACES.fullmatch(text)
-    name = "" if found is None else "operators" if found[1] else found[2]
-    model = MODELS.get(name)
-    return (name, found[3]) if found and model is not None and model.one and not model.needs_pharmacy else ("", "")
+    if found is None:
+        return ""
+    if found[1]:  # a person or a key: the jump box finds out which
+        return f"/admin/jump/?q={found[3]}"
+    model = MODELS.get(found[2])
+    return f"/admin/{found[2]}/{found[3]}/" if model is not None and model.one and not model.needs_pharmacy else ""
 
 
 def _here(request: Asked) -> str:

@@ -13,6 +13,7 @@ from gateway.routes import (
     integrators,
     inventory,
     operations,
+    operator_keys,
     operators,
     orders,
     parked,
@@ -30,5 +31,5 @@ from gateway.routes import (
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
     *webhook_events.HANDLERS, *webhook_endpoints.HANDLERS, *webhooks.HANDLERS, *sources.HANDLERS, *hooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
-    *operators.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS, *integrators.HANDLERS, *event_queue.HANDLERS,
+    *operators.HANDLERS, *operator_keys.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS, *integrators.HANDLERS, *event_queue.HANDLERS,
 )  # fmt: skip

@@ -66,12 +66,6 @@ class RevokeKey(Body):
     """End a key for good."""
 
 
-class CreateOperatorKey(Body):
-    """A key for an operator: it may do everything."""
-
-    name: Name = "operator"
-
-
 @dataclass(frozen=True, slots=True)
 class Pharmacy:
     """A chain's branch, with its own keys, order and sequence."""
@@ -107,23 +101,6 @@ class ApiKey:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorKey:
-    """An operator's key, as its SHA-256 in hex."""
-
-    UNIQUE: ClassVar[tuple[str, ...]] = ()
-
-    id: UUID
-    name: str
-    digest: str
-    hint: str
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    version: int
-
-
 def dump_pharmacy(pharmacy: Pharmacy) -> dict[str, Any]:
     """Represent a pharmacy as clients see it."""
     return {
@@ -148,18 +125,6 @@ def dump_key(key: ApiKey) -> dict[str, Any]:
         "hint": key.hint,
         "expires_at": None if key.expires_at is None else format_time(key.expires_at),
         "revoked_at": None if key.revoked_at is None else format_time(key.revoked_at),
-        "created_at": format_time(key.created_at),
-        "updated_at": format_time(key.updated_at),
-        "version": key.version,
-    }
-
-
-def dump_operator_key(key: OperatorKey) -> dict[str, Any]:
-    """Represent an operator's key, without the key."""
-    return {
-        "id": str(key.id),
-        "name": key.name,
-        "hint": key.hint,
         "created_at": format_time(key.created_at),
         "updated_at": format_time(key.updated_at),
         "version": key.version,
@@ -293,24 +258,6 @@ def _revoke_key(state: State, command: Command) -> Outcome:
     return Accepted((after,), (Event("api_key.revoked", f"keys/{key.id}", data),), None)
 
 
-def _create_operator_key(state: State, command: Command) -> Outcome:
-    body = command.body
-    assert isinstance(body, CreateOperatorKey)
-    key = OperatorKey(
-        id=command.resource_id,
-        name=body.name,
-        digest=command.minted["key_digest"],
-        hint=command.minted["key_hint"],
-        expires_at=None,
-        revoked_at=None,
-        created_at=state.now,
-        updated_at=state.now,
-        version=1,
-    )
-    data = {"operator_key": dump_operator_key(key), "changed": {}}
-    return Accepted((key,), (Event("operator_key.created", f"operator-keys/{key.id}", data),), dump_operator_key(key))
-
-
 RULES = (
     Rule("pharmacy.create", CreatePharmacy, _create, "pharmacies", _touch_pharmacy),
     Rule("pharmacy.replace", ReplacePharmacy, _revise, "pharmacies", _touch_pharmacy),
@@ -318,5 +265,4 @@ RULES = (
     Rule("pharmacy.deactivate", DeactivatePharmacy, _deactivate, "pharmacies", _touch_pharmacy),
     Rule("api_key.create", CreateKey, _create_key, "keys", _touch_pharmacy),
     Rule("api_key.revoke", RevokeKey, _revoke_key, "keys", _touch_key),
-    Rule("operator_key.create", CreateOperatorKey, _create_operator_key, "operator-keys"),
 )

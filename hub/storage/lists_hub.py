@@ -45,6 +45,26 @@ LISTINGS_HUB: Final = (
         alive=ALIVE,
     ),
     Listing(
+        "operator_keys",
+        "operator_keys",
+        "key",
+        item_of(
+            models_outside.OperatorKey,
+            ("id", "name", "hint", "expires_at", "revoked_at", "last_used_at", *VERSIONED),
+        ),
+        {
+            "name": equal("name", text_of(1000)),
+            "is_revoked": Filter(
+                BOOLEAN, "(t.revoked_at IS NOT NULL) = {}", "Revoked keys only, or keys in force only."
+            ),
+            **search("normalize(t.name)"),
+            **TIMES,
+        },
+        sorts() | BY_NAME,
+        "created_at",
+        scope="id",
+    ),
+    Listing(
         "parked",
         "parked_messages",
         "parked message",

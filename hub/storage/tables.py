@@ -10,10 +10,11 @@ from tortoise.models import Model
 
 from hub.domain.feeds import EventQueue
 from hub.domain.integrators import Integrator, IntegratorKey
+from hub.domain.operator_keys import OperatorKey
 from hub.domain.operators import EndedSession, Operator
 from hub.domain.orders import Order
 from hub.domain.parked import ParkedMessage
-from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
+from hub.domain.pharmacies import ApiKey, Pharmacy
 from hub.domain.sales import Sale
 from hub.domain.sources import Source
 from hub.domain.state import Ref, Row

@@ -5,7 +5,8 @@ import gzip
 import html
 import io
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import uuid4
@@ -58,6 +59,7 @@ FLOWS: Mapping[str, Flow] = MappingProxyType({
     "sources": Flow({"name": "{x}", "scheme": "stripe", "enabled": "on", "settings": "{}"}, {"name": "{x} 2", "event_type_path": "/type", "enabled": "on", "settings": "{}"}, ("delete", "")),
     "webhook-endpoints": Flow({"url": "https://example.org/{x}", "event_types": "*", "enabled": "on", "signing": "v1", "timeout_seconds": "20"}, {"url": "https://example.org/{x}/2", "event_types": "sale.*\norder.placed", "enabled": "on", "timeout_seconds": "25"}, ("delete", "")),
     "integrators": Flow({"name": "{x}"}, {"name": "{x} 2", "is_active": "on"}, ("deactivate", "")),
+    "operator-keys": Flow({"name": "{x}"}, {}, ("revoke", "Revoked")),
     "operators": Flow({"username": "{x}", "name": "N", "role": "viewer"}, {"name": "N 2", "role": "operator", "is_active": "on"}, ("delete", "")),
 })  # fmt: skip
 """Every model that is made by a form."""
@@ -98,12 +100,19 @@ def make(person: Person, name: str, pharmacy: str, text: str) -> str:
     return f"/admin/{name}/{found[0][1]}/" + (f"?pharmacy={pharmacy}" if model.needs_pharmacy else "")
 
 
+def until(look: Callable[[], httpx.Response], is_so: Callable[[httpx.Response], bool]) -> httpx.Response:
+    """Open a page again and again until it shows something, for 20 s."""
+    deadline = time.monotonic() + 20
+    while not is_so(seen := look()):
+        assert time.monotonic() < deadline, seen.text
+        time.sleep(0.05)
+    return seen
+
+
 def settled(person: Person, address: str, name: str) -> None:
     """Wait until the hub has processed a webhook by itself, which is a change of its own."""
-    for _ in range(300):
-        if name != "webhook-events" or '<dt>Processed</dt><dd><span class="dot good">' in person.get(address).text:
-            return
-    pytest.fail("the webhook was not processed")
+    done = '<dt>Processed</dt><dd><span class="dot good">'
+    until(lambda: person.get(address), lambda page: name != "webhook-events" or done in page.text)
 
 
 def part_of(address: str, more: str) -> str:
@@ -276,11 +285,7 @@ def test_a_late_answer_is_queued_and_found_later(
     status = re.search(r'hx-get="([^"]+)"[^>]*hx-trigger="load', done.text)
     assert status is not None
     address = html.unescape(status[1])
-    part = admin.get(address, HX_Request="true")
-    for _ in range(200):
-        if "applied" in part.text:
-            break
-        part = admin.get(address, HX_Request="true")
+    part = until(lambda: admin.get(address, HX_Request="true"), lambda seen: "applied" in seen.text)
     assert "Open it" in part.text
     assert "<html" not in part.text
 
@@ -366,7 +371,7 @@ def test_a_viewer_changes_nothing_and_is_offered_nothing(
     assert bulk.status_code == 403
 
 
-@pytest.mark.parametrize("name", ["pharmacies", "keys", "operators", "integrators"])
+@pytest.mark.parametrize("name", ["pharmacies", "keys", "operator-keys", "operators", "integrators"])
 def test_an_operator_decides_not_who_may_come_in(roles: Mapping[str, Person], shop: tuple[str, str], name: str) -> None:
     operator = roles["operator"]
     operator.get("/admin/")

@@ -47,6 +47,7 @@ STAYS = (
     "/api/orders/{order_id}/",
     "/api/pharmacies/{pharmacy_id}/",
     "/api/pharmacies/{pharmacy_id}/keys/{key_id}/",
+    "/api/operator-keys/{key_id}/",
 )
 
 
@@ -254,6 +255,10 @@ def test_what_is_ended_stays_readable_and_says_so(hub: Hub, headers: dict[str, s
         free = {"X-API-KEY": headers["X-API-KEY"], "Prefer": WAIT}
         assert httpx.delete(f"{hub.url}/api/pharmacies/{pharmacy}/", headers=free, timeout=30).status_code == 204
         assert httpx.get(f"{hub.url}/api/pharmacies/{pharmacy}/", headers=free).json()["is_active"] is False
+        operators = web.post("/api/operator-keys/", json={"name": "short-lived"}).json()["id"]
+        for _ in range(2):
+            assert web.delete(f"/api/operator-keys/{operators}/").status_code == 204
+        assert web.get(f"/api/operator-keys/{operators}/").json()["revoked_at"]
         key = web.post(keys, json={"name": "short-lived"}).json()["id"]
         assert web.delete(f"{keys}{key}/").status_code == 204
         assert next(one for one in web.get(keys).json()["items"] if one["id"] == key)["revoked_at"]

@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from hub.domain.ids import HUB_ID, default_endpoint_id, derived_id
-from hub.domain.pharmacies import ApiKey, OperatorKey, Pharmacy
+from hub.domain.ids import default_endpoint_id, derived_id
+from hub.domain.pharmacies import ApiKey, Pharmacy
 from hub.domain.webhooks import WebhookEndpoint, dump_endpoint
 from hub.resources import COMMANDS
 from tests.kit.builders import CORNER, HARBOUR, MINTED, NOON, History, Json, a_command, a_pharmacy, id_of
@@ -189,16 +189,3 @@ def test_the_first_key_can_be_revoked() -> None:
     first = derived_id(create.operation_id, "key")
     history.accept("api_key.revoke", of=first)
     assert history.rows[ApiKey, first].revoked_at == history.now
-
-
-def test_an_operators_key_belongs_to_the_hub() -> None:
-    history = History()
-    key = history.accept("operator_key.create", {}, pharmacy=HUB_ID)
-    assert (key["name"], key["hint"]) == ("operator", "abcd")
-    assert history.rows[OperatorKey, id_of(key)].digest == MINTED["key_digest"]
-    event = history.last_event(HUB_ID)
-    assert (event["source"], event["type"], event["subject"]) == (
-        "/hub",
-        "operator_key.created",
-        f"operator-keys/{key['id']}",
-    )

@@ -46,7 +46,7 @@ _ORDER = {"order_reference": "S-1", "items": [{"sku": "S-1", "quantity": 1, "uni
 _SOURCE = {"name": "Stranger", "scheme": "github"}
 _RECEIVED = {"event_type": "stranger.came", "payload": {}}
 _INVENTORY, _SALES, _ORDERS = "/api/inventory/{item_id}/", "/api/sales/{sale_id}/", "/api/orders/{order_id}/"
-_OPERATOR = "/api/operators/{operator_id}/"
+_OPERATOR, _OPERATORS_KEY = "/api/operators/{operator_id}/", "/api/operator-keys/{key_id}/"
 _PHARMACY, _PARKED, _VENDOR = (
     "/api/pharmacies/{pharmacy_id}/",
     "/api/parked/{parked_id}/",
@@ -84,6 +84,10 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("PATCH", _ORDERS): Row("unknown", "write", {"extra_data": {"by": "Stranger"}}),
     ("DELETE", _ORDERS): Row("unknown", "write"),
     ("POST", _ORDERS + "transitions/"): Row("unknown", "write", {"status": "confirmed"}),
+    ("GET", "/api/operator-keys/"): Row("operator", "read"),
+    ("POST", "/api/operator-keys/"): Row("operator", "write", {"name": "Stranger"}),
+    ("GET", _OPERATORS_KEY): Row("operator", "read"),
+    ("DELETE", _OPERATORS_KEY): Row("operator", "write"),
     ("GET", "/api/operators/"): Row("operator", "read"),
     ("POST", "/api/operators/"): Row("operator", "write", {"username": "stranger"}),
     ("GET", _OPERATOR): Row("operator", "read"),

@@ -20,7 +20,7 @@ from tests.conftest import Servers
 ROWS = 100_000
 FEW_ROWS = 8_000
 OPERATORS_ONLY = {"parked", "audit"}
-FEW = {"operators", "integrators", "integrator_keys"}
+FEW = {"operators", "operator_keys", "integrators", "integrator_keys"}
 """Lists of the hub's own people and partners: a few rows each, which are read whole."""
 PHARMACIES = 200
 # A column to its value in row g, where the type alone does not say enough.
