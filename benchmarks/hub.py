@@ -140,6 +140,20 @@ class Hub:
                 message = f"PATCH of a pharmacy: {answer.status} {(await answer.text())[:300]}"
                 raise BenchFault(message)
 
+    async def post(self, pharmacy: Pharmacy, path: str, body: Mapping[str, object], status: int) -> dict[str, Any]:
+        """Send a waited POST and hand back its answer.
+
+        Raises:
+            BenchFault: the answer is not of that status.
+        """
+        headers = pharmacy.headers | {"Prefer": "wait=20"}
+        async with self.session.post(f"{self.url}{path}", json=body, headers=headers) as answer:
+            if answer.status != status:
+                message = f"POST {path}: {answer.status} {(await answer.text())[:300]}"
+                raise BenchFault(message)
+            made: dict[str, Any] = await answer.json()
+            return made
+
     async def check_list(self, pharmacy: Pharmacy, length: int) -> None:
         """See that a list of 50 is one.
 

@@ -1,4 +1,4 @@
-"""A webhook receiver that costs next to nothing: its own process, answers 200, counts each message id once.
+"""A webhook receiver that costs next to nothing: its own process, answers 200, counts each message id once per path.
 
 `GET /` answers `{"distinct", "received", "first", "last"}`, moments of the monotonic clock that all processes share.
 """
@@ -75,7 +75,8 @@ class Connection(asyncio.Protocol):
                 self.transport.write(head + body)
             else:
                 if COUNTED_TYPE in self.waiting[end:stop]:
-                    self.tally.add(fields.get(b"webhook-id", b""))
+                    target = self.waiting.split(b" ", 2)[1]
+                    self.tally.add(target + b" " + fields.get(b"webhook-id", b""))
                 self.transport.write(ANSWER)
             self.waiting = self.waiting[stop:]
 

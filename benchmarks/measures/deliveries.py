@@ -1,10 +1,14 @@
-"""Webhooks to a fast receiver on this machine: from the first POST of a sale until the last of its deliveries."""
+"""Webhooks to fast receivers on this machine: while their sales are made, and from a backlog."""
 
 import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 from benchmarks.faults import BenchFault
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Target
+from benchmarks.hub import Pharmacy
 from benchmarks.receiver import open_receiver
 from benchmarks.stage import ITEMS, Stage
 from benchmarks.wrk import put_under_load
@@ -13,42 +17,76 @@ CONNECTIONS = 16
 LOAD_SECONDS = 2.0
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 60.0
+ENDPOINTS = 8
+CREATED = 201
+OK = 200
 
 
 async def measure(stage: Stage) -> list[Figure]:
-    """Let a pharmacy with a webhook sell, several times."""
+    """Let a pharmacy with a webhook sell, several times; then let eight new endpoints ask for what they missed."""
     pharmacy = await stage.add_pharmacy(ITEMS)
     rates = []
     async with open_receiver(stage.directory) as address:
         await stage.hub.change_pharmacy(pharmacy, {"webhook_url": f"{address}/hook"})
-        delivered = 0
+        delivered, applied, since = 0, 0, datetime.now(UTC)
         for _ in range(stage.effort.rounds):
-            before = await stage.hub.last_sequences([pharmacy])
+            since = datetime.now(UTC)
             began = monotonic()
-            load = await put_under_load(
-                stage.hub.url, "hub-sale", [pharmacy.api_key], connections=CONNECTIONS, seconds=LOAD_SECONDS,
-                items=ITEMS, name=stage.new_name(), directory=stage.directory,
-            )  # fmt: skip
-            applied, _ = await stage.hub.wait_until_applied([pharmacy], before, load.requests)
-            ended = await _wait_until_delivered(stage, address, delivered + applied)
+            applied = await _sell(stage, pharmacy)
+            seen = await _wait_until_delivered(stage, address, delivered + applied)
             delivered += applied
-            rates.append(applied / (ended - began))
+            rates.append(applied / (seen["last"] - began))
         await stage.hub.change_pharmacy(pharmacy, {"webhook_url": None})
-    return [Figure("deliveries", "webhook deliveries, one endpoint", "/s", rates)]
+    return [
+        Figure("deliveries", "deliveries to one endpoint, from its first sale on", "/s", rates),
+        Figure(
+            "deliveries", f"deliveries of a backlog to {ENDPOINTS} endpoints", "/s",
+            [await _deliver_backlog(stage, pharmacy, since, applied)], target=Target("value", "least", 1500),
+        ),
+    ]  # fmt: skip
 
 
-async def _wait_until_delivered(stage: Stage, address: str, expected: int) -> float:
+async def _sell(stage: Stage, pharmacy: Pharmacy) -> int:
+    before = await stage.hub.last_sequences([pharmacy])
+    load = await put_under_load(
+        stage.hub.url, "hub-sale", [pharmacy.api_key], connections=CONNECTIONS, seconds=LOAD_SECONDS,
+        items=ITEMS, name=stage.new_name(), directory=stage.directory,
+    )  # fmt: skip
+    applied, _ = await stage.hub.wait_until_applied([pharmacy], before, load.requests)
+    return applied
+
+
+async def _deliver_backlog(stage: Stage, pharmacy: Pharmacy, since: datetime, sales: int) -> float:
+    """Deliver the sales since a moment to endpoints that did not exist then; deliveries a second, first to last."""
+    places = "/api/webhook-endpoints/"
+    async with open_receiver(stage.directory) as address:
+        made = [
+            await stage.hub.post(
+                pharmacy, places, {"url": f"{address}/{number}", "event_types": ["sale.recorded"]}, CREATED
+            )
+            for number in range(ENDPOINTS)
+        ]
+        for endpoint in made:
+            told = await stage.hub.post(
+                pharmacy, f"{places}{endpoint['id']}/replay-missing/", {"since": since.isoformat()}, OK
+            )
+            if told["matched"] != sales:
+                message = f"{sales} sales, {told['matched']} are sent to a new endpoint"
+                raise BenchFault(message)
+        seen = await _wait_until_delivered(stage, address, ENDPOINTS * sales)
+    return float(seen["distinct"] / (seen["last"] - seen["first"]))
+
+
+async def _wait_until_delivered(stage: Stage, address: str, expected: int) -> Mapping[str, Any]:
     distinct, moment = 0, monotonic()
     while True:
         async with stage.hub.session.get(address) as answer:
-            seen = await answer.json()
+            seen: dict[str, Any] = await answer.json()
         if seen["distinct"] >= expected:
-            return float(seen["last"])
+            return seen
         if seen["distinct"] != distinct:
             distinct, moment = seen["distinct"], monotonic()
         elif monotonic() > moment + PATIENCE_SECONDS:
-            message = (
-                f"{expected} sales with a webhook, {distinct} delivered, none more within {PATIENCE_SECONDS:.0f} s"
-            )
+            message = f"{expected} deliveries to make, {distinct} made, none more within {PATIENCE_SECONDS:.0f} s"
             raise BenchFault(message)
         await asyncio.sleep(POLL_SECONDS)
