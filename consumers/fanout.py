@@ -156,7 +156,12 @@ class Fanout:
             for endpoint in endpoints:
                 after[endpoint.pharmacy_id] = min(endpoint.sequence, after.get(endpoint.pharmacy_id, endpoint.sequence))
             with_bodies = any(endpoint.event_filter is not None for endpoint in endpoints)
-            events = await read_behind(connection, after, _EVENTS_A_STEP, with_bodies=with_bodies) if after else []
+            with_causes = any(endpoint.source_id is not None for endpoint in endpoints)
+            events = (
+                await read_behind(connection, after, _EVENTS_A_STEP, with_bodies=with_bodies, with_causes=with_causes)
+                if after
+                else []
+            )
             if not events:
                 return set(), []
             last: dict[UUID, int] = {}
@@ -223,5 +228,7 @@ def _is_wanted(endpoint: OpenEndpoint, one: _Seen) -> bool:
         and wants(endpoint.event_types, one.event.type)
         # What happens to an endpoint is never told to itself.
         and one.about != str(endpoint.id)
+        # No echo: what a system told the hub is not told to it again.
+        and (endpoint.source_id is None or one.event.source_id != endpoint.source_id)
         and (endpoint.event_filter is None or matches(endpoint.event_filter, one.parsed or {}))
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -101,6 +101,12 @@ Check = Callable[[Gateway, Caller, Body], None]
 Instead = Callable[[Request[Any, Any, Any], Body], Awaitable[Answer | None]]
 """Answers a request whose body says that nothing is to be done."""
 
+Follow = Callable[[Request[Any, Any, Any], Body, datetime | None], Awaitable[None]]
+"""Lets what is no row follow a command that ended at this time; None: it has not ended yet."""
+
+FOLLOW_SECONDS: Final = 5.0
+"""How long an answer waits for the outcome of a command that something has to follow."""
+
 
 async def send(gateway: Gateway, wish: Wish, wait_seconds: float = 0) -> Reply | None:
     """Publish a command and, where it is wanted, wait for its outcome.
@@ -142,6 +148,7 @@ class Terms:
         instead: answers without a command, where it gives an answer: what only asks is no write.
         mint: makes secrets.
         sealed: members of the body that never travel: `mint` makes ciphertext of them. One that is null goes as it is.
+        follow: called before the answer where the command was applied, or its outcome is not known in time.
     """
 
     scope: UUID | None = None
@@ -149,6 +156,7 @@ class Terms:
     instead: Instead | None = None
     mint: Mint | None = None
     sealed: tuple[str, ...] = ()
+    follow: Follow | None = None
 
 
 PLAIN = Terms()
@@ -207,10 +215,14 @@ async def accept(
         secrets.minted,
         origin_of(request.scope, str(operation_id)) if is_audited(caller.actor, "http", route.command) else "",
     )
-    reply = await send(gateway, wish, headers.wait_seconds)
-    if fingerprint:
+    reply = await send(gateway, wish, max(headers.wait_seconds, FOLLOW_SECONDS if terms.follow else 0))
+    is_mismatch = reply is not None and reply["mismatch"]
+    if fingerprint and not is_mismatch:
         gateway.remembered.add(operation_id, fingerprint)
-    if reply is None:
+    if terms.follow is not None and (reply is None or (reply["status"] == "applied" and not is_mismatch)):
+        ended_at = None if reply is None else datetime.fromisoformat(reply["operation"]["finished_at"])
+        await terms.follow(request, body, ended_at)
+    if reply is None or not (headers.wait_seconds or is_mismatch):
         return _accepted(gateway, wish, secrets, headers.wait_seconds)
     return _outcome(route, wish, secrets, reply, headers.wait_seconds)
 
@@ -267,18 +279,13 @@ def _accepted(gateway: Gateway, wish: Wish, secrets: Secrets, wait_seconds: int)
 
 def _outcome(route: WriteRoute, wish: Wish, secrets: Secrets, reply: Reply, wait_seconds: int) -> Answer:
     operation = str(wish.operation_id)
-    applied = f"wait={wait_seconds}"
-    if reply.get("mismatch"):
-        raise refused(
-            "idempotency-mismatch",
-            _MISMATCH,
-            operation_id=operation,
-            headers={"operation-id": operation, "preference-applied": applied},
-        )
+    told = {"operation-id": operation} | ({"preference-applied": f"wait={wait_seconds}"} if wait_seconds else {})
+    if reply["mismatch"]:
+        raise refused("idempotency-mismatch", _MISMATCH, operation_id=operation, headers=told)
     if reply["status"] != "applied":
         members = {**reply["problem"], "instance": f"/api/operations/{operation}", "operation_id": operation}
-        return problem_answer(members, {"operation-id": operation, "preference-applied": applied})
-    headers = [(b"operation-id", operation.encode()), (b"preference-applied", applied.encode())]
+        return problem_answer(members, told)
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
     resource: Mapping[str, Any] | None = reply.get("resource")
     if route.answer == 204 or resource is None:  # noqa: PLR2004 -- HTTP's
         return Answer(204, b"", headers)

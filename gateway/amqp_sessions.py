@@ -24,8 +24,9 @@ log = structlog.get_logger("gateway")
 
 CACHED_SECONDS: Final = 3.2
 LOOK_SECONDS: Final = 1.0
-AGAIN_SECONDS: Final = 2.0
 COUNT_SECONDS: Final = 1.0
+STORM: Final = 2
+"""So many times the connections that one may have are a storm: all of them are closed, which takes effect at once."""
 REASON: Final = "the key or a grant has ended; log in with a key that is good"
 SURPLUS: Final = "this pharmacy or integrator has too many connections"
 
@@ -49,7 +50,7 @@ class Sessions:
         self._most = most
         self._rights: _Rights | None = None
         self._ends: list[tuple[float, str]] = []  # when to close whose connections
-        self._counts: dict[str, float] = {}  # whose connections to count, and when
+        self._counts: dict[str, float] = {}  # whose connections to count, and until when
 
     @property
     def is_open(self) -> bool:
@@ -67,11 +68,12 @@ class Sessions:
     async def has_room(self, user: str) -> bool:
         """Tell whether a user may open another connection.
 
-        RabbitMQ asks once in 3 s for the same key; what came in unasked is counted after that, and what is too much is closed.
+        RabbitMQ asks once in 3 s for the same key; what comes in unasked is counted every second until that is over, and
+        what is too much is closed.
         """
         if self.management is None:
             return False
-        self._counts.setdefault(user, clock.monotonic() + CACHED_SECONDS)
+        self._counts[user] = clock.monotonic() + CACHED_SECONDS
         try:
             async with asyncio.timeout(COUNT_SECONDS):
                 return len(await self.management.list_connections(user)) < self._most
@@ -120,14 +122,17 @@ class Sessions:
             await management.close_all(due[1], REASON)
             self._ends.remove(due)
             log.info("amqp.closed", user=due[1], reason=REASON)
-        for user in [user for user, at in self._counts.items() if at <= now]:
+        for user, until in list(self._counts.items()):
             connections = await management.list_connections(user)
-            for surplus in connections[self._most :]:
-                await management.close(surplus, SURPLUS)
             if len(connections) > self._most:
-                self._counts[user] = now + AGAIN_SECONDS
+                # One by one they can be closed only when RabbitMQ's statistics show them, up to 5 s later.
+                if len(connections) > self._most * STORM:
+                    await management.close_all(user, SURPLUS)
+                else:
+                    for surplus in connections[self._most :]:
+                        await management.close(surplus, SURPLUS)
                 log.info("amqp.closed", user=user, reason=SURPLUS, connections=len(connections))
-            else:
+            elif now > until:
                 del self._counts[user]
 
 

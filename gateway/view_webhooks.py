@@ -32,6 +32,9 @@ class WebhookEndpoint(Versioned):
     timeout_seconds: Count
     ladder_seconds: Annotated[list[Count] | None, Field(description="null: the installation's.")]
     throttle_per_second: Count | None
+    source_id: Annotated[
+        UUID | None, Field(description="The source that is the same system: what it caused is not sent to it.")
+    ]
     is_default: Annotated[bool, Field(description="The pharmacy's `webhook_url` stands for it.")]
 
 

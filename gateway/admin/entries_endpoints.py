@@ -25,6 +25,7 @@ _INPUTS: Final = {
         help="Waits between attempts in seconds, as a list. Empty: the hub's.",
     ),
     "throttle_per_second": Input(label="Calls a second", help="At most. Empty: no limit."),
+    "source_id": Input(label="Source", help="The source that is the same system: what it caused is not sent to it."),
     "secret": Input(help="Its own (whsec_ and base64). Empty: one is made and shown once."),
 }
 
@@ -61,6 +62,7 @@ _ENDPOINTS: Final = Model(
         Column("auth_type", "code", "Credentials"),
         Column("timeout_seconds", "number"),
         Column("throttle_per_second", "number", "Calls a second"),
+        Column("source_id", "id", "Source"),
         Column("is_default", "flag", "From webhook_url"),
         Column("ladder_seconds", "json", "Ladder"),
         Column("filter", "json"),
@@ -84,6 +86,7 @@ _ENDPOINTS: Final = Model(
             "ordered",
             "timeout_seconds",
             "throttle_per_second",
+            "source_id",
             "secret",
             "filter",
             "headers",
@@ -104,6 +107,7 @@ _ENDPOINTS: Final = Model(
             "ordered",
             "timeout_seconds",
             "throttle_per_second",
+            "source_id",
             "filter",
             "headers",
             "auth",
@@ -146,6 +150,9 @@ _ENDPOINTS: Final = Model(
                     help="For so long both sign, so that the receiver changes over when it likes."
                 ),
                 "signing": Input(help="Empty: as it is."),
+                "source_id": Input(
+                    label="Source", help="The source that is the same system: what it caused is not sent to it."
+                ),
                 "secret": Input(help="Its own. Empty: one is made and shown once."),
             },
         ),

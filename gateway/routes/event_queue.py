@@ -1,5 +1,6 @@
 """A pharmacy's own feed: a queue on the broker in which it reads its events over AMQP."""
 
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -8,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from gateway.accept import Terms, accept
 from gateway.answers import Answer
-from gateway.auth import caller_of
+from gateway.auth import Caller, caller_of
 from gateway.context import Gateway, gateway_of
 from gateway.describe import OneRoute, WriteRoute
 from gateway.problems import Refused, unavailable
@@ -18,19 +19,12 @@ from hub.domain.problem import not_found
 from hub.faults import Unavailable
 from hub.messaging.feeds import close_feed, look_at_feed, open_feed
 from hub.messaging.management import Management
-from hub.storage.feeds import find_feed, find_last_routed
+from hub.storage.feeds import find_feed, find_feed_even_removed, find_last_routed
 
 Asked = Request[Any, Any, Any]
 
 _OPEN: Final = WriteRoute("event_queue.open", "event_queue", 201)
 _CLOSE: Final = WriteRoute("event_queue.close", "", 204)
-
-
-async def _make_queue(request: Asked, body: Body) -> None:
-    """Make the queue before the command that stores it is sent: whoever is answered can read at once."""
-    assert isinstance(body, OpenEventQueue)
-    gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
-    await open_feed(gateway.consuming, _management_of(gateway), pharmacy_id, body.types, body.max_length)
 
 
 def _management_of(gateway: Gateway) -> Management:
@@ -41,7 +35,30 @@ def _management_of(gateway: Gateway) -> Management:
     return gateway.sessions.management
 
 
-_OPENING: Final = Terms(instead=_make_queue)
+def _check_door(gateway: Gateway, _caller: Caller, _body: Body) -> None:
+    _management_of(gateway)
+
+
+async def _follow(request: Asked, body: Body, ended_at: datetime | None) -> None:
+    """Let the queue follow the command, before anybody is answered: whoever is can read at once.
+
+    A repeat under an old `Idempotency-Key` says how the feed was once: what was changed after that stands.
+    """
+    gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
+    wanted = (body.types, body.max_length) if isinstance(body, OpenEventQueue) else None
+    if ended_at is not None:
+        async with gateway.reads.reading(pharmacy_id) as connection:
+            newest = await find_feed_even_removed(connection, pharmacy_id)
+        if newest is not None and newest.updated_at > ended_at:
+            wanted = None if newest.deleted_at is not None else (newest.types, newest.max_length)
+    if wanted is None:
+        await close_feed(gateway.consuming, _management_of(gateway), pharmacy_id)
+    else:
+        await open_feed(gateway.consuming, _management_of(gateway), pharmacy_id, *wanted)
+
+
+_OPENING: Final = Terms(check=_check_door, follow=_follow)
+_CLOSING: Final = Terms(follow=_follow)
 
 
 @get("/api/event-queue", opt={"describes": OneRoute("event_queue_state", has_etag=False), "scope": "read"})
@@ -76,11 +93,9 @@ async def open_queue(request: Asked) -> Response[Any]:
 @delete("/api/event-queue", opt={"describes": _CLOSE, "scope": "webhooks"}, status_code=200)
 async def close_queue(request: Asked) -> Response[Any]:
     """Remove the feed and what is left in it."""
-    gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
-    management = _management_of(gateway)
-    answer = await accept(request, _CLOSE, pharmacy_id=pharmacy_id, target=feed_id(pharmacy_id))
-    await close_feed(gateway.consuming, management, pharmacy_id)
-    return answer
+    _management_of(gateway_of(request))
+    pharmacy_id = caller_of(request).pharmacy()
+    return await accept(request, _CLOSE, pharmacy_id=pharmacy_id, target=feed_id(pharmacy_id), terms=_CLOSING)
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_queue, open_queue, close_queue)

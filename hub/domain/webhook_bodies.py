@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -116,6 +117,7 @@ class CreateEndpoint(Body):
     timeout_seconds: Timeout = TIMEOUT_SECONDS
     ladder_seconds: Ladder | None = None
     throttle_per_second: Throttle | None = None
+    source_id: UUID | None = None
     signing: Signing = "v1"
     secret: Annotated[str, Field(strict=True, max_length=128)] | None = None
 
@@ -134,6 +136,7 @@ class ReplaceEndpoint(Body):
     timeout_seconds: Timeout = TIMEOUT_SECONDS
     ladder_seconds: Ladder | None = None
     throttle_per_second: Throttle | None = None
+    source_id: UUID | None = None
 
 
 class UpdateEndpoint(Body):
@@ -150,6 +153,7 @@ class UpdateEndpoint(Body):
     timeout_seconds: NotNull[Timeout] = None
     ladder_seconds: Ladder | None = None
     throttle_per_second: Throttle | None = None
+    source_id: UUID | None = None
 
 
 class RemoveEndpoint(Body):

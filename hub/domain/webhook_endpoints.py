@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +16,7 @@ from hub.domain.mending import Mending
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.pharmacies import Pharmacy, dump_pharmacy
 from hub.domain.problem import FieldError, not_found
+from hub.domain.sources import Source
 from hub.domain.state import Ref, State
 from hub.domain.versions import stale
 from hub.domain.webhook_bodies import (
@@ -34,7 +36,7 @@ MAX_PREVIOUS = 4
 
 _PLAIN = (
     *("url", "event_types", "description", "enabled", "ordered", "headers"),
-    *("timeout_seconds", "ladder_seconds", "throttle_per_second"),
+    *("timeout_seconds", "ladder_seconds", "throttle_per_second", "source_id"),
 )
 _IN_THE_OPEN = refuse("forbidden", "the secrets of endpoints are made over HTTP; send this command there")
 _HEADERS: TypeAdapter[dict[str, str]] = TypeAdapter(Headers)
@@ -46,6 +48,13 @@ def _subject(endpoint: WebhookEndpoint) -> str:
 
 def _touch(command: Command) -> Iterable[Ref]:
     yield Ref(WebhookEndpoint, "id", command.resource_id)
+    yield from _touch_source(command)
+
+
+def _touch_source(command: Command) -> Iterable[Ref]:
+    source_id = getattr(command.body, "source_id", None)
+    if source_id is not None:
+        yield Ref(Source, "id", source_id)
 
 
 def _told(name: str, before: WebhookEndpoint | None, after: WebhookEndpoint) -> Event:
@@ -57,7 +66,8 @@ def _told(name: str, before: WebhookEndpoint | None, after: WebhookEndpoint) -> 
 def _create(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, CreateEndpoint)
-    if (refusal := _unsealed(command) or _wrong_filter(body.filter)) is not None:
+    refusal = _unsealed(command) or _wrong_filter(body.filter) or _wrong_source(state, body.source_id)
+    if refusal is not None:
         return refusal
     endpoint = WebhookEndpoint(
         id=command.resource_id,
@@ -85,7 +95,11 @@ def _revise(state: State, command: Command) -> Outcome:
     if (refusal := stale(command, endpoint.version)) is not None:
         return refusal
     values = _values(endpoint, body, command)
-    refusal = _wrong_filter(values.get("event_filter")) or _wrong_headers(values.get("headers"))
+    refusal = (
+        _wrong_filter(values.get("event_filter"))
+        or _wrong_headers(values.get("headers"))
+        or _wrong_source(state, values.get("source_id"))
+    )
     if refusal is not None or body.auth is not None:
         return refusal or _IN_THE_OPEN
     after = replace(endpoint, **values)
@@ -217,6 +231,14 @@ def _wrong_filter(wanted: object) -> Rejected | None:
     return refuse("validation", "the filter does not fit; see `errors`", *faults) if faults else None
 
 
+def _wrong_source(state: State, source_id: UUID | None) -> Rejected | None:
+    """Refuse a source that this pharmacy does not have. One that ends later stays named: it causes nothing any more."""
+    if source_id is None or state.find(Source, source_id) is not None:
+        return None
+    detail = "this pharmacy has no such source"
+    return refuse("validation", detail, FieldError("#/source_id", "unknown-source", detail))
+
+
 def _wrong_headers(headers: object) -> Rejected | None:
     """Check headers once more after they were merged."""
     try:
@@ -228,7 +250,7 @@ def _wrong_headers(headers: object) -> Rejected | None:
 
 
 RULES = (
-    Rule("webhook_endpoint.create", CreateEndpoint, _create, "webhook-endpoints"),
+    Rule("webhook_endpoint.create", CreateEndpoint, _create, "webhook-endpoints", _touch_source),
     Rule("webhook_endpoint.replace", ReplaceEndpoint, _revise, "webhook-endpoints", _touch),
     Rule("webhook_endpoint.update", UpdateEndpoint, _revise, "webhook-endpoints", _touch),
     Rule("webhook_endpoint.delete", RemoveEndpoint, _remove, "webhook-endpoints", _touch),

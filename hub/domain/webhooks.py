@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from hub.domain.fields import format_time
+from hub.domain.fields import format_id, format_time
 from hub.domain.ids import default_endpoint_id
 from hub.domain.mending import Mending
 from hub.domain.state import State
@@ -40,6 +40,7 @@ class WebhookEndpoint:
         event_filter: conditions of `hub.domain.webhook_filter`.
         ordered: the next event goes out only after the last is settled.
         ladder_seconds: waits between attempts; None: the installation's.
+        source_id: the source that is the same system: what it caused is not sent to it.
         disabled_reason: why the hub disabled it: `gone`, `failing`; None where a client did.
         is_default: the pharmacy's `webhook_url` stands for it.
     """
@@ -70,6 +71,7 @@ class WebhookEndpoint:
     timeout_seconds: int = TIMEOUT_SECONDS
     ladder_seconds: list[int] | None = None
     throttle_per_second: int | None = None
+    source_id: UUID | None = None
     disabled_reason: str | None = None
 
 
@@ -156,6 +158,7 @@ def dump_endpoint(endpoint: WebhookEndpoint) -> dict[str, Any]:
         "timeout_seconds": endpoint.timeout_seconds,
         "ladder_seconds": endpoint.ladder_seconds,
         "throttle_per_second": endpoint.throttle_per_second,
+        "source_id": None if endpoint.source_id is None else format_id(endpoint.source_id),
         "is_default": endpoint.is_default,
         "created_at": format_time(endpoint.created_at),
         "updated_at": format_time(endpoint.updated_at),

@@ -11,9 +11,15 @@ from hub.storage.tables import TABLES
 
 async def find_feed(connection: Connection, pharmacy_id: UUID) -> EventQueue | None:
     """Find a pharmacy's feed."""
+    found = await find_feed_even_removed(connection, pharmacy_id)
+    return None if found is None or found.deleted_at is not None else found
+
+
+async def find_feed_even_removed(connection: Connection, pharmacy_id: UUID) -> EventQueue | None:
+    """Find what is known of a pharmacy's feed, the time of its end included."""
     table = TABLES[EventQueue]
     record: Any = await connection.fetchrow(
-        f"SELECT {table.select} FROM event_queues t WHERE t.pharmacy_id = $1 AND t.deleted_at IS NULL",  # noqa: S608 -- names of our own
+        f"SELECT {table.select} FROM event_queues t WHERE t.pharmacy_id = $1",  # noqa: S608 -- names of our own
         pharmacy_id,
     )
     found: EventQueue | None = None if record is None else table.read(record)

@@ -135,6 +135,7 @@ LISTINGS_OUTSIDE: Final = (
                 "timeout_seconds",
                 "ladder_seconds",
                 "throttle_per_second",
+                "source_id",
                 "is_default",
                 *VERSIONED,
             ),

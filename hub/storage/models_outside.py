@@ -131,6 +131,7 @@ class WebhookEndpoint(Versioned):
     throttle_per_second = fields.IntField(null=True)
     enabled = fields.BooleanField()
     disabled_reason = fields.TextField(null=True)
+    source_id = fields.UUIDField(null=True)
     is_default = fields.BooleanField()
     description = fields.TextField()
     deleted_at = fields.DatetimeField(null=True)

@@ -16,6 +16,7 @@ from hub.domain.fields import format_time
 from hub.domain.mending import Mending
 from hub.domain.webhook_filter import matches
 from hub.storage.database import Connection
+from hub.storage.webhooks import CAUSING_SOURCE
 
 PAGE: Final = 1000
 MOST_LOOKED_INTO: Final = 50_000
@@ -42,12 +43,15 @@ _AGAIN: Final = "UPDATE webhook_deliveries d SET status = 'pending', round_start
 _END: Final = "UPDATE webhook_deliveries d SET status = {status}, next_attempt_at = NULL, updated_at = $5"
 _ENDED: Final = {"cancel": "'cancelled'", "skip": "'skipped'"}
 _MISSING: Final = (
-    "FROM events e WHERE e.pharmacy_id = $1 "
+    "FROM events e WHERE e.pharmacy_id = $1 "  # noqa: S608 -- text of our own
     "AND e.time >= coalesce($3::timestamptz, '-infinity') AND e.time < coalesce($4::timestamptz, 'infinity') "
     "AND (e.type = ANY($5::text[]) OR EXISTS (SELECT 1 FROM unnest($6::text[]) AS prefix WHERE starts_with(e.type, prefix))) "
     # What is said of webhooks themselves was for its moment only.
     "AND NOT starts_with(e.type, 'webhook_endpoint.') AND NOT starts_with(e.type, 'webhook_delivery.') "
-    "AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = $2 AND d.event_id = e.id)"
+    "AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = $2 AND d.event_id = e.id) "
+    # What its own source caused was never missed.
+    "AND NOT EXISTS (SELECT 1 FROM webhook_endpoints p WHERE p.id = $2 AND p.source_id IS NOT NULL "
+    f"AND p.source_id::text = {CAUSING_SOURCE})"
 )
 # The id follows from endpoint and event as in `hub.domain.ids.derived_id`: SHA-256 over the parts, 0x1f between them, cut to
 # 16 bytes with the bits of a UUIDv8.

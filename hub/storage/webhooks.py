@@ -3,11 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from hub.storage.database import Connection
 from hub.storage.models import load_json
+
+CAUSING_SOURCE: Final = (
+    "coalesce((SELECT substr(o.actor, 8) FROM operations o WHERE o.id = e.operation_id AND starts_with(o.actor, 'source:')), "
+    # What is said of a source's own message is its doing as well, whoever says it.
+    "CASE WHEN starts_with(e.type, 'webhook_event.') THEN e.body::jsonb #>> '{data,webhook_event,source_id}' END)"
+)
+"""SQL: the id of the source that caused an event `e`, as text; null where none did, or where its operation is past retention."""
 
 LEASE = timedelta(seconds=45)
 """A delivery that was handed to the broker and is not settled by then is handed out again: longer than any attempt."""
@@ -21,6 +28,7 @@ class OpenEndpoint:
         event_filter: what an event must be like beside its type; None: anything.
         held_until: before this nobody calls it, so nothing is handed out either.
         sequence: how far the log is spread to it.
+        source_id: what this source caused is no news to it.
     """
 
     id: UUID
@@ -29,6 +37,7 @@ class OpenEndpoint:
     event_filter: Mapping[str, Any] | None
     held_until: datetime | None
     sequence: int
+    source_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +55,20 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event as the fan-out reads it; `body` only where somebody looks inside."""
+    """An event as the fan-out reads it; `body` only where somebody looks inside, `source_id` only where somebody asks."""
 
     pharmacy_id: UUID
     sequence: int
     id: UUID
     type: str
     body: str | None
+    source_id: str | None = None
 
 
 async def find_open_endpoints(connection: Connection, pharmacy_ids: Sequence[UUID]) -> list[OpenEndpoint]:
     """Find the open endpoints of these pharmacies. A new one begins behind what happened before it was made."""
     records = await connection.fetch(
-        "SELECT p.id, p.pharmacy_id, p.event_types, p.event_filter, h.open_until, coalesce(c.sequence, ("
+        "SELECT p.id, p.pharmacy_id, p.event_types, p.event_filter, h.open_until, p.source_id::text, coalesce(c.sequence, ("
         "SELECT e.sequence FROM events e WHERE e.pharmacy_id = p.pharmacy_id AND e.time < p.created_at "
         "ORDER BY e.sequence DESC LIMIT 1), 0) "
         "FROM webhook_endpoints p LEFT JOIN webhook_cursors c ON c.endpoint_id = p.id "
@@ -73,6 +83,7 @@ async def find_open_endpoints(connection: Connection, pharmacy_ids: Sequence[UUI
             tuple(load_json(record[2])),
             None if record[3] is None else load_json(record[3]),
             record[4],
+            record[6],
             record[5],
         )
         for record in records
@@ -98,23 +109,26 @@ async def find_behind(connection: Connection) -> list[UUID]:
 
 
 async def read_behind(
-    connection: Connection, after: Mapping[UUID, int], limit: int, *, with_bodies: bool
+    connection: Connection, after: Mapping[UUID, int], limit: int, *, with_bodies: bool, with_causes: bool = False
 ) -> list[LoggedEvent]:
     """Read what comes next in the logs of these pharmacies, at most so many events each.
 
     Args:
         with_bodies: read them whole, for filters; events about webhooks always are.
+        with_causes: tell which source caused each.
     """
     records = await connection.fetch(
-        "SELECT k.pharmacy_id, e.sequence, e.id, e.type, CASE WHEN $4 OR e.type LIKE 'webhook\\_endpoint.%' "
-        "OR e.type LIKE 'webhook\\_delivery.%' THEN e.body END "
+        "SELECT k.pharmacy_id, e.sequence, e.id, e.type, CASE WHEN $4 OR e.type LIKE 'webhook\\_endpoint.%' "  # noqa: S608 -- text of our own
+        "OR e.type LIKE 'webhook\\_delivery.%' THEN e.body END, "
+        f"CASE WHEN $5 THEN {CAUSING_SOURCE} END "
         "FROM unnest($1::uuid[], $2::int8[]) AS k(pharmacy_id, after) "
-        "CROSS JOIN LATERAL (SELECT sequence, id, type, body FROM events WHERE pharmacy_id = k.pharmacy_id "
+        "CROSS JOIN LATERAL (SELECT sequence, id, type, operation_id, body FROM events WHERE pharmacy_id = k.pharmacy_id "
         "AND sequence > k.after ORDER BY sequence LIMIT $3) e",
         list(after),
         list(after.values()),
         limit,
         with_bodies,
+        with_causes,
     )
     return [LoggedEvent(*record) for record in records]
 

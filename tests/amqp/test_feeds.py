@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 from pika.exceptions import AMQPError
@@ -110,6 +111,53 @@ def test_a_removed_feed_is_gone_and_can_be_made_again(stage: AmqpStage, till: Ti
     _open(till)
     till.send("inventory.create", ITEM)
     assert len(_read(till, 1)) == 1
+
+
+def _bounds(stage: AmqpStage, till: Till) -> list[Any]:
+    """Say what the broker does with the feed: the keys that bind it and the policy that bounds it."""
+    bindings = stage.management("GET", f"/api/bindings/%2F/e/hub.events/q/hub.out.{till.id}")
+    policies = {each["name"]: each["definition"] for each in stage.management("GET", "/api/policies/%2F")}
+    policy = policies.get(f"hub-out-{till.id}")
+    return [
+        sorted(each["routing_key"].partition(".")[2] for each in bindings),
+        policy and policy["max-length"],
+    ]
+
+
+@pytest.mark.parametrize("prefer", ["wait=20", "respond-async"], ids=["waited", "not waited"])
+def test_a_key_that_was_used_for_another_feed_is_a_mismatch_and_changes_nothing(
+    stage: AmqpStage, till: Till, prefer: str
+) -> None:
+    def ask(method: str, body: object = None, **more: str) -> httpx.Response:
+        return stage.ask(till.key, method, "/api/event-queue/", body, Prefer=prefer, **more)
+
+    first = {"types": ["sale.*"], "max_length": 7}
+    assert ask("POST", first, Idempotency_Key="feed-1").status_code in {201, 202}
+    assert till.send("inventory.create", ITEM, message_id="till-1")["status"] == "applied"
+    # The second key was used at the other door: only the writer knows that.
+    for method, body, key in (
+        ("POST", {"types": ["order.*"]}, "feed-1"), ("DELETE", None, "feed-1"),
+        ("POST", {"types": ["order.*"]}, "till-1"), ("DELETE", None, "till-1"),
+    ):  # fmt: skip
+        wrong = ask(method, body, Idempotency_Key=key)
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/idempotency-mismatch"), (method, key)
+        assert _bounds(stage, till) == [["sale.*"], 7]
+    assert till.http("GET", "/api/event-queue/").json().items() >= first.items()
+    assert ask("POST", first, Idempotency_Key="feed-1").status_code in {201, 202}
+
+
+def test_a_repeat_of_an_older_wish_leaves_the_feed_as_it_is_now(stage: AmqpStage, till: Till) -> None:
+    def ask(method: str, key: str, body: object = None) -> int:
+        return till.http(method, "/api/event-queue/", body, Idempotency_Key=key).status_code
+
+    old, new = {"types": ["sale.*"], "max_length": 7}, {"types": ["order.*"], "max_length": 9}
+    assert [ask("POST", "one", old), ask("POST", "two", new), ask("POST", "one", old)] == [201] * 3
+    assert _bounds(stage, till) == [["order.*"], 9]
+    assert [ask("DELETE", "three"), ask("POST", "two", new)] == [204, 201]
+    assert till.http("GET", "/api/event-queue/").status_code == 404
+    assert _bounds(stage, till) == [[], None]
+    assert [ask("POST", "four", new), ask("DELETE", "three")] == [201, 204]
+    assert _bounds(stage, till) == [["order.*"], 9]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 """Commands over AMQP: applied as over HTTP, and every one answered."""
 
+import threading
+from itertools import pairwise
 from uuid import uuid4
 
-from tests.kit.amqp import Till, receipt
+import httpx
+
+from tests.kit.amqp import Till, publish, receipt, until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
@@ -83,3 +87,37 @@ def test_what_is_sent_after_the_other_doors_receipt_comes_after_it(till: Till) -
             log = {event["causationid"]: event["sequence"] for event in till.events()}
             assert log[told["id"]] + 1 == log[over_http]
     assert till.http("GET", f"/api/inventory/{item}/").json()["quantity"] == 110
+
+
+def test_each_door_keeps_its_own_order_while_both_are_busy(till: Till) -> None:
+    item = till.send("inventory.create", {**ITEM, "quantity": 0})["resource"]["id"]
+    path = f"/api/inventory/{item}/adjustments/"
+    answered: list[int] = []
+    turn = threading.Barrier(2, timeout=20)
+
+    def begin(number: int) -> None:
+        if number % 10 == 0:
+            turn.wait()  # neither door has done before the other has begun
+
+    def over_http() -> None:
+        with httpx.Client(base_url=till.stage.hub.url, headers={"X-API-KEY": till.key}, timeout=30) as web:
+            for number in range(60):
+                begin(number)
+                body = {"delta": 1, "reason": "received", "note": f"http {number}"}
+                answered.append(web.post(path, json=body).status_code)
+
+    with till.channel() as channel:
+        other = threading.Thread(target=over_http)
+        other.start()
+        for number in range(60):
+            begin(number)
+            body = {"id": item, "delta": 1, "reason": "received", "note": f"amqp {number}"}
+            publish(channel, till, "inventory.adjust", body)
+        other.join()
+    assert answered == [202] * 60
+    until(lambda: len(till.events()) == 122, within=20)
+    notes = [event["data"]["movement"]["note"] for event in till.events() if event["type"] == "inventory.adjusted"]
+    for door in ("http", "amqp"):
+        assert [note for note in notes if note.startswith(door)] == [f"{door} {number}" for number in range(60)]
+    # Both were at it at the same time, or nothing was shown.
+    assert sum(before[:4] != after[:4] for before, after in pairwise(notes)) > 1

@@ -7,6 +7,7 @@ import pytest
 
 from hub.settings import Settings
 from tests.conftest import SECRET_KEY, Servers
+from tests.kit.endpoints import LOOPBACK
 from tests.kit.hooks import Shop, open_shop
 from tests.kit.in_process import Hub, running_hub
 
@@ -21,7 +22,7 @@ def hub(servers: Servers, template_database: str, tmp_path_factory: pytest.TempP
         _env_file=None,
         database_url=servers.database_url(name), amqp_url=servers.amqp_url(name), secret_key=SECRET_KEY,
         data_dir=tmp_path_factory.mktemp("hooks"), metrics_port=0, partitions=2, rate_limit_per_second=0, rate_limit_burst=0,
-        public_url="https://hub.example.org",
+        public_url="https://hub.example.org", webhooks_allow_networks=LOOPBACK,
     )  # fmt: skip
     with running_hub(settings) as found:
         yield found
