@@ -14,7 +14,7 @@ from consumers.calling import digest_of, prepare
 from consumers.figures import Figures
 from consumers.held import Held, Known, size_of
 from consumers.http_client import AttemptResult, DeliveryClient, attempt
-from consumers.lanes import Lane, Slots
+from consumers.lanes import STALL_SECONDS, Lane, Slots
 from consumers.processing import CommandSender
 from consumers.pulse import Pulse
 from consumers.settling import Carrier, Item, Settling
@@ -64,7 +64,7 @@ class Calls:
         self._is_closing = False
         self.in_flight: set[UUID] = set()
         """Deliveries in this process, until what became of them is committed."""
-        self.wake_dispatcher: Callable[[], None] = _nobody
+        self.wake_dispatcher: Callable[[], None] = lambda: None
         self.settling = Settling(
             database,
             sender,
@@ -200,6 +200,7 @@ class Calls:
                 self._starved[lane.endpoint_id] = known
                 return
             work = lane.begin(clock.monotonic(), size_of)
+            self._watch(known)
             host.taken += 1
             self._all.taken += 1
             task = self._tasks.create_task(self._attempt(known, work, host))
@@ -209,6 +210,18 @@ class Calls:
     def _fire(self, known: Known) -> None:
         known.timer = None
         self.pump(known)
+
+    def _watch(self, known: Known) -> None:
+        """Look after an endpoint for as long as it is called: one that stalls keeps little here."""
+        if known.watch is None and known.lane.running:
+            known.watch = asyncio.get_running_loop().call_later(STALL_SECONDS / 2, self._look_at, known)
+
+    def _look_at(self, known: Known) -> None:
+        known.watch = None
+        if not self._is_closing:
+            for work in known.lane.stall(clock.monotonic(), size_of):
+                self.send_back(work.due.id, known.lane, work.carrier)
+            self._watch(known)
 
     async def _attempt(self, known: Known, work: Held, host: Slots) -> None:
         due, lane, calling, endpoint = work.due, known.lane, known.calling, known.endpoint
@@ -273,10 +286,6 @@ class Calls:
             self.pump(self._starved.pop(endpoint_id))
         if lane.has_backlog and lane.room(clock.monotonic()) >= len(lane.waiting):
             self.wake_dispatcher()  # at half, so that the next come before the last have gone
-
-
-def _nobody() -> None:
-    """Nobody is to be woken."""
 
 
 def _after(step: Delivered | RetryIn | Exhausted) -> tuple[str, datetime | None]:

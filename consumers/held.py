@@ -36,3 +36,4 @@ class Known:
     calling: Calling | None = None
     digest: bytes = b""
     timer: asyncio.TimerHandle | None = None
+    watch: asyncio.TimerHandle | None = None

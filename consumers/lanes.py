@@ -26,6 +26,8 @@ _FIRST_SECONDS = 0.5
 _AHEAD_SECONDS = 1.0
 _MOST_AHEAD = 2000
 _ORDERED_AHEAD = 64
+STALL_SECONDS: Final = 1.0
+"""When none of its calls has ended for so long, an endpoint is taken for one that died: it keeps little in this process."""
 _GONE = 410
 _GONE_SECONDS = 10.0
 _TOO_MANY = 429
@@ -62,6 +64,8 @@ class Lane(Generic[W]):
         spacing: seconds between the beginnings of two calls, from the endpoint's throttle.
         head: in ordered mode the sequence that is next; None: to be found out.
         has_backlog: some deliveries were sent back to the schedule; what is newer waits behind them.
+        moved_at: when a call ended the last time, or the first one began.
+        stalls: none has ended for a while, so no more is taken up until one does.
     """
 
     endpoint_id: UUID
@@ -80,6 +84,8 @@ class Lane(Generic[W]):
     head: int | None = None
     ladder: Sequence[float] = (5.0,)
     has_backlog: bool = False
+    moved_at: float = 0.0
+    stalls: bool = False
 
     def room(self, now: float) -> int:
         """Say how many more deliveries may wait here: about what a second works off, none while it is held."""
@@ -87,6 +93,8 @@ class Lane(Generic[W]):
             return 0
         if self.opened:
             most = 1.0
+        elif self.stalls:
+            most = self.calls
         elif self.ordered:
             most = _ORDERED_AHEAD
         else:
@@ -104,6 +112,22 @@ class Lane(Generic[W]):
         else:
             self.waiting.append(work)
         self.size += size
+
+    def stall(self, now: float, size: Callable[[W], int]) -> list[W]:
+        """Look whether no call has ended for a while; hand out what waits beyond one for each call, to be put off.
+
+        A fast endpoint is given much ahead. When it dies, that would be held until the first calls time out: unacked, and in
+        the way of those who share its queue.
+        """
+        if not self.running or now - self.moved_at < STALL_SECONDS:
+            return []
+        self.stalls = True
+        given: list[W] = []
+        while len(self.waiting) > self.calls:
+            work = self.waiting.pop()
+            self.size -= size(work)
+            given.append(work)
+        return given[::-1]
 
     def clear(self) -> list[W]:
         """Hand out all that wait, to be put off."""
@@ -126,6 +150,8 @@ class Lane(Generic[W]):
         """Take the next delivery to be called."""
         work = self.waiting.popleft()
         self.size -= size(work)
+        if not self.running:
+            self.moved_at = now
         self.running += 1
         if self.ordered:
             self.head = None
@@ -136,6 +162,7 @@ class Lane(Generic[W]):
     def end(self, now: float, seconds: float, status_code: int | None, retry_after_seconds: float | None) -> None:
         """Take in how a call went."""
         self.running -= 1
+        self.moved_at, self.stalls = now, False
         if status_code == _GONE:
             self.hold(now + _GONE_SECONDS)  # until it is disabled, nobody else asks
         self.seconds += _WEIGHT * (max(seconds, 0.001) - self.seconds)
@@ -167,6 +194,7 @@ class Lane(Generic[W]):
         self.calls, self.seconds = _FIRST_CALLS, _FIRST_SECONDS
         self.failures = self.opened = 0
         self.held_until = 0.0
+        self.stalls = False
 
     @property
     def is_idle(self) -> bool:

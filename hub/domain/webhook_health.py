@@ -84,7 +84,8 @@ def after_attempt(
             return replace(health, last_success_at=at), Fine()
         warned = WARNINGS[0] <= health.warned_percent < DISABLED
         return Health(last_success_at=at, last_failure_at=health.last_failure_at), Recover() if warned else Fine()
-    if not counts:
+    # Whoever says that it is gone is, whatever it was told of.
+    if not counts and status_code != GONE:
         return replace(health, last_failure_at=at), Fine()
     if health.warned_percent >= DISABLED:
         return replace(health, failures=health.failures + 1, last_failure_at=at), Fine()

@@ -92,6 +92,28 @@ async def test_410_ends_an_endpoint_at_once_and_tells_the_others_but_not_itself(
         assert len(receiver.at("/gone")) == 1
 
 
+async def test_410_to_news_of_webhooks_ends_an_endpoint_as_well_and_that_ends_by_itself(settings: Settings) -> None:
+    settings = calling(settings, 5.0)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        receiver.answer = lambda call: 204 if call.path == "/ear" else 410
+        pharmacy = await door.open_pharmacy()
+        one = await desk.add(pharmacy, receiver.url.replace("/hook", "/one"), ("webhook_endpoint.*",))
+        two = await desk.add(pharmacy, receiver.url.replace("/hook", "/two"), ("webhook_endpoint.*",))
+        ear = await desk.add(pharmacy, receiver.url.replace("/hook", "/ear"), ("webhook_endpoint.disabled", *ITEMS))
+        changed = await door.send(pharmacy, "webhook_endpoint.update", {"description": "x"}, resource_id=two.id)
+        assert changed["status"] == "applied"
+        # The first hears of the second's change and says that it is gone; the second hears of that, and is gone too.
+        calls = await receiver.wait_for(2, path="/ear")
+        assert [call.event["data"]["webhook_endpoint"]["id"] for call in calls] == [str(one.id), str(two.id)]
+        assert {call.event["data"]["health"]["reason"] for call in calls} == {"gone"}
+        await create_items(door, pharmacy, 1)
+        await eventually(lambda: desk.deliveries(ear), lambda rows: rows == [("delivered",)] * 3)
+        assert [len(receiver.at(path)) for path in ("/one", "/two")] == [1, 1]
+
+
 async def test_retry_after_keeps_everything_from_the_endpoint_for_that_long(settings: Settings) -> None:
     settings = calling(settings, 0.05, 0.05)
     async with (

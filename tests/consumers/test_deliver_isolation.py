@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from consumers.lanes import CALLS
 from hub import clock
 from hub.settings import Settings
 from tests.consumers.test_deliver_conduct import ITEMS, create_items
@@ -87,6 +88,41 @@ async def test_a_throttle_and_a_dead_endpoint_hold_nothing_up(settings: Settings
         await eventually(lambda: desk.deliveries(dead), lambda rows: rows == [("delivered",)] * 12, within=25)
         gone = await desk.connection.fetchval("SELECT open_until FROM webhook_health WHERE endpoint_id = $1", dead.id)
         assert gone is None or gone < clock.now()
+
+
+async def test_a_fast_endpoint_that_dies_holds_little_of_its_queue(settings: Settings) -> None:
+    settings = calling(settings, 5.0)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        pharmacy = await door.open_pharmacy()
+        endpoint = await desk.add(pharmacy, receiver.url, ITEMS)
+
+        async def create(first: int, count: int) -> None:
+            await asyncio.gather(
+                *(create_items(door, pharmacy, 10, first=at) for at in range(first, first + count, 10))
+            )
+
+        async def held() -> int:
+            """Count what is handed out: taken, for one lease, out of the schedule."""
+            query = (
+                "SELECT count(*) FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'pending' "
+                "AND next_attempt_at > now() + interval '10 s'"
+            )
+            return int(await desk.connection.fetchval(query, endpoint.id))
+
+        await create(0, 200)
+        await receiver.wait_for(200)
+        mended = asyncio.Event()
+        receiver.seconds = lambda _: 0.0 if mended.is_set() else 5.0
+        await create(200, 300)
+        await eventually(lambda: desk.deliveries(endpoint), lambda rows: len(rows) == 500)
+        await eventually(held, lambda count: count <= 2 * CALLS, within=5)
+        mended.set()
+        await eventually(
+            lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)] * 500, within=30
+        )  # fmt: skip
 
 
 async def test_whoever_mends_an_endpoint_sees_it_called_at_once_though_its_circuit_is_open(settings: Settings) -> None:

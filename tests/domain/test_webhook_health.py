@@ -77,8 +77,12 @@ def test_every_2xx_is_a_success(status: int) -> None:
 
 
 def test_deliveries_of_events_about_webhooks_cause_nothing() -> None:
-    every_six_hours = [(hours / 24, 410 if hours == 60 else None) for hours in range(0, 150, 6)]
+    every_six_hours = [(hours / 24, None) for hours in range(0, 150, 6)]
     assert told(live(*every_six_hours, counts=False)) == []
+
+
+def test_410_ends_it_though_it_was_told_of_webhooks_only() -> None:
+    assert live((0, 500), (0.1, 410), (0.2, 410), counts=False) == [Fine(), Disable("gone"), Fine()]
 
 
 # The commands that the deliverer sends

@@ -154,6 +154,48 @@ def test_a_slow_endpoint_holds_few_deliveries_and_a_fast_one_many() -> None:
     assert slow.room(0) <= CALLS < 400 < fast.room(0)
 
 
+def a_fast_lane(waiting: int, *, ordered: bool = False) -> Lane[Work]:
+    lane = a_lane(ordered=ordered)
+    for _ in range(60):
+        lane.add(Work(1), 1)
+        lane.head = 1
+        begin(lane)
+        lane.end(0, 0.005, 204, None)
+    for sequence in range(waiting):
+        lane.add(Work(sequence), 1)
+    return lane
+
+
+def test_a_fast_endpoint_that_dies_keeps_one_waiting_for_each_call_and_gets_no_more() -> None:
+    lane = a_fast_lane(500)
+    assert lane.room(10) > 400
+    assert begun_at_once(lane, 10) == CALLS
+    assert lane.stall(10.9, lambda _: 1) == []
+    given = lane.stall(11, lambda _: 1)
+    assert [work.sequence for work in given] == list(range(2 * CALLS, 500))
+    assert (lane.running + len(lane.waiting), lane.size, lane.room(11)) == (2 * CALLS, CALLS, 0)
+    assert lane.stall(12, lambda _: 1) == []
+    lane.end(13, 3, 204, None)  # one answers: it lives
+    assert lane.room(13) > 0
+    assert lane.stall(13.9, lambda _: 1) == []
+
+
+def test_who_answers_slowly_but_steadily_does_not_stall() -> None:
+    lane = a_fast_lane(500)
+    begun_at_once(lane, 10)
+    for step in range(40):
+        lane.end(10.9 + 0.9 * step, 5, 204, None)
+        begin(lane, 10.9 + 0.9 * step)
+        assert lane.stall(11.7 + 0.9 * step, lambda _: 1) == []
+
+
+def test_what_waits_in_order_is_put_off_from_its_end() -> None:
+    lane = a_fast_lane(60, ordered=True)
+    lane.head = 0
+    begin(lane, 10)
+    assert [work.sequence for work in lane.stall(11, lambda _: 1)] == list(range(CALLS + 1, 60))
+
+
 def test_in_order_the_next_begins_only_when_the_last_is_settled() -> None:
     lane = a_lane(3, 1, 2, ordered=True)
     assert lane.wait(0) is None  # nobody knows what is first
