@@ -72,6 +72,18 @@ def _tell(result: Result) -> None:
     for name, seconds in sorted(result.well.items()):
         said = ", ".join(f"{one:.2f}" for one in seconds)
         print(f"  {name}: next receipt after {said} s", file=sys.stderr)
+    for what, count in sorted(result.evidence.did.items()):
+        print(f"  {what}: came about {count} times", file=sys.stderr)
+    for neighbour in result.evidence.neighbours:
+        print(
+            f"  poison: an outcome after {neighbour.before:.2f} s before, {neighbour.behind:.2f} s behind",
+            file=sys.stderr,
+        )
+    late = [seconds for _, seconds in result.story.late]
+    print(
+        f"  clients waited for their turn: {sum(late):.1f} s in all, {max(late, default=0.0):.2f} s at most",
+        file=sys.stderr,
+    )
     for end in result.ends:
         print(f"  {end}", file=sys.stderr)
     for category, sentences in result.findings.found.items():

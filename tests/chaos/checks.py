@@ -11,7 +11,8 @@ from tests.chaos.evidence import Evidence, Json, Kept
 from tests.chaos.history import Story, Told
 
 CATEGORIES = (
-    "lost", "twice", "order", "gaps", "leaks", "phantom", "model", "ledger", "webhooks", "unsigned", "answers",
+    "lost", "twice", "order", "gaps", "leaks", "phantom", "model", "ledger", "webhooks", "unsigned", "answers", "receipts",
+    "hung", "poison",
 )  # fmt: skip
 """What the verdict counts, in its order."""
 
@@ -82,8 +83,10 @@ def match(story: Story, evidence: Evidence) -> list[Matched]:
 
 def check_lost(story: Story, evidence: Evidence, pairs: Sequence[Matched], findings: Findings) -> None:
     """Whatever has a receipt came to an end, and was applied where it had to be."""
-    if evidence.parked:
-        findings.add("lost", f"{evidence.parked} messages were parked, though none is poison")
+    poison = {payload for bad in evidence.poison for payload in bad.payloads}
+    for payload in evidence.parked:
+        if payload not in poison:
+            findings.add("lost", f"parked, though it is no poison: {payload[:200]!r}")
     for pair in pairs:
         for told in pair.told:
             if told.accepted is not None and (why := _is_lost(told, pair, evidence)):
@@ -191,7 +194,9 @@ def _check_feed(evidence: Evidence, kept: Kept, known: Mapping[int, int], findin
     position = 0
     for number, digest in evidence.feed.of(str(kept.id)):
         if number > position + 1:
-            findings.add("gaps", f"the feed of {kept.number} brought {number} after {position}")
+            came = {one for one, _ in evidence.feed.of(str(kept.id))}
+            late = "later" if came.issuperset(range(position + 1, number)) else "never"
+            findings.add("gaps", f"the feed of {kept.number} brought {number} after {position}, the others {late}")
         if known.get(number) != digest:
             findings.add("phantom", f"the feed of {kept.number} brought another {number} than the log has")
         position = max(position, number)
@@ -201,7 +206,10 @@ def _check_feed(evidence: Evidence, kept: Kept, known: Mapping[int, int], findin
 
 def check_phantom(story: Story, evidence: Evidence, pairs: Sequence[Matched], findings: Findings) -> None:
     """Nothing is from nobody: every event has its operation, every operation somebody who asked for it."""
-    known = evidence.staged | {told.operation_id for told in story.told.values() if told.operation_id is not None}
+    poison = {bad.operation_id for bad in evidence.poison if bad.operation_id is not None}
+    known = (
+        evidence.staged | poison | {told.operation_id for told in story.told.values() if told.operation_id is not None}
+    )
     files = {(told.pharmacy, told.file) for told in story.told.values() if told.file}
     number_of = {pair.kept.id: pair for pair in pairs}
     uploads = {operation_id_for(pair.kept.id, file) for pair in pairs for at, file in files if at == pair.kept.number}

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import aiohttp
@@ -13,6 +14,9 @@ import orjson
 from hub.domain.ids import operation_id_for
 from tests.chaos.commands import Command, RefTeller, stranger_in
 from tests.chaos.history import History
+
+if TYPE_CHECKING:
+    from tests.chaos.amqp_clients import Line
 
 PATIENCE_SECONDS = 12.0
 WAIT_SECONDS = 3
@@ -48,6 +52,7 @@ class Crowd:
         refs: how many are to be said in all.
         allowed: so many of them for now; the nemesis keeps the rest back, so that every fault meets a crowd at work.
         leaks: what a pharmacy was sent of another.
+        lines: connections to RabbitMQ over which receipts may still come.
     """
 
     session: aiohttp.ClientSession
@@ -61,6 +66,7 @@ class Crowd:
     bulk: int = 0
     leaks: list[str] = field(default_factory=list)
     is_over: bool = False
+    lines: "list[Line]" = field(default_factory=list)
 
     async def take(self, refs: int) -> int:
         """Take leave to say so many, or as many as there are; 0: all is said."""
@@ -97,17 +103,18 @@ class Crowd:
     async def read(self, pharmacy: Pharmacy) -> None:
         """Be one client that reads lists all the while, and searches every byte."""
         chance = random.Random(f"reader {self.seed} {pharmacy.number}")
-        paths = ("/api/events?limit=200&after=0", "/api/sales/", "/api/inventory/", "/api/orders/", "/api/operations/",
-                 "/api/webhook-events/", "/api/uploads/")  # fmt: skip
+        paths = ("/api/events?limit=200&after=0", "/api/sales/", "/api/inventory/", "/api/orders/", "/api/webhook-deliveries/",
+                 "/api/webhook-events/", "/api/webhook-endpoints/")  # fmt: skip
         while not self.is_over:
+            url, path, began = chance.choice(self.urls), chance.choice(paths), time.monotonic()
             try:
-                async with self.session.get(
-                    chance.choice(self.urls) + chance.choice(paths), headers=pharmacy.headers, timeout=PATIENCE
-                ) as answer:
+                async with self.session.get(url + path, headers=pharmacy.headers, timeout=PATIENCE) as answer:
                     text = await answer.text()
             except _BROKEN:
+                self.history.write("read", what=path, seconds=time.monotonic() - began)
                 await asyncio.sleep(0.3)
                 continue
+            self.history.write("read", what=path, seconds=time.monotonic() - began)
             if answer.status not in {200, 503}:
                 self.history.write("wrong", status=answer.status, what=text[:200])
             self.look(pharmacy, "a list", text)

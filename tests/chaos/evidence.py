@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import asyncpg
 import orjson
 
 from tests.chaos.clients import Crowd, Pharmacy
+from tests.chaos.poison import Neighbour, Poison
 from tests.chaos.readers import Feed, Heard, digest_of
 from tests.chaos.receiver import Endpoint
 from tests.chaos.stage import Stage
@@ -56,17 +58,23 @@ class Evidence:
     Args:
         operations: rows of the table, by id.
         asked: operations as their own address shows them, some drawn by lot.
-        parked: how many messages were set aside.
-        staged: operations of the harness itself: pharmacies and endpoints.
+        parked: the messages that were set aside, as they came.
+        poison, neighbours, did: see `Stage`.
+        staged: operations of the harness itself: pharmacies, endpoints, feeds.
+        feed, out: what came out of a queue for all events, and out of pharmacies' own feeds, by number.
     """
 
     kept: list[Kept] = field(default_factory=list)
     operations: dict[UUID, Json] = field(default_factory=dict)
     asked: dict[UUID, Json] = field(default_factory=dict)
-    parked: int = 0
+    parked: list[bytes] = field(default_factory=list)
+    poison: list[Poison] = field(default_factory=list)
+    neighbours: list[Neighbour] = field(default_factory=list)
+    did: Counter[str] = field(default_factory=Counter)
     staged: set[UUID] = field(default_factory=set)
     heard: list[Heard] = field(default_factory=list)
     feed: Feed = field(default_factory=Feed)
+    out: dict[int, Feed] = field(default_factory=dict)
     endpoints: list[Endpoint] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
 
@@ -84,19 +92,21 @@ async def collect(stage: Stage, crowd: Crowd, evidence: Evidence) -> None:
         for name in LISTS:
             await _walk(crowd, pharmacy, kept, name)
     chance = random.Random(f"asked {crowd.seed}")
-    ids = [one for one, row in evidence.operations.items() if row["door"] == "http" and row["pharmacy_id"].int]
-    await asyncio.gather(*(_ask(crowd, evidence, one) for one in chance.sample(ids, min(_ASKED, len(ids)))))
+    for door in ("http", "amqp"):
+        ids = [one for one, row in evidence.operations.items() if row["door"] == door and row["pharmacy_id"].int]
+        await asyncio.gather(*(_ask(crowd, evidence, one) for one in chance.sample(ids, min(_ASKED, len(ids)))))
     evidence.leaks += crowd.leaks
+    evidence.poison, evidence.neighbours, evidence.did = stage.poison, stage.neighbours, stage.did
 
 
 async def _read_tables(owner: asyncpg.Connection, evidence: Evidence, pharmacies: Sequence[Pharmacy]) -> None:
     evidence.operations = {
         row["id"]: dict(row)
         for row in await owner.fetch(
-            "SELECT id, pharmacy_id, type, status, resource_id, first_sequence, event_count, door, actor FROM operations"
+            "SELECT id, pharmacy_id, type, status, resource_id, first_sequence, event_count, door, actor, finished_at FROM operations"
         )
     }
-    evidence.parked = await owner.fetchval("SELECT count(*) FROM parked_messages")
+    evidence.parked = [row[0] for row in await owner.fetch("SELECT payload FROM parked_messages")]
     for pharmacy in pharmacies:
         kept = Kept(pharmacy.number, pharmacy.id)
         evidence.kept.append(kept)

@@ -3,8 +3,8 @@
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import aio_pika
@@ -12,7 +12,10 @@ import asyncpg
 
 from hub.messaging.topology import COMMANDS, command_queue
 from hub.up.broker import control
-from tests.chaos.stage import CONSUMERS, GATEWAYS, Stage, family_of, signal_all, until_ready
+from tests.chaos.faults_rare import deadlock, exhaust_connections, half_open
+from tests.chaos.pids import family_of, signal_all
+from tests.chaos.poison import poison
+from tests.chaos.stage import CONSUMERS, GATEWAYS, Stage, until_ready
 
 KILL, STOP, GO_ON, TERM = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM
 _BACKLOG_SECONDS = 5.0
@@ -196,7 +199,7 @@ async def freeze_postgres(stage: Stage, _: random.Random, seconds: float) -> Non
 
 async def terminate_backends(stage: Stage, _: random.Random, seconds: float) -> None:
     """All sessions of the hub are ended, again and again."""
-    async with _owner(stage) as owner:
+    async with stage.owner() as owner:
         until = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < until:
             await owner.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_APPLICATIONS}")
@@ -205,7 +208,7 @@ async def terminate_backends(stage: Stage, _: random.Random, seconds: float) -> 
 
 async def read_only(stage: Stage, _: random.Random, seconds: float) -> None:
     """PostgreSQL takes no writes, as after a failover to a replica."""
-    async with _owner(stage) as owner:
+    async with stage.owner() as owner:
         await owner.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         await owner.execute("SELECT pg_reload_conf()")
         try:
@@ -217,7 +220,7 @@ async def read_only(stage: Stage, _: random.Random, seconds: float) -> None:
 
 async def long_lock(stage: Stage, chance: random.Random, seconds: float) -> None:
     """Somebody holds a table."""
-    async with _owner(stage) as owner:
+    async with stage.owner() as owner:
         with suppress(asyncpg.PostgresError):
             async with owner.transaction():
                 await owner.execute("SET LOCAL lock_timeout = '5s'")
@@ -227,7 +230,7 @@ async def long_lock(stage: Stage, chance: random.Random, seconds: float) -> None
 
 async def lock_and_kill_writers(stage: Stage, _: random.Random, seconds: float) -> None:
     """The writers die while their transaction waits for a lock: numbered, not committed, its session still there."""
-    async with _owner(stage) as owner, owner.transaction():
+    async with stage.owner() as owner, owner.transaction():
         # Who only reads operations goes on: the transaction stops at its last statement.
         await owner.execute("LOCK TABLE operations IN SHARE ROW EXCLUSIVE MODE")
         await asyncio.sleep(seconds)
@@ -257,18 +260,12 @@ FAULTS: Mapping[str, Fault] = {
     "read-only postgres": Fault(read_only, 0.5, 3.0),
     "long lock, kill writers": Fault(lock_and_kill_writers, 1.0, 2.0),
     "long lock": Fault(long_lock, 1.0, 4.0),
+    "poison": Fault(poison),
+    "deadlock": Fault(deadlock),
+    "no connection left": Fault(exhaust_connections, 0.5, 2.0),
+    "half-open": Fault(half_open, 2.0, 5.0),
 }
 """All faults, by the name that the history gives them."""
-
-
-@asynccontextmanager
-async def _owner(stage: Stage) -> AsyncIterator[asyncpg.Connection]:
-    connection = await stage.connect()
-    try:
-        yield connection
-    finally:
-        with suppress(asyncpg.PostgresError, OSError):
-            await connection.close()
 
 
 async def _ctl(stage: Stage, *arguments: str) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aio_pika
@@ -11,8 +12,10 @@ import aiohttp
 import orjson
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
+from yarl import URL
 
-from hub.messaging.topology import EVENTS, QUORUM
+from hub.messaging.feeds import out_queue
+from hub.messaging.topology import EVENTS, ORDERED
 from hub.settings import Settings
 from tests.chaos.clients import Crowd, Pharmacy
 
@@ -114,8 +117,13 @@ async def follow_stream(crowd: Crowd, pharmacy: Pharmacy, heard: Heard) -> None:
 
 @dataclass(slots=True)
 class Feed:
-    """What came out of a queue that is bound to all events: the owner of each, its sequence, its text's digest."""
+    """What came out of a queue that is bound to events: the owner of each, its sequence, its text's digest.
 
+    Args:
+        began: the last number before there was a queue.
+    """
+
+    began: int = 0
     events: list[tuple[str, int, int]] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
 
@@ -133,23 +141,31 @@ async def open_feed(settings: Settings) -> None:
     """Make the queue; from now on it must get every event."""
     connection = await aio_pika.connect(settings.amqp_urls[0])
     async with connection, connection.channel() as channel:
-        arguments: Any = QUORUM
+        # One consumer at a time: a new one of a plain queue is served before the dead one's messages are given back.
+        arguments: Any = ORDERED
         queue = await channel.declare_queue(FEED, durable=True, arguments=arguments)
         await queue.bind(EVENTS, "#")
 
 
-async def follow_feed(settings: Settings, feed: Feed) -> None:
-    """Take events from the queue, and come back whenever the connection is lost."""
+async def follow_out(settings: Settings, crowd: Crowd, pharmacy: Pharmacy, feed: Feed) -> None:
+    """Read a pharmacy's own feed as it does: logged in with its key."""
+    url = URL(settings.amqp_urls[0]).with_user(str(pharmacy.id)).with_password(pharmacy.key)
+    await follow_feed(str(url), out_queue(pharmacy.id), feed, partial(crowd.look, pharmacy, "hub.out"))
+
+
+async def follow_feed(url: str, name: str, feed: Feed, look: Callable[[str], None] = lambda _: None) -> None:
+    """Take events from a queue, and come back whenever the connection is lost."""
     while True:
         try:
-            connection = await aio_pika.connect(settings.amqp_urls[0], timeout=5)
+            connection = await aio_pika.connect(url, timeout=5)
             async with connection, connection.channel() as channel:
                 await channel.set_qos(_PREFETCH)
-                queue = await channel.get_queue(FEED, ensure=False)
+                queue = await channel.get_queue(name, ensure=False)
                 async with queue.iterator() as messages:
                     async for message in messages:
                         text = message.body.decode()
                         event = orjson.loads(text)
+                        look(text)
                         feed.hear(event["pharmacyid"], event["sequence"], text)
                         await message.ack()
         except (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError):

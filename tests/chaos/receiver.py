@@ -1,7 +1,8 @@
-"""Receivers of webhooks: one fails at random, one is slow, one is dead until the end; each call is verified on arrival."""
+"""Receivers of webhooks: two fail at random in every way, one is slow, one is dead until the end; each call is verified."""
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from tests.chaos.readers import digest_of
 
 Temper = Literal["moody", "slow", "dead"]
 _FAILS = 0.12
+_FAILURES = (500, 502, 404, 302, "hang", "reset", "stumble")
+_HANG_SECONDS = 4.0
 _SLOW_SECONDS = 0.4
 
 
@@ -29,6 +32,7 @@ class Endpoint:
         types: what it asked for.
         operation_id: by which it was registered; what comes behind its event is owed.
         taken: events that were answered with a 2xx, with the digests of their text.
+        failures: how often it failed in which way.
         unverified: calls whose signature the other library refuses.
     """
 
@@ -40,6 +44,7 @@ class Endpoint:
     secret: str = ""
     taken: dict[str, int] = field(default_factory=dict)
     calls: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
     unverified: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     waiting: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -72,7 +77,7 @@ class Receiver:
         """Name an endpoint's address."""
         return f"{self.url}/{self.endpoints.index(endpoint)}"
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a call, as moody as its endpoint is."""
         endpoint = self.endpoints[int(request.match_info["number"])]
         endpoint.calls += 1
@@ -83,7 +88,7 @@ class Receiver:
             if endpoint.temper == "slow":
                 await asyncio.sleep(_SLOW_SECONDS)
             elif self.chance.random() < _FAILS:
-                return web.Response(status=self.chance.choice((500, 502, 404, 302)))
+                return await self._fail(request, endpoint)
         text = body.decode()
         if (found := stranger_in(endpoint.pharmacy, text)) is not None:
             endpoint.leaks.append(f"a webhook of pharmacy {endpoint.pharmacy} shows {found}")
@@ -91,6 +96,29 @@ class Receiver:
         endpoint.verify(headers, body)
         endpoint.taken[headers.get("webhook-id", "")] = digest_of(text)
         return web.Response(status=204)
+
+    async def _fail(self, request: web.Request, endpoint: Endpoint) -> web.StreamResponse:
+        """Fail in one of the ways of the world: an answer that is no success, none in time, a reset, half an answer."""
+        how = self.chance.choice(_FAILURES)
+        endpoint.failures[str(how)] += 1
+        match how:
+            case int():
+                return web.Response(status=how)
+            case "hang":
+                await asyncio.sleep(_HANG_SECONDS)
+            case "stumble":
+                half = web.StreamResponse(status=200, headers={"Content-Length": "100"})
+                await half.prepare(request)
+                await half.write(b"half")
+                _reset(request)
+                return half
+        _reset(request)
+        return web.Response(status=500)
+
+
+def _reset(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 @asynccontextmanager

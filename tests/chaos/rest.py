@@ -92,6 +92,7 @@ async def _look(stage: Stage, crowd: Crowd, evidence: Evidence) -> _Left | None:
             behind = len(await find_behind(owner))
             numbers = await owner.fetch("SELECT pharmacy_id, last_sequence FROM event_sequences")
             operations = await owner.fetchval("SELECT count(*) FROM operations")
+            parked = {row[0] for row in await owner.fetch("SELECT payload FROM parked_messages")}
         finally:
             await owner.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -100,4 +101,7 @@ async def _look(stage: Stage, crowd: Crowd, evidence: Evidence) -> _Left | None:
     log = {pharmacy.number: last.get(pharmacy.id, 0) for pharmacy in crowd.pharmacies}
     unheard = sum(log[heard.pharmacy] - heard.position for heard in evidence.heard)
     unpublished = sum(log[one.number] - evidence.feed.positions.get(str(one.id), 0) for one in crowd.pharmacies)
-    return _Left((unprocessed, pending, behind, unheard, unpublished), operations, max(0.0, due))
+    unread = sum(log[number] - feed.positions.get(str(crowd.pharmacies[number].id), 0)
+                 for number, feed in evidence.out.items() if log[number] > feed.began)  # fmt: skip
+    unparked = sum(payload not in parked for bad in stage.poison for payload in bad.payloads)
+    return _Left((unprocessed, pending, behind, unheard, unpublished, unread, unparked), operations, max(0.0, due))

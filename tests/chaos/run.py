@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ import aiohttp
 import orjson
 
 from hub.security.keys import derive_key, hash_key
-from tests.chaos.amqp_clients import write_amqp
+from tests.chaos.amqp_clients import hang_up, write_amqp
 from tests.chaos.checks import (
     Findings,
     check_answers,
@@ -27,19 +28,22 @@ from tests.chaos.checks import (
     check_twice,
     match,
 )
+from tests.chaos.checks_doors import check_hung, check_out, check_poison, check_receipts
 from tests.chaos.checks_rows import check_ledger, check_model, check_webhooks
 from tests.chaos.clients import Crowd, Pharmacy, say
 from tests.chaos.commands import RefTeller
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.history import History, Story, read_history
 from tests.chaos.nemesis import plan_faults, strike
-from tests.chaos.readers import Heard, follow_feed, follow_socket, follow_stream, open_feed
+from tests.chaos.readers import FEED, Feed, Heard, follow_feed, follow_out, follow_socket, follow_stream, open_feed
 from tests.chaos.receiver import Endpoint, Receiver, Temper, open_receiver
 from tests.chaos.rest import until_at_rest
 from tests.chaos.stage import Servers, Stage, open_stage
 
 REFS_A_FAULT = 1_600
 _SHELF = 10
+_FEEDS = (0, 3)
+_TURN_SECONDS, _LATE_SECONDS = 0.05, 0.02
 _WRITERS = (False, False, True)  # which of a pharmacy's clients wait for outcomes
 _ENDPOINTS: Sequence[tuple[int, Temper, list[str]]] = (
     (0, "moody", ["*"]),
@@ -126,6 +130,10 @@ def judge(story: Story, evidence: Evidence) -> Findings:
     check_ledger(pairs, findings)
     check_webhooks(evidence, pairs, findings)
     check_answers(story, evidence, findings)
+    check_receipts(story, evidence, findings)
+    check_out(evidence, pairs, findings)
+    check_hung(story, findings)
+    check_poison(evidence, findings)
     return findings
 
 
@@ -140,6 +148,7 @@ async def _play(servers: Servers, plan: Plan, history: History, evidence: Eviden
         crowd = Crowd(session, stage.urls, history, [], plan.seed)
         key = await _operator_key(stage)
         crowd.pharmacies = [await _open_pharmacy(crowd, evidence, number, key) for number in range(plan.pharmacies)]
+        stage.pharmacies, stage.ask = [one.id for one in crowd.pharmacies], partial(_ask, crowd)
         evidence.endpoints = [
             Endpoint(number, str(crowd.pharmacies[number].id), temper, types)
             for number, temper, types in _ENDPOINTS
@@ -148,10 +157,13 @@ async def _play(servers: Servers, plan: Plan, history: History, evidence: Eviden
         receiver = await stack.enter_async_context(open_receiver(evidence.endpoints, plan.seed))
         for endpoint in evidence.endpoints:
             await _register(crowd, evidence, receiver, endpoint)
+        for number in _FEEDS:
+            evidence.out[number] = await _open_out(crowd, evidence, crowd.pharmacies[number])
         await stack.enter_async_context(_reading(stage, crowd, evidence))
         await _write_and_break(stage, crowd, plan)
         receiver.is_healed = True
         await until_at_rest(stage, crowd, evidence, hurries=plan.hurries)
+        await hang_up(crowd)
         crowd.is_over = True
         await collect(stage, crowd, evidence)
         return stage.ends
@@ -177,7 +189,12 @@ async def _write_and_break(stage: Stage, crowd: Crowd, plan: Plan) -> None:
 @asynccontextmanager
 async def _reading(stage: Stage, crowd: Crowd, evidence: Evidence) -> AsyncIterator[None]:
     """Listen beside the block: every pharmacy has a socket, every second one a stream as well."""
-    tasks = [asyncio.create_task(follow_feed(stage.settings, evidence.feed))]
+    tasks = [
+        asyncio.create_task(follow_feed(stage.settings.amqp_urls[0], FEED, evidence.feed)),
+        asyncio.create_task(_watch_the_clock(crowd)),
+    ]
+    for number, feed in evidence.out.items():
+        tasks.append(asyncio.create_task(follow_out(stage.settings, crowd, crowd.pharmacies[number], feed)))
     for pharmacy in crowd.pharmacies:
         evidence.heard.append(Heard("a socket", pharmacy.number))
         tasks.append(asyncio.create_task(follow_socket(crowd, pharmacy, evidence.heard[-1])))
@@ -194,6 +211,29 @@ async def _reading(stage: Stage, crowd: Crowd, evidence: Evidence) -> AsyncItera
     for end in ends:
         if isinstance(end, Exception):
             raise end
+
+
+async def _watch_the_clock(crowd: Crowd) -> None:
+    """Measure how late this process gets its turn: so much longer seems an answer to its clients."""
+    while True:
+        due = time.monotonic() + _TURN_SECONDS
+        await asyncio.sleep(_TURN_SECONDS)
+        if (late := time.monotonic() - due) > _LATE_SECONDS:
+            crowd.history.write("late", seconds=late)
+
+
+async def _ask(crowd: Crowd, number: int) -> float:
+    """Say a command of a pharmacy and wait for its outcome; gives how long that took, in seconds."""
+    pharmacy, began = crowd.pharmacies[number], time.monotonic()
+    await say(crowd, pharmacy, pharmacy.teller.last_word(), random.Random(began), waits=True)
+    return time.monotonic() - began
+
+
+async def _open_out(crowd: Crowd, evidence: Evidence, pharmacy: Pharmacy) -> Feed:
+    """Open a pharmacy's own feed; nothing of the clients' was said before."""
+    await _call(crowd, evidence, "POST", "/api/event-queue/", {}, pharmacy.key)
+    async with crowd.session.get(crowd.urls[0] + "/api/event-queue/", headers=pharmacy.headers) as answer:
+        return Feed(began=(await answer.json())["last_sequence"])
 
 
 async def _open_pharmacy(crowd: Crowd, evidence: Evidence, number: int, operator_key: str) -> Pharmacy:

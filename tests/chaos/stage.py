@@ -1,15 +1,17 @@
 """A hub of one run's own: private servers, two gateways, two consumers processes, all ended and started by pid."""
 
 import asyncio
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import quote
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit, urlunsplit
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -23,12 +25,17 @@ from tests.conftest import SECRET_KEY
 from tests.kit.processes import environment_of
 from tests.promises.outages import Breakable, migrate
 
+if TYPE_CHECKING:
+    from tests.chaos.poison import Neighbour, Poison
+
 GATEWAYS = ("gateway-0", "gateway-1")
 CONSUMERS = ("consumers-0", "consumers-1")
+WIRE = "wire"
+"""Through it the second gateway and the second consumers process reach both servers."""
 ALL_ROLES: tuple[str, ...] = Settings.model_fields["roles"].default
 # The second process stands by where order counts, and shares the work of others.
 SPLIT_ROLES = (("writer", "ingress", "fanout", "parker"), ("writer", "ingress", "deliver", "fanout", "janitor"))
-LADDER_SECONDS = (0.3, 0.5, 1.0, 2.0, 4.0) + 60 * (6.0,)
+LADDER_SECONDS = (0.3, 0.5, 1.0, 2.0, 4.0) + 400 * (6.0,)
 CONFIRM_SECONDS = 2.0
 SMALL_WINDOW = 40
 _CHECKOUT = Path(__file__).parents[2]
@@ -73,6 +80,10 @@ class Stage:
         children: the hub's own processes by name.
         down: names of those that a fault keeps down; whoever else ends is started again, as `hub up` does.
         ends: of those that ended by themselves.
+        pharmacies: whose commands there are, by number.
+        ask: says a command of a pharmacy and waits for its outcome; gives the seconds.
+        poison, neighbours: what faults put into partitions, and how long others behind it took.
+        did: how often faults that need luck came about.
     """
 
     servers: Servers
@@ -84,6 +95,11 @@ class Stage:
     children: dict[str, Child] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     ends: list[str] = field(default_factory=list)
+    pharmacies: list[UUID] = field(default_factory=list)
+    ask: Callable[[int], Awaitable[float]] = lambda _: asyncio.sleep(0, 0.0)
+    poison: "list[Poison]" = field(default_factory=list)
+    neighbours: "list[Neighbour]" = field(default_factory=list)
+    did: Counter[str] = field(default_factory=Counter)
 
     @property
     def urls(self) -> list[str]:
@@ -141,6 +157,16 @@ class Stage:
             server_settings={"default_transaction_read_only": "off"},
         )
 
+    @asynccontextmanager
+    async def owner(self) -> AsyncIterator[asyncpg.Connection]:
+        """Be the database's owner for a block; at its end the server may be gone."""
+        connection = await self.connect()
+        try:
+            yield connection
+        finally:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.close()
+
     async def management(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Call RabbitMQ's management API."""
         async with httpx.AsyncClient(
@@ -175,7 +201,7 @@ async def open_stage(servers: Servers, *, is_small: bool, sabotage: str = "") ->
     await stage.management("PUT", f"/api/vhosts/{quote(name)}")
     keeper = asyncio.create_task(stage.keep_alive(), name="keeper of processes")
     try:
-        for process in (*CONSUMERS, *GATEWAYS):
+        for process in (WIRE, *CONSUMERS, *GATEWAYS):
             stage.start(process)
         await until_ready(stage)
         yield stage
@@ -213,19 +239,35 @@ def _prepare(servers: Servers, name: str, place: Path, *, is_small: bool, sabota
             "roles": ALL_ROLES,
         }
     )  # fmt: skip
-    ports = dict(zip(GATEWAYS, free_ports([servers.port, None]), strict=True))
+    ports = dict(zip((*GATEWAYS, "postgres", "rabbitmq"), free_ports([servers.port, None, None, None]), strict=True))
+    wires = {"postgres": settings.database_url.get_secret_value(), "rabbitmq": settings.amqp_url.get_secret_value()}
+    far = settings.model_copy(
+        update={
+            "database_url": type(settings.database_url)(_rewired(wires["postgres"], ports["postgres"])),
+            "amqp_url": type(settings.amqp_url)(_rewired(wires["rabbitmq"], ports["rabbitmq"])),
+        }
+    )
     specs = {
         gateway: Spec(gateway, _python(sabotage, "uvicorn", "gateway.app:create_app", "--factory", "--host", "127.0.0.1",
             "--port", str(port), "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5",
             "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers", "--log-level", "warning"),
-            _environment(settings, sabotage), _CHECKOUT)
-        for gateway, port in ports.items()
+            _environment(reached, sabotage), _CHECKOUT)
+        for gateway, port, reached in zip(GATEWAYS, ports.values(), (settings, far), strict=False)
     } | {
         consumers: Spec(consumers, _python(sabotage, "faststream", "run", "consumers.app:create_app", "--factory"),
-            _environment(settings.model_copy(update={"roles": roles}), sabotage), _CHECKOUT)
-        for consumers, roles in zip(CONSUMERS, SPLIT_ROLES if is_small else (ALL_ROLES, ALL_ROLES), strict=True)
+            _environment(reached.model_copy(update={"roles": roles}), sabotage), _CHECKOUT)
+        for consumers, roles, reached in zip(
+            CONSUMERS, SPLIT_ROLES if is_small else (ALL_ROLES, ALL_ROLES), (settings, far), strict=True)
+    } | {
+        WIRE: Spec(WIRE, [sys.executable, "-m", "tests.chaos.wire", *(f"{ports[to]}={url}" for to, url in wires.items())],
+            _environment(settings, ""), _CHECKOUT)
     }  # fmt: skip
     return Stage(servers, settings, name, specs, ports, place)
+
+
+def _rewired(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"))
 
 
 def _python(sabotage: str, *module: str) -> list[str]:
@@ -246,20 +288,3 @@ async def until_ready(stage: Stage, *names: str) -> None:
                     if (await client.get(f"http://127.0.0.1:{stage.ports[name]}/health/ready")).is_success:
                         break
                 await asyncio.sleep(0.05)
-
-
-def family_of(pid: int) -> list[int]:
-    """List a process and its children: PostgreSQL's backends are in sessions of their own."""
-    family = [pid]
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError):
-            if int(entry.read_text().rpartition(")")[2].split()[1]) == pid:
-                family.append(int(entry.parent.name))
-    return family
-
-
-def signal_all(pids: list[int], number: signal.Signals) -> None:
-    """Send a signal to each of these processes that is still there."""
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)

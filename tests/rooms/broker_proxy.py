@@ -14,14 +14,14 @@ from pamqp import frame
 class BrokerProxy:
     """Forwards bytes; every test spoils it in its own way."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, port: int = 0) -> None:
         self._target = urlsplit(url)
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
         self.accepted = 0
 
@@ -74,7 +74,12 @@ class BrokerProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        there_reader, there_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        try:
+            there_reader, there_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        except OSError:
+            writer.transport.abort()
+            self._tasks.discard(task)
+            return
         self._writers |= {writer, there_writer}
         self._clients.add(writer)
         try:
