@@ -3,14 +3,12 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tests.kit.amqp import AmqpStage, Till
+from tests.kit.amqp import Till
+from tests.kit.node import node_modules
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/integrator.md").read_text()
@@ -60,22 +58,13 @@ def test_a_refusal_ends_a_sample_with_another_code(till: Till, tmp_path: Path) -
     assert json.loads(done.stdout)["problem"]["type"] == "/problems/unknown-item"
 
 
-def test_amqplib_of_node_publishes_and_is_answered(stage: AmqpStage, till: Till, tmp_path: Path) -> None:
-    if shutil.which("node") is None:
-        pytest.skip("no Node here")
-    modules = os.environ.get("NODE_PATH", "")
-    probe = subprocess.run(
-        ["node", "-e", "require('amqplib')"], env=os.environ | {"NODE_PATH": modules}, capture_output=True, check=False
-    )
-    if probe.returncode:
-        pytest.skip("no amqplib here: npm install amqplib, and name its node_modules by NODE_PATH")
+def test_amqplib_of_node_publishes_and_is_answered(till: Till, tmp_path: Path) -> None:
+    modules = node_modules("amqplib", tmp_path)
     till.send("inventory.create", {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5})
-    done = _run(
-        till, f"node clients/amqp_publish.js sale.record '[{SALE}, {SALE}]' till-9", tmp_path, NODE_PATH=modules
-    )
+    done = _run(till, f"node clients/amqp_publish.js sale.record '[{SALE}, {SALE}]' till-9", tmp_path, **modules)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [one["status"] for one in json.loads(done.stdout)] == ["applied", "applied"]
-    refused = _run(till, "node clients/amqp_publish.js sale.record '{}'", tmp_path, NODE_PATH=modules)
+    refused = _run(till, "node clients/amqp_publish.js sale.record '{}'", tmp_path, **modules)
     assert refused.returncode == 1
 
 

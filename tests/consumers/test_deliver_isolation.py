@@ -14,6 +14,7 @@ from tests.kit.door import open_test_door
 from tests.kit.endpoints import calling, open_desk
 from tests.kit.receiver import Received, open_receiver
 from tests.kit.wait import eventually
+from tests.promises.outages import measured
 
 MINUTE = 60 / 3600
 """A minute in hours."""
@@ -249,5 +250,7 @@ async def test_a_dead_a_dripping_and_a_slow_endpoint_among_fifty_leave_the_other
                 "UPDATE webhook_endpoints SET enabled = false, version = version + 1 WHERE id = ANY($1::uuid[])",
                 [one.id for one in bad],
             )
+        measured("p95 lag of 47 endpoints, alone", min(alone))
+        measured("p95 lag of the same beside a dead, a dripping and a slow one", min(beside))
         assert min(beside) <= 1.2 * min(alone), (alone, beside)
     dripping.close()

@@ -1,7 +1,6 @@
 """The samples of receivers accept what the hub sends, once and again, and nothing else: run as they stand."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,30 +15,26 @@ import httpx
 import pytest
 
 from hub.security.signatures import derive_webhook_secret, sign
+from tests.kit.node import node_modules
 
 SAMPLES = Path(__file__).parents[2] / "clients" / "webhooks"
 SECRET = derive_webhook_secret("a secret key that only the tests know", UUID(int=1))
 BODY = '{"type":"sale.recorded","sequence":7,"data":{"sale":{"reference":"caf\xe9"}}}'.encode()
 
 
-def commands() -> Iterator[object]:
-    """Every sample whose language and library are here; the other ones say what they miss."""
-    yield pytest.param([sys.executable, str(SAMPLES / "receive.py")], id="python")
-    node = shutil.which("node")
-    has_library = (
-        node is not None
-        and subprocess.run(
-            [node, "-e", "require.resolve('standardwebhooks')"], cwd=SAMPLES, capture_output=True, check=False
-        ).returncode
-        == 0
-    )
-    missing = pytest.mark.skipif(
-        not has_library, reason="needs node and NODE_PATH with the npm package standardwebhooks"
-    )
-    yield pytest.param([node or "node", str(SAMPLES / "receive.js")], id="node", marks=missing)
+@pytest.fixture(params=["python", "node", "java"])
+def command(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run a sample; skips where its language or library is not here."""
+    if request.param == "python":
+        return [sys.executable, str(SAMPLES / "receive.py")]
+    if request.param == "node":
+        for name, value in node_modules("standardwebhooks", tmp_path).items():
+            monkeypatch.setenv(name, value)
+        return ["node", str(SAMPLES / "receive.js")]
     jar = os.environ.get("STANDARDWEBHOOKS_JAR", "")
-    missing = pytest.mark.skipif(not jar, reason="needs java and STANDARDWEBHOOKS_JAR")
-    yield pytest.param(["java", "-cp", jar, str(SAMPLES / "Receive.java")], id="java", marks=missing)
+    if not jar:
+        pytest.skip("needs java and STANDARDWEBHOOKS_JAR")
+    return ["java", "-cp", jar, str(SAMPLES / "Receive.java")]
 
 
 @contextmanager
@@ -67,7 +62,6 @@ def running(command: list[str]) -> Iterator[tuple[str, "subprocess.Popen[str]"]]
         process.stdout.close()
 
 
-@pytest.mark.parametrize("command", list(commands()))
 def test_a_sample_takes_what_is_genuine_once_and_refuses_the_rest(command: list[str]) -> None:
     now = datetime.now(UTC)
     headers = sign("evt_7", now, BODY, [SECRET])

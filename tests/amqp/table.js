@@ -1,0 +1,70 @@
+// Plays the table of tests/amqp/test_clients.py with amqplib as it is: cases on stdin, what came back on stdout.
+"use strict";
+const { randomUUID } = require("node:crypto");
+const amqp = require("amqplib");
+
+const TRICKS = {
+  declare: (channel, name) => channel.assertQueue(name),
+  exchange: (channel, name) => channel.assertExchange(name, "fanout"),
+  bindExchange: (channel, to, from, key) => channel.bindExchange(to, from, key),
+  bind: (channel, queue, from, key) => channel.bindQueue(queue, from, key),
+  get: (channel, name) => channel.get(name),
+  consume: (channel, name) => channel.consume(name, () => {}),
+  purge: (channel, name) => channel.purgeQueue(name),
+  remove: (channel, name) => channel.deleteQueue(name),
+};
+
+async function table(connection, user, cases) {
+  const channel = await connection.createConfirmChannel();
+  const waiting = new Map();
+  await channel.consume("amq.rabbitmq.reply-to", (message) => {
+    waiting.get(message.properties.correlationId)(JSON.parse(message.content.toString()));
+  }, { noAck: true });
+  const told = {};
+  for (const one of cases) {
+    const correlationId = randomUUID();
+    const answer = new Promise((resolve) => waiting.set(correlationId, resolve));
+    const properties = {
+      userId: user, messageId: randomUUID(), type: "inventory.create", contentType: "application/json", persistent: true,
+      mandatory: true, replyTo: "amq.rabbitmq.reply-to", correlationId, ...one.properties,
+    };
+    for (const name of one.without) delete properties[name];
+    channel.publish("hub.ingress", user, Buffer.from(one.body, "base64"), properties);
+    await channel.waitForConfirms();
+    told[one.name] = await answer;
+  }
+  await channel.close();
+  return told;
+}
+
+async function trick(connection, step, words, user) {
+  const channel = await connection.createConfirmChannel();
+  const closed = new Promise((resolve) => channel.on("error", (error) => resolve(error.message)));
+  try {
+    if (step === "publish") {
+      const [exchange, key, userId] = words;
+      channel.publish(exchange, key, Buffer.from("{}"), {
+        userId: userId || user, messageId: randomUUID(), type: "inventory.create", contentType: "application/json", mandatory: true,
+      });
+      channel.waitForConfirms().catch(() => {});
+      return await Promise.race([closed, new Promise((resolve) => setTimeout(() => resolve("nothing happened"), 3000))]);
+    }
+    await TRICKS[step](channel, ...words);
+    return "it was done";
+  } catch (error) {
+    return error.message;
+  }
+}
+
+async function main() {
+  const chunks = [];
+  for await (const chunk of process.stdin) chunks.push(chunk);
+  const { port, user, password, cases, tricks } = JSON.parse(Buffer.concat(chunks).toString());
+  const connection = await amqp.connect({ protocol: "amqp", hostname: "127.0.0.1", port, username: user, password, vhost: "/" });
+  const answers = await table(connection, user, cases);
+  const refusals = {};
+  for (const { name, step, words } of tricks) refusals[name] = await trick(connection, step, words, user);
+  process.stdout.write(JSON.stringify({ answers, refusals }), () => process.exit(0));
+}
+
+main().catch((error) => { console.error(error); process.exit(2); });
