@@ -30,8 +30,11 @@ _started: list[PrivateServers] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know `--long`."""
+    """Know `--long`, and how long is long."""
     parser.addoption("--long", action="store_true", help="run the tests marked long as well")
+    parser.addoption(
+        "--outage-seconds", type=float, default=600.0, help="how long the long outage of PostgreSQL lasts; default 600"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -128,6 +128,9 @@ class Written:
 
     accepted: list[UUID] = field(default_factory=list)
     refused: list[UUID] = field(default_factory=list)
+    by_client: defaultdict[int, list[UUID]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # a client waits for each
     slowest_seconds: float = 0.0
     gap_seconds: float = 0.0  # the longest time without a 202 for anybody
 
@@ -138,6 +141,7 @@ class Clients:
 
     stage: GatewayStage
     keys: Sequence[TestKey]
+    pause_seconds: float = 0.0
     written: Written = field(default_factory=Written)
     _stopped: bool = False
     _accepted_at: float = 0.0
@@ -153,6 +157,8 @@ class Clients:
             operation_id = self._read(answer)
             if answer.status_code == 202:
                 self._accept(operation_id)
+                self.written.by_client[number].append(operation_id)
+                await asyncio.sleep(self.pause_seconds)
             else:
                 self.written.refused.append(operation_id)
                 await asyncio.sleep(0.1)
@@ -163,6 +169,10 @@ class Clients:
             self.written.gap_seconds = max(self.written.gap_seconds, now - self._accepted_at)
         self._accepted_at = now
         self.written.accepted.append(operation_id)
+
+    def note(self, answer: httpx.Response) -> None:
+        """Count a 202 that a test itself was given."""
+        self._accept(self._read(answer))
 
     @staticmethod
     def _read(answer: httpx.Response) -> UUID:
@@ -188,9 +198,15 @@ class Clients:
 
 
 @asynccontextmanager
-async def clients_writing(stage: GatewayStage, *, clients: int, pharmacies: int) -> AsyncIterator[Clients]:
-    """Run clients beside the block, several to a pharmacy; what failed in one of them fails the block."""
-    crowd = Clients(stage, [await stage.add_key() for _ in range(pharmacies)])
+async def clients_writing(
+    stage: GatewayStage, *, clients: int, pharmacies: int, pause_seconds: float = 0.0
+) -> AsyncIterator[Clients]:
+    """Run clients beside the block, several to a pharmacy; what failed in one of them fails the block.
+
+    Args:
+        pause_seconds: how long each rests after a 202.
+    """
+    crowd = Clients(stage, [await stage.add_key() for _ in range(pharmacies)], pause_seconds)
     async with asyncio.TaskGroup() as group:
         for number in range(clients):
             group.create_task(crowd.write(number))
@@ -276,3 +292,8 @@ async def assert_once(writes: Database, written: Written, pharmacies: Sequence[U
         numbers.setdefault(event["pharmacy_id"], []).append(event["sequence"])
     for found in numbers.values():
         assert found == list(range(1, len(found) + 1))
+    # Each client had the answer to one write before it sent the next.
+    sequence_of = {event["operation_id"]: event["sequence"] for event in events}
+    for sent in written.by_client.values():
+        sequences = [sequence_of[operation_id] for operation_id in sent]
+        assert sequences == sorted(sequences)
