@@ -32,7 +32,7 @@ RECOVERED_SECONDS = 10.0
 BACKLOG_PER_SECOND = 100.0
 
 
-@pytest.fixture(params=["short", pytest.param("long", marks=pytest.mark.long)])
+@pytest.fixture(params=["short", pytest.param("long", marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def outage_seconds(request: pytest.FixtureRequest) -> float:
     """20 s in every run; with `--long` also ten minutes, or `--outage-seconds`."""
     asked: float = request.config.getoption("outage_seconds")
