@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     """
     chosen = settings or load_settings()
     configure_logs(chosen.log_format)
-    stopping = Stopping(chosen.drain_seconds)
+    stopping = Stopping(chosen.drain)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

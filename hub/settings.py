@@ -14,6 +14,7 @@ from hub.faults import SettingsError
 DEFAULT_LADDER_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 
 _SECRET_LENGTH = 32
+_DRAIN_SECONDS = 5.0  # a proxy that probes every second or two has noticed by then
 
 
 def _parts(value: SecretStr | None) -> tuple[str, ...]:
@@ -137,11 +138,12 @@ class Settings(BaseSettings):
         le=3600,
         description="A consumers process ends when a role of it makes no step for so long with work in hand; 0 = never.",
     )
-    drain_seconds: float = Field(
-        0.0,
+    drain_seconds: float | None = Field(
+        None,
         ge=0,
         le=60,
-        description="How long a gateway goes on serving after SIGTERM while `/health/ready` is red, so that a proxy leaves it.",
+        description="How long a gateway goes on serving after SIGTERM while `/health/ready` is red, so that a proxy leaves it; "
+        "default: 5 in production, else and under `hub up` 0.",
     )
     failpoint: str | None = Field(
         None,
@@ -239,6 +241,12 @@ class Settings(BaseSettings):
         if self.consumers_metrics_port is not None:
             return self.consumers_metrics_port
         return self.metrics_port + 1 if 0 < self.metrics_port < 65535 else 0  # noqa: PLR2004 -- the last port
+
+    @property
+    def drain(self) -> float:
+        """Seconds that a gateway goes on serving after SIGTERM: in production there is a proxy that has to notice."""
+        usual = _DRAIN_SECONDS if self.environment == "production" else 0.0
+        return usual if self.drain_seconds is None else self.drain_seconds
 
     @property
     def amqp_vhost(self) -> str:

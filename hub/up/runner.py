@@ -151,7 +151,7 @@ async def _start(
         done("topology")
 
     await asyncio.gather(database(), broker())
-    for spec in _hub_processes(plan, environment):
+    for spec in hub_processes(plan, environment):
         family.start(spec).is_ready = True
     await _until_ready(settings, family)
     await _until_consumed(settings, family)
@@ -188,7 +188,8 @@ async def _login_link(settings: Settings) -> str:
         return await door.login_link()
 
 
-def _hub_processes(plan: Plan, environment: Mapping[str, str]) -> list[Spec]:
+def hub_processes(plan: Plan, environment: Mapping[str, str]) -> list[Spec]:
+    """Say how gateway and consumers are started; `environment` is ours."""
     settings = plan.settings
     # The packages' own servers, by name, as anybody could start them.
     gateway = (
@@ -198,9 +199,12 @@ def _hub_processes(plan: Plan, environment: Mapping[str, str]) -> list[Spec]:
     )
     consumers = ("faststream", "run", "consumers.app:create_app", "--factory")
     own = {**environment, **plan.variables, MARK: str(settings.data_dir), "PYTHONUNBUFFERED": "1"}
+    # One gateway without a neighbour: nobody could be sent elsewhere while it drains, and Ctrl-C is to be quick.
+    drain = settings.drain_seconds or 0.0
+    own["HUB_DRAIN_SECONDS"] = f"{drain:g}"
     return [
         Spec(name, [sys.executable, "-m", *argv], own, _CHECKOUT, stop_seconds=seconds)
-        for name, argv, seconds in (("gateway", gateway, 10.0), ("consumers", consumers, 20.0))
+        for name, argv, seconds in (("gateway", gateway, 10.0 + drain), ("consumers", consumers, 20.0))
     ]
 
 

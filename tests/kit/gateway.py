@@ -185,7 +185,7 @@ async def _start(settings: Settings, port: int, log: Path | None = None) -> asyn
         "HUB_SECRET_KEY": settings.secret_key.get_secret_value(), "HUB_DATA_DIR": str(settings.data_dir),
         "HUB_METRICS_PORT": str(settings.metrics_port), "HUB_PARTITIONS": str(settings.partitions),
         "HUB_CONFIRM_SECONDS": str(settings.confirm_seconds), "HUB_RATE_LIMIT_PER_SECOND": str(settings.rate_limit_per_second),
-        "HUB_RATE_LIMIT_BURST": str(settings.rate_limit_burst), "HUB_DRAIN_SECONDS": str(settings.drain_seconds),
+        "HUB_RATE_LIMIT_BURST": str(settings.rate_limit_burst), "HUB_DRAIN_SECONDS": str(settings.drain),
         "HUB_WEBHOOKS_ALLOW_NETWORKS": ",".join(map(str, settings.webhooks_allow_networks)),
     }  # fmt: skip
     command = (

@@ -50,3 +50,14 @@ def test_a_production_hub_names_what_is_unsafe_and_does_not_start(
 def test_a_laptop_may_have_all_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _tell(monkeypatch, HUB_ENVIRONMENT="development", HUB_AMQP_URL="amqp://guest:guest@127.0.0.1/")
     assert load_settings(tmp_path).environment == "development"
+
+
+@pytest.mark.parametrize(
+    ("environment", "told", "seconds"),
+    [("production", None, 5.0), ("development", None, 0.0), ("production", "0", 0.0), ("development", "2.5", 2.5)],
+)
+def test_a_production_gateway_gives_its_proxy_time_and_a_laptop_stops_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: str, told: str | None, seconds: float
+) -> None:
+    _tell(monkeypatch, HUB_ENVIRONMENT=environment, **({} if told is None else {"HUB_DRAIN_SECONDS": told}))
+    assert load_settings(tmp_path).drain == seconds

@@ -21,6 +21,7 @@ from hub.up.plan import make_plan
 from hub.up.ports import free_ports, is_free
 from hub.up.processes import MARK, started_at
 from hub.up.reach import is_reachable, open_reach
+from hub.up.runner import hub_processes
 
 
 def test_a_port_that_somebody_has_is_not_chosen_again() -> None:
@@ -167,3 +168,20 @@ def test_the_containers_secrets_are_made_once(tmp_path: Path) -> None:
     assert not write_container_files(*places)
     assert (places[0] / "hub.env").read_text() == before
     assert (places[1] / "password").read_text().strip() in before
+
+
+@pytest.mark.parametrize(("told", "seconds"), [(None, 0.0), ("3", 3.0)])
+def test_a_hub_on_a_terminal_ends_at_once_in_production_too_unless_it_is_told_to_drain(
+    data_dir: Path, told: str | None, seconds: float
+) -> None:
+    """It has one gateway: nobody could be sent to another one meanwhile."""
+    environment = {
+        "HUB_DATABASE_URL": "postgresql://hub:secret@db.example.org/hub",
+        "HUB_AMQP_URL": "amqp://hub:secret@one.example.org/",
+        "HUB_ENVIRONMENT": "production",
+        "HUB_PUBLIC_URL": "https://hub.example.org",
+    } | ({} if told is None else {"HUB_DRAIN_SECONDS": told})
+    plan = make_plan(prepare(data_dir / "hub"), environment, port=free_ports([None])[0])
+    gateway, _ = hub_processes(plan, environment)
+    assert float(gateway.env["HUB_DRAIN_SECONDS"]) == seconds
+    assert gateway.stop_seconds > seconds + 5  # uvicorn's own patience comes on top
