@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 
-_PROBE_SECONDS = 0.1
+_PROBE_SECONDS = 0.3
 
 
 class Balancer:
-    """Forwards connections; looks at `/health/ready` of each gateway ten times a second."""
+    """Forwards connections; looks at `/health/ready` of each gateway three times a second."""
 
     def __init__(self, ports: Iterable[int]) -> None:
         """Know the gateways' ports; nobody is ready yet."""
