@@ -4,12 +4,13 @@ import ssl
 
 import pika
 import pytest
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from hub.faults import SettingsError
+from hub.messaging.topology import POLICIES
 from hub.settings import load_settings
 from hub.up.examine import Finding, examine_amqp_door
-from tests.kit.amqp import AmqpStage, Till, receipt, shut
+from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
@@ -73,3 +74,25 @@ async def test_the_doctor_says_whether_the_door_is_open_and_why_not(stage: AmqpS
     assert "no gateway answers" in silent[0].says
     other = await verdicts(secret_key=settings.database_url)
     assert "does not know" in other[0].says
+
+
+def test_logins_and_publishing_go_on_while_postgresql_takes_nobody(stage: AmqpStage, till: Till) -> None:
+    stranger = till.key[:-8] + "AAAAAAAA"
+    stage.servers.sql(f"ALTER DATABASE {stage.database} ALLOW_CONNECTIONS false")
+    try:
+        stage.servers.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{stage.database}'")
+        with till.channel() as channel:
+            publish(channel, till, "inventory.create", ITEM, message_id="away-1")  # confirmed: it is on the disks
+        with pytest.raises((ProbableAuthenticationError, ProbableAccessDeniedError)):
+            till.connect(stranger)
+    finally:
+        stage.servers.sql(f"ALTER DATABASE {stage.database} ALLOW_CONNECTIONS true")
+    # The same message again is answered by what became of the first.
+    assert till.send("inventory.create", ITEM, message_id="away-1")["status"] == "applied"
+    assert len(till.http("GET", "/api/inventory/").json()["items"]) == 1
+
+
+def test_the_brokers_policies_are_the_hubs(stage: AmqpStage) -> None:
+    found = {each["name"]: each for each in stage.management("GET", "/api/policies/%2F")}
+    for policy in POLICIES:
+        assert found[policy["name"]].items() >= policy.items()

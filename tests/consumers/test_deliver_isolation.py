@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from consumers.calls import CALLS_TO_A_HOST
 from consumers.lanes import CALLS
 from hub import clock
 from hub.settings import Settings
@@ -124,6 +125,26 @@ async def test_a_fast_endpoint_that_dies_holds_little_of_its_queue(settings: Set
         await eventually(
             lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)] * 500, within=30
         )  # fmt: skip
+
+
+async def test_no_host_gets_more_calls_at_once_than_its_share_however_many_endpoints_it_has(settings: Settings) -> None:
+    settings = calling(settings, 5.0)
+    async with (
+        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver, open_receiver() as other,
+        open_desk(settings) as desk,
+    ):  # fmt: skip
+        mended = asyncio.Event()
+        receiver.seconds = lambda _: 0.0 if mended.is_set() else 4.0
+        pharmacy = await door.open_pharmacy()
+        for number in range(6):  # a new endpoint has 16 calls at once: 96 of them
+            await desk.add(pharmacy, receiver.url.replace("/hook", f"/{number}"), ITEMS)
+        await desk.add(pharmacy, other.url, ITEMS)
+        await create_items(door, pharmacy, 20)
+        await other.wait_for(20)  # the host next door has its own share
+        await receiver.wait_for(CALLS_TO_A_HOST)
+        assert len(receiver.calls) == CALLS_TO_A_HOST
+        mended.set()
+        await receiver.wait_for(6 * 20, within=30)
 
 
 async def test_whoever_mends_an_endpoint_sees_it_called_at_once_though_its_circuit_is_open(settings: Settings) -> None:

@@ -1,9 +1,13 @@
 """The vendors' own vectors, and that a secret shows nowhere."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+from hub.domain.source_bodies import Scheme
 from hub.security.schemes import Expected, MessageHeaders, refuse_message
 
 NOW = datetime(2021, 2, 25, 15, 2, 10, tzinfo=UTC)
@@ -47,3 +51,38 @@ def test_either_of_two_secrets_is_good(secrets: list[str]) -> None:
 
 def test_what_is_expected_never_shows_its_secrets() -> None:
     assert "hush" not in repr(Expected("github", ["hush hush"], {}))
+
+
+MADE = json.loads((Path(__file__).parents[1] / "vectors/webhooks/signatures.json").read_text())
+AT = datetime.fromtimestamp(MADE["at"], UTC)
+"""When the messages of the vectors were signed."""
+
+
+def verdict(
+    vector: dict[str, Any], *, body: str = MADE["body"], at: datetime = AT, url: str = MADE["url"]
+) -> str | None:
+    expected = Expected(vector["scheme"], [vector["secret"]], vector["settings"], url)
+    raw = [(name.encode(), value.encode()) for name, value in vector["headers"].items()]
+    return refuse_message(expected, MessageHeaders(raw), body.encode(), at)
+
+
+@pytest.mark.parametrize("vector", MADE["vectors"], ids=lambda vector: vector["name"])
+def test_what_another_program_signed_verifies_and_nothing_else_does(vector: dict[str, Any]) -> None:
+    assert verdict(vector) is None
+    assert verdict(vector | {"secret": vector["secret"][:-2] + "x="}) is not None
+    if vector["scheme"] not in {"basic", "api_key"}:  # these sign nothing
+        assert verdict(vector, body=MADE["body"] + " ") is not None
+    if vector["scheme"] == "square" and not vector["settings"]:
+        assert verdict(vector, url=MADE["url"] + "/") is not None
+
+
+def test_every_scheme_has_a_vector() -> None:
+    assert {vector["scheme"] for vector in MADE["vectors"]} == set(get_args(Scheme))
+
+
+@pytest.mark.parametrize("scheme", ["standard", "stripe"])
+@pytest.mark.parametrize("seconds", [-301, -300, 300, 301])
+def test_a_timestamp_is_good_for_300_seconds_either_way(scheme: str, seconds: int) -> None:
+    (vector,) = (one for one in MADE["vectors"] if one["scheme"] == scheme)
+    is_good = verdict(vector, at=AT + timedelta(seconds=seconds)) is None
+    assert is_good is (abs(seconds) <= 300)
