@@ -8,7 +8,7 @@ from uuid import UUID
 
 from litestar import Request
 
-from gateway.admin.frame import visitor_here
+from gateway.admin.frame import form_of, visitor_here
 from gateway.admin.inside import ask, id_of
 from gateway.admin.registry import Action, Form, Model, Row
 from gateway.admin.sessions import Visitor
@@ -20,8 +20,11 @@ from hub.storage.operators import names_of_any_pharmacy
 Asked = Request[Any, Any, Any]
 
 _ROLES: Final = {"viewer": 0, "operator": 1, "admin": 2}
-MOST_CHOICES: Final = 500
+MOST_CHOICES: Final = 100
+"""So many pharmacies are listed to choose from; where there are more, one is searched for."""
+MOST_MATCHES: Final = 25
 _HOLES: Final = re.compile(r"{(\w+)}")
+_ASKED: Final = ("pharmacy", "pharmacy_q", "pharmacy_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +32,76 @@ class Choice:
     """The pharmacies to choose from, and the one that is chosen.
 
     Args:
-        is_complete: False: there are more than are listed.
+        names: by id: all that are listed; where there are too many, what a search found, and the chosen one.
+        is_complete: False: there are more than can be listed, so that one is searched for.
         is_free: an operator chooses; a pharmacy has no choice.
+        query: what was searched for; then `names` are the matches, unless one was so clear that it is chosen.
     """
 
     chosen: UUID | None
     names: Mapping[str, str]
     is_complete: bool = True
     is_free: bool = True
+    query: str = ""
+
+    @property
+    def asks_which(self) -> bool:
+        """Tell that a search found not exactly one."""
+        return bool(self.query) and self.chosen is None
+
+    @property
+    def shown(self) -> str:
+        """Give what stands in the box of the search."""
+        return self.query if self.chosen is None else self.names[str(self.chosen)]
 
 
-async def choose(request: Asked, chosen: str | None = None) -> Choice:
-    """Read the chosen pharmacy from `?pharmacy=` (or what a form says), and list those there are."""
+async def choose(request: Asked, sent: Mapping[str, str] | None = None) -> Choice:
+    """Read the chosen pharmacy and list those there are.
+
+    Args:
+        sent: `pharmacy` is an id; `pharmacy_q` a part of a name or an id, which wins where it is not what the page showed
+            (`pharmacy_seen`). None: the form's, else the address's.
+    """
     visitor = visitor_here(request)
     if visitor.is_portal:
         own = visitor.rights().pharmacy_id
         return Choice(own, {str(own): visitor.name}, is_free=False)
-    wanted = id_of(chosen if chosen is not None else request.query_params.get("pharmacy", ""))
-    query = (("limit", str(MOST_CHOICES)), ("sort", "name"))
-    page = (await ask(request, visitor.rights(), "GET", "/api/pharmacies", query=query)).or_refuse().json
-    names = {row["id"]: row["name"] if row["is_active"] else f"{row['name']} (inactive)" for row in page["items"]}
+    asked = _asked(request) if sent is None else sent
+    wanted = id_of(asked.get("pharmacy", ""))
+    names, is_complete = await _find(request, MOST_CHOICES)
+    if not is_complete:
+        text = asked.get("pharmacy_q")
+        if text is not None and (wanted is None or text != asked.get("pharmacy_seen", "")):
+            return await _search(request, text.strip()[:200])
+        names = {}
     if wanted is not None and str(wanted) not in names:
         names |= await names_of(request, [str(wanted)])
-    return Choice(wanted if str(wanted) in names else None, names, page["next"] is None)
+    return Choice(wanted if str(wanted) in names else None, names, is_complete)
+
+
+def _asked(request: Asked) -> dict[str, str]:
+    form = form_of(request) if request.scope["method"] == "POST" else {}
+    given = dict(request.query_params)
+    return {name: form[name][0] if name in form else given[name] for name in _ASKED if name in form or name in given}
+
+
+async def _find(request: Asked, most: int, **query: str) -> tuple[dict[str, str], bool]:
+    """List pharmacies by name; tells besides whether these are all."""
+    pairs = [("limit", str(most)), ("sort", "name"), *query.items()]
+    page = (await ask(request, visitor_here(request).rights(), "GET", "/api/pharmacies", query=pairs)).or_refuse().json
+    names = {row["id"]: row["name"] if row["is_active"] else f"{row['name']} (inactive)" for row in page["items"]}
+    return names, page["next"] is None
+
+
+async def _search(request: Asked, text: str) -> Choice:
+    """Find a pharmacy by a part of its name or by its id: the only one, or the only one of exactly that name."""
+    if not text:
+        return Choice(None, {}, is_complete=False)
+    found_id = id_of(text)
+    names = await names_of(request, [text]) if found_id else (await _find(request, MOST_MATCHES, q=text))[0]
+    same = [one for one, name in names.items() if name.casefold() == text.casefold()]
+    clear = same if len(same) == 1 else list(names) if len(names) == 1 else []
+    return Choice(UUID(clear[0]) if clear else None, names, is_complete=False, query=text)
 
 
 async def names_of(request: Asked, ids: Iterable[object]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from litestar import Router
 
 from gateway.admin import account, bulk, doing, listing, sign_in, writing
 from gateway.admin.frame import EXCEPTION_HANDLERS, frame
-from gateway.admin.screens import doctor, importing, jump, live, lookup, mending, overview
+from gateway.admin.screens import doctor, event_queue, importing, jump, live, lookup, mending, overview
 
 HANDLERS: Final = (
     *overview.HANDLERS,
@@ -16,6 +16,7 @@ HANDLERS: Final = (
     *jump.HANDLERS,
     *doctor.HANDLERS,
     *mending.HANDLERS,
+    *event_queue.HANDLERS,
     *sign_in.HANDLERS,
     *account.HANDLERS,
     *listing.HANDLERS,

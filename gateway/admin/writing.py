@@ -86,9 +86,8 @@ def _new_fields(request: Asked, model: Model) -> list[Field]:
 
 
 async def _new(request: Asked, model: Model, fields: list[Field], **values: object) -> Response[Any]:
-    chosen = field(form_of(request), "pharmacy") if request.scope["method"] == "POST" else None
-    choice = None if model.is_hubs else await choose(request, chosen)
-    if choice is not None and choice.chosen is None and len(choice.names) == 1:
+    choice = None if model.is_hubs else await choose(request)
+    if choice is not None and choice.chosen is None and choice.is_complete and len(choice.names) == 1:
         choice = replace(choice, chosen=UUID(next(iter(choice.names))))  # there is nothing to choose
     shown: Json = {"faults": [], "problem": None, "version": None, "status": 200} | dict(values)
     return render(
@@ -115,9 +114,13 @@ async def create(request: Asked, name: FromPath[str]) -> Response[Any]:
     fields = _new_fields(request, model)
     assert model.create is not None
     body = typed.read(fields, sent)
-    choice = None if model.is_hubs else await choose(request, field(sent, "pharmacy"))
+    choice = None if model.is_hubs else await choose(request)
     if choice is not None and choice.chosen is None:
+        if "find_pharmacy" in sent:
+            return await _new(request, model, fields)
         return await _new(request, model, fields, status=422, faults=["Choose the pharmacy it belongs to."])
+    if "find_pharmacy" in sent:
+        return await _new(request, model, fields)
     if "more_lines" in sent or forms.has_faults(fields):
         return await _new(request, model, fields, status=200 if "more_lines" in sent else 422)
     chosen = None if choice is None else choice.chosen

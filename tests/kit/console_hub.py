@@ -20,6 +20,7 @@ def console_hub(servers: Servers, template_database: str, data_dir: Path) -> Ite
         _env_file=None,
         database_url=servers.database_url(name),
         amqp_url=servers.amqp_url(name),
+        amqp_management_url=servers.management_url,
         secret_key=SECRET_KEY,
         data_dir=data_dir,
         metrics_port=0,

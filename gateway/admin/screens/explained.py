@@ -65,5 +65,11 @@ async def places(_request: Asked, row: Row, _caller: Caller) -> Panel | None:
     return Panel(
         "What it has",
         "panel_places.html",
-        {"places": [("Live events", "broadcast", f"/admin/live/?pharmacy={row['id']}"), *found]},
+        {
+            "places": [
+                ("Live events", "broadcast", f"/admin/live/?pharmacy={row['id']}"),
+                *found,
+                ("Event queue", "plug", f"/admin/event-queue/?pharmacy={row['id']}"),
+            ]
+        },
     )

@@ -1,6 +1,6 @@
 """Import a file in the browser: look at it first, then send it the way of every bulk upload."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final
@@ -58,17 +58,18 @@ async def take_file(request: Asked) -> Response[Any]:
         raise refused("forbidden", "importing takes the role operator; yours is viewer")
     form = await request.form()
     kind = _KINDS.get(str(form.get("kind", "")), "inventory")
-    choice = await choose(request, str(form.get("pharmacy", "")) or None)
+    sent = {name: value for name, value in form.items() if isinstance(value, str)}
+    choice = await choose(request, sent)
     file = form.get("file")
     if choice.chosen is None:
-        return await _page(request, Look(fault="Choose the pharmacy whose file it is."), kind)
+        return await _page(request, Look(fault="Choose the pharmacy whose file it is."), kind, sent)
     if not isinstance(file, UploadFile) or not file.filename:
-        return await _page(request, Look(fault="Choose a file."), kind)
+        return await _page(request, Look(fault="Choose a file."), kind, sent)
     content = await file.read()
     name = file.filename.lower()
     form_of: Format = "ndjson" if name.endswith((".ndjson", ".jsonl")) else "csv"
     if "check" in form:
-        return await _page(request, look(content, form_of, kind), kind)
+        return await _page(request, look(content, form_of, kind), kind, sent)
     said = await ask(
         request,
         acting(visitor, choice.chosen),
@@ -79,13 +80,14 @@ async def take_file(request: Asked) -> Response[Any]:
     )
     if said.is_problem:
         problem = said.problem()
-        return await _page(request, Look(fault=problem.detail, faults=[(1, one) for one in problem.errors]), kind)
+        faults = [(1, one) for one in problem.errors]
+        return await _page(request, Look(fault=problem.detail, faults=faults), kind, sent)
     flash(request, f"{said.json['rows']:,} rows are on their way.")
     return redirect(request, f"/admin/uploads/{said.json['upload_id']}/?pharmacy={choice.chosen}")
 
 
-async def _page(request: Asked, found: Look | None, kind: str) -> Response[Any]:
-    choice = await choose(request)
+async def _page(request: Asked, found: Look | None, kind: str, sent: Mapping[str, str] | None = None) -> Response[Any]:
+    choice = await choose(request, sent)
     return render(request, "import.html", title="Import", choice=choice, look=found, kind=kind)
 
 
