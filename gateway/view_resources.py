@@ -118,6 +118,14 @@ class Movement(View):
     operation_id: UUID
 
 
+class LedgerLine(Movement):
+    """A line of a pharmacy's whole ledger: of which item as well."""
+
+    pharmacy_id: UUID
+    item_id: UUID
+    sku: Annotated[str | None, Field(description="The item's sku now, or its last one where it was deleted.")]
+
+
 class SoldLine(View):
     """So many of one item; `quantity_after` is what was left of it, null where the item is gone."""
 

@@ -30,6 +30,7 @@ from gateway.view_resources import (
     Instant,
     Inventory,
     Key,
+    LedgerLine,
     Movement,
     OperatorKey,
     Order,
@@ -205,7 +206,7 @@ class Readiness(View):
 
 
 VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
-    "pharmacy": Pharmacy, "key": Key, "operator_key": OperatorKey, "inventory": Inventory, "movement": Movement, "sale": Sale,
+    "pharmacy": Pharmacy, "key": Key, "operator_key": OperatorKey, "inventory": Inventory, "movement": Movement, "ledger_line": LedgerLine, "sale": Sale,
     "order": Order, "webhook_event": WebhookEvent, "upload": Upload, "upload_accepted": UploadAccepted, "upload_error": UploadError,
     "webhook_endpoint": WebhookEndpoint, "webhook_delivery": WebhookDelivery, "webhook_attempt": WebhookAttempt, "source": Source,
     "accepted": Accepted, "operation": Operation, "problem": Problem, "event": Event, "event_page": EventPage, "ticket": Ticket,
@@ -218,7 +219,7 @@ VIEWS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({
 """Name of a representation to its model."""
 
 ITEMS: Final[Mapping[str, str]] = MappingProxyType({
-    "pharmacies": "pharmacy", "keys": "known_key", "inventory": "inventory", "movements": "movement", "sales": "sale", "orders": "order",
+    "pharmacies": "pharmacy", "keys": "known_key", "inventory": "inventory", "movements": "movement", "ledger": "ledger_line", "sales": "sale", "orders": "order",
     "webhook_events": "webhook_event", "uploads": "upload", "upload_errors": "upload_error", "webhook_endpoints": "webhook_endpoint",
     "sources": "source", "webhook_deliveries": "webhook_delivery", "webhook_attempts": "webhook_attempt", "parked": "parked", "audit": "audit_line", "operators": "operator", "operator_keys": "known_operator_key", "integrators": "integrator", "integrator_keys": "known_integrator_key",
 })  # fmt: skip

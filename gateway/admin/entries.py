@@ -235,7 +235,37 @@ _INVENTORY: Final = Model(
     ),
 )
 
+_MOVEMENTS: Final = Model(
+    name="movements",
+    noun="movement",
+    plural="Movements",
+    icon="clipboard-list",
+    listing="ledger",
+    path="/api/movements",
+    columns=(
+        Column("recorded_at", "time", "Recorded"),
+        Column("sku", "code", "SKU", model="inventory", of="item_id"),
+        Column("reason", "badge"),
+        Column("delta", "number"),
+        Column("quantity_after", "number", "Quantity after"),
+        Column("note", wide=True),
+        Column("operation_id", "id", "Operation", model="operations", wide=True),
+        Column("pharmacy_id", "pharmacy", "Pharmacy", wide=True),
+    ),
+    details=(
+        Column("occurred_at", "time", "Occurred"),
+        Column("reference_uri"),
+        Column("item_id", "id"),
+        Column("id", "id"),
+    ),
+    filters=("sku", "reason", "recorded_since", "recorded_before"),
+    about="The ledger of stock: every change of a quantity, with its reason. Nothing here is ever changed or removed.",
+)
+
 MODELS: Final[Mapping[str, Model]] = MappingProxyType(
-    {model.name: model for model in (_PHARMACIES, _INVENTORY, *TRADE, _KEYS, *OUTSIDE, *ENDPOINTS, *HUB, *PEOPLE)}
+    {
+        model.name: model
+        for model in (_PHARMACIES, _INVENTORY, _MOVEMENTS, *TRADE, _KEYS, *OUTSIDE, *ENDPOINTS, *HUB, *PEOPLE)
+    }
 )
 """Name in addresses to the model, in the order of the menu."""

@@ -191,7 +191,7 @@ _DELIVERIES: Final = Model(
     details=(
         Column("id", "id"),
         Column("pharmacy_id", "pharmacy", "Pharmacy"),
-        Column("endpoint_id", "id", "Endpoint"),
+        Column("endpoint_id", "id", "Endpoint", model="webhook-endpoints"),
         Column("event_id", "id", "Event"),
         Column("event_type", "code"),
         Column("event_sequence", "number"),

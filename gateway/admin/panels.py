@@ -1,14 +1,19 @@
 """What hangs on a row, shown on its page below it. A screen adds its own with `panel`."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
+from uuid import UUID
 
 from litestar import Request
 
+from gateway.admin.frame import visitor_here
 from gateway.admin.inside import ask
 from gateway.admin.registry import Column, Model
 from gateway.auth import Caller
+from gateway.context import gateway_of
+from hub.domain.fields import format_time
+from hub.storage.operations import list_operations_about
 
 Asked = Request[Any, Any, Any]
 Row = Mapping[str, Any]
@@ -45,7 +50,49 @@ def panel(model: str) -> Callable[[MakePanel], MakePanel]:
 async def panels_of(request: Asked, model: Model, row: Row, caller: Caller) -> list[Panel]:
     """Make the panels of a row."""
     made = [await make(request, row, caller) for make in _PANELS.get(model.name, ())]
-    return [one for one in made if one is not None]
+    return [one for one in (*made, await history(request, row)) if one is not None]
+
+
+_HISTORY: Final = (
+    Column("accepted_at", "time", "When"),
+    Column("type", "code", "What"),
+    Column("status", "badge"),
+    Column("actor", "ref", "Who"),
+    Column("door", wide=True),
+)
+MOST_HISTORY: Final = 25
+
+
+async def history(request: Asked, row: Row) -> Panel:
+    """Show the operations that were about a row, the newest first, for as long as operations are kept."""
+    own, gateway = visitor_here(request).rights().pharmacy_id, gateway_of(request)
+    row_id = UUID(row["id"])
+    if own is None:
+        async with gateway.reads_all.connection() as connection:
+            found = await list_operations_about(connection, row_id, MOST_HISTORY + 1)
+    else:
+        async with gateway.reads.reading(own) as connection:
+            found = await list_operations_about(connection, row_id, MOST_HISTORY + 1)
+    items = [
+        {
+            "accepted_at": format_time(one.accepted_at),
+            "type": one.type,
+            "status": one.status,
+            "actor": one.actor,
+            "door": one.door,
+        }
+        for one in found[:MOST_HISTORY]
+    ]
+    values = {
+        "columns": [replace(column, kind="code") if own and column.kind == "ref" else column for column in _HISTORY],
+        "items": items,
+        "more": len(found) > MOST_HISTORY,
+        "links": [("Open", f"/admin/operations/{one.id}/") for one in found],
+        "whole": "",
+        "has_links": True,
+        "empty": f"Nothing in the last {gateway.settings.retention_operations_days} days.",
+    }
+    return Panel("History", "panel_table.html", values)
 
 
 async def table_panel(
@@ -55,12 +102,14 @@ async def table_panel(
     path: str,
     columns: tuple[Column, ...],
     link: Callable[[Row], tuple[str, str] | None] = lambda _line: None,
+    whole: str = "",
     **query: str,
 ) -> Panel | None:
     """Make a panel of a list of the API that hangs on the row; its first 25 lines.
 
     Args:
         link: makes the last cell of a line, its text and where it leads.
+        whole: the page of the whole list.
     """
     said = await ask(request, caller, "GET", path, query=[("limit", "25"), *query.items()])
     if said.is_problem:
@@ -68,7 +117,14 @@ async def table_panel(
     page = said.json
     items = page["items"]
     links = [link(line) for line in items]
-    values = {"columns": columns, "items": items, "more": page["next"] is not None, "links": links}
+    values = {
+        "columns": columns,
+        "items": items,
+        "more": page["next"] is not None,
+        "links": links,
+        "whole": whole,
+        "empty": "",
+    }
     return Panel(title, "panel_table.html", {**values, "has_links": any(links)})
 
 
@@ -81,9 +137,10 @@ async def ledger(request: Asked, row: Row, caller: Caller) -> Panel | None:
         Column("delta", "number"),
         Column("quantity_after", "number", "Quantity after"),
         Column("note"),
-        Column("operation_id", "id", "Operation", wide=True),
+        Column("operation_id", "id", "Operation", model="operations", wide=True),
     )
-    return await table_panel(request, caller, "Ledger", f"/api/inventory/{row['id']}/movements", columns)
+    path, whole = f"/api/inventory/{row['id']}/movements", f"/admin/movements/?item_id={row['id']}"
+    return await table_panel(request, caller, "Ledger", path, columns, whole=whole)
 
 
 @panel("deliveries")

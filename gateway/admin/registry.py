@@ -42,7 +42,8 @@ class Column:
     Args:
         kind: how it is shown.
         label: its heading; default: the name in words.
-        model: of an id or text: the model whose page it leads to.
+        model: the model (or `operations`) whose page it leads to.
+        of: the member with the id of that page; default: the column's own.
         wide: left out where the screen is narrow.
     """
 
@@ -50,6 +51,7 @@ class Column:
     kind: Kind = "text"
     label: str = ""
     model: str = ""
+    of: str = ""
     wide: bool = False
 
     @property

@@ -69,6 +69,12 @@ async def list_movements(request: Asked, item_id: FromPath[UUID]) -> Response[An
     return await read_page(request, "movements", item_id=item_id)
 
 
+@get("/api/movements", opt={"describes": PageRoute("ledger")})
+async def list_ledger(request: Asked) -> Response[Any]:
+    """List the movements of all of the pharmacy's items, newest first in order of application."""
+    return await read_page(request, "ledger")
+
+
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     list_items,
     create_item,
@@ -78,4 +84,5 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     delete_item,
     adjust_item,
     list_movements,
+    list_ledger,
 )

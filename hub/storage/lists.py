@@ -42,6 +42,25 @@ _ONLY_LINE: Final = (
     "CASE WHEN jsonb_array_length(t.lines) = 1 THEN coalesce((t.lines->0->'{}')::text, 'null') ELSE 'null' END"
 )
 
+_MOVEMENT: Final = (
+    "id",
+    "delta",
+    "quantity_after",
+    "reason",
+    "note",
+    "reference_uri",
+    "occurred_at",
+    "recorded_at",
+    "operation_id",
+)
+_OF_MOVEMENTS: Final = {
+    "reason": equal("reason", one_of(Reason)),
+    "operation_id": equal("operation_id", IDENTIFIER),
+    "occurred_since": since("occurred_at"),
+    "recorded_since": since("recorded_at"),
+}
+_IN_ORDER: Final = {"position": Sort("t.position", "int8", None)}
+
 _LISTINGS: Final = (
     Listing(
         "pharmacies",
@@ -129,32 +148,40 @@ _LISTINGS: Final = (
         "movements",
         "stock_movements",
         "movement",
-        item_of(
-            models.StockMovement,
-            (
-                "id",
-                "delta",
-                "quantity_after",
-                "reason",
-                "note",
-                "reference_uri",
-                "occurred_at",
-                "recorded_at",
-                "operation_id",
-            ),
-        ),
-        {
-            "reason": equal("reason", one_of(Reason)),
-            "operation_id": equal("operation_id", IDENTIFIER),
-            "occurred_since": since("occurred_at"),
-            "recorded_since": since("recorded_at"),
-        },
-        {"position": Sort("t.position", "int8", None)},
+        item_of(models.StockMovement, _MOVEMENT),
+        _OF_MOVEMENTS,
+        _IN_ORDER,
         "-position",
         tie="position",
         tie_kind="int8",
         is_sortable=False,
         parent=Parent("inventory", "item_id"),
+        versioned=False,
+    ),
+    Listing(
+        "ledger",
+        "stock_movements",
+        "movement",
+        item_of(
+            models.StockMovement,
+            ("id", "pharmacy_id", "item_id", "sku", *_MOVEMENT[1:]),
+            sku="coalesce((SELECT to_json(i.sku)::text FROM inventory_items i WHERE i.id = t.item_id), 'null')",
+        ),
+        {
+            "item_id": equal("item_id", IDENTIFIER, "Movements of this item."),
+            "sku": Filter(
+                REFERENCE,
+                "t.item_id IN (SELECT i.id FROM inventory_items i WHERE i.sku = {})",
+                "Movements of the items that have, or had when they were deleted, this sku.",
+            ),
+            **_OF_MOVEMENTS,
+            "recorded_before": Filter(TIME, "t.recorded_at < {}", "`recorded_at` before this time."),
+        },
+        _IN_ORDER,
+        "-position",
+        tie="position",
+        tie_kind="int8",
+        is_sortable=False,
         versioned=False,
     ),
     Listing(

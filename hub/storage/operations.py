@@ -48,6 +48,8 @@ _ARRAYS = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(_TYPES, 1
 _INSERT = f"INSERT INTO operations ({', '.join(_COLUMNS)}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 -- names of our own
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608 -- names of our own
 
+ABOUT = f"{_SELECT} WHERE resource_id = $1::uuid ORDER BY accepted_at DESC LIMIT $2::int8"
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -104,6 +106,12 @@ async def find_operations(connection: Connection, ids: Sequence[UUID]) -> dict[U
     """Find what became of these commands, those that are known."""
     records = await connection.fetch(f"{_SELECT} WHERE id = ANY($1::uuid[])", ids)
     return {record["id"]: _read(record) for record in records}
+
+
+async def list_operations_about(connection: Connection, resource_id: UUID, most: int) -> list[Operation]:
+    """List the operations that were about a resource, the newest first; of a pharmacy's own under row-level security."""
+    records = await connection.fetch(ABOUT, resource_id, most)
+    return [_read(record) for record in records]
 
 
 def _read(record: Any) -> Operation:  # noqa: ANN401 -- an asyncpg record

@@ -142,6 +142,8 @@ CREATE INDEX webhook_deliveries_every_created ON webhook_deliveries (created_at,
 CREATE INDEX webhook_deliveries_every_updated ON webhook_deliveries (updated_at, id);
 CREATE INDEX sources_every_created ON sources (created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX sources_every_updated ON sources (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX stock_movements_pharmacy ON stock_movements (pharmacy_id, position);
+CREATE INDEX operations_resource ON operations (resource_id, accepted_at) WHERE resource_id IS NOT NULL;
 CREATE INDEX audit_log_every ON audit_log (at, id);
 CREATE INDEX webhook_events_message ON webhook_events (source_id, message_id) WHERE source_id IS NOT NULL;
 """

@@ -76,6 +76,7 @@ MATRIX: Mapping[tuple[str, str], Row] = MappingProxyType({
     ("DELETE", _INVENTORY): Row("unknown", "write"),
     ("POST", _INVENTORY + "adjustments/"): Row("unknown", "write", {"delta": 1, "reason": "received"}),
     ("GET", _INVENTORY + "movements/"): Row("unknown", "read"),
+    ("GET", "/api/movements/"): Row("empty", "read"),
     ("GET", "/api/operations/{operation_id}"): Row("unknown", "read"),
     ("GET", "/api/orders/"): Row("empty", "read"),
     ("POST", "/api/orders/"): Row("own", "write", _ORDER),

@@ -13,6 +13,7 @@ import pytest
 
 from hub.storage.database import credentials_of
 from hub.storage.lists import LISTINGS
+from hub.storage.operations import ABOUT
 from hub.storage.page_sql import page_statement
 from hub.storage.paging import Listing
 from tests.conftest import Servers
@@ -65,7 +66,7 @@ async def full(servers: Servers, template_database: str, pytestconfig: pytest.Co
     owner = await asyncpg.connect(**credentials_of(servers.database_url(name)))
     try:
         await owner.execute("SET synchronous_commit = off; SET session_replication_role = replica")
-        for table in sorted({listing.table for listing in LISTINGS.values()}):
+        for table in sorted({"operations", *(listing.table for listing in LISTINGS.values())}):
             needed = await owner.fetch(
                 "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1 "
                 "AND is_nullable = 'NO' AND column_default IS NULL",
@@ -136,6 +137,20 @@ async def test_no_page_reads_a_whole_table(full: str, name: str) -> None:
     finally:
         await connection.close()
     assert faults == []
+
+
+async def test_the_history_of_a_row_reads_no_whole_table(full: str) -> None:
+    connection = await asyncpg.connect(**credentials_of(full))
+    try:
+        await connection.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
+        for role in ("hub_read", "hub_read_all"):
+            await connection.execute(f"SET ROLE {role}")
+            await connection.execute(f"PREPARE about AS {ABOUT}")
+            plan = await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE about(NULL, 25)")
+            await connection.execute("DEALLOCATE about; RESET ROLE")
+            assert _scans(json.loads(plan), set()) == set(), role
+    finally:
+        await connection.close()
 
 
 async def test_the_test_would_see_a_scan(full: str) -> None:
