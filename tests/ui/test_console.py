@@ -188,7 +188,7 @@ def test_lines_are_added_to_a_form_and_all_are_sent(
         page.click("main button.btn-primary")
         page.wait_for_selector(f"h1:has-text('{reference}')")
         assert page.locator(".inner tbody tr").count() == 4
-        page.click("a:has-text('Move')")
+        page.click(".head-actions a:has-text('Move')")
         page.select_option("#f-status", "confirmed")
         page.click("main button.btn-primary")
         page.wait_for_selector(".alert-danger")
