@@ -30,7 +30,10 @@ _WEBHOOK_EVENTS: Final = Model(
         Column("source_id", "id", "Source", model="sources"),
         Column("received_at", "time", "Received"),
         Column("processed", "flag"),
-        Column("processed_at", "time", "Processed"),
+        Column("processed_at", "time", "Processed at"),
+        Column("message_id", "code", "Message id"),
+        Column("reason", label="Not all applied, because"),
+        Column("commands", "json", "What it became"),
         Column("payload", "json"),
         *_TIMES,
     ),
@@ -52,7 +55,11 @@ _WEBHOOK_EVENTS: Final = Model(
         "/api/webhook-events/{id}",
         "PATCH",
         ("processed",),
-        {"processed": Input(help="Switched off, the hub processes it once more. The rest is a fact and stays.")},
+        {
+            "processed": Input(
+                help="A mark for people: changing it translates nothing, Reprocess does. The rest is a fact and stays."
+            )
+        },
     ),
     delete=Action(
         "delete",
@@ -75,7 +82,19 @@ _WEBHOOK_EVENTS: Final = Model(
             "check",
             body={"processed": True},
             when=lambda row: not row["processed"],
-            confirm="The hub leaves it alone from now on.",
+            confirm="Only the mark changes. What the hub makes of it goes on, and what it made stays.",
+            bulk=True,
+        ),
+        Action(
+            "reprocess",
+            "Reprocess",
+            "webhook_event.reprocess",
+            "/api/webhook-events/{id}/reprocess",
+            icon="refresh",
+            confirm=(
+                "It is translated once more, by the mapping that its source has now. What was applied of it stays applied once; "
+                "what was refused is tried again. A webhook without a source or a mapping becomes nothing."
+            ),
             bulk=True,
         ),
     ),

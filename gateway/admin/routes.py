@@ -6,7 +6,7 @@ from litestar import Router
 
 from gateway.admin import account, bulk, doing, listing, sign_in, writing
 from gateway.admin.frame import EXCEPTION_HANDLERS, frame
-from gateway.admin.screens import doctor, event_queue, importing, jump, live, lookup, mending, overview
+from gateway.admin.screens import doctor, event_queue, importing, jump, live, lookup, mending, overview, reprocessing
 
 HANDLERS: Final = (
     *overview.HANDLERS,
@@ -17,6 +17,7 @@ HANDLERS: Final = (
     *doctor.HANDLERS,
     *mending.HANDLERS,
     *event_queue.HANDLERS,
+    *reprocessing.HANDLERS,
     *sign_in.HANDLERS,
     *account.HANDLERS,
     *listing.HANDLERS,

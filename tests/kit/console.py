@@ -49,6 +49,12 @@ class Person:
         """Read a field that a page holds."""
         return html.unescape(dict(_INPUT.findall(page.text))[name])
 
+    def shown(self, page: httpx.Response, name: str) -> str:
+        """Read a secret that a page shows this once."""
+        found = re.search(rf'id="s-{name}" readonly value="([^"]+)"', page.text)
+        assert found is not None, page.text
+        return html.unescape(found[1])
+
 
 def a_person(hub: Hub) -> Person:
     """Open a browser; nobody has signed in."""

@@ -1,0 +1,59 @@
+"""Translate what a source sent once more, by the mapping it has now: counted first, then asked for."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, post
+from litestar.params import FromPath
+
+from gateway.admin.choosing import acting
+from gateway.admin.frame import Form, field, flash, form_of, visitor_here
+from gateway.admin.inside import ask, id_of
+from gateway.admin.pages import redirect
+from gateway.admin.panels import Panel, Row, panel
+from gateway.auth import Caller
+
+Asked = Request[Any, Any, Any]
+
+_PATH: Final = "/api/webhook-events/reprocess"
+
+
+@panel("sources")
+async def again(request: Asked, row: Row, _caller: Caller) -> Panel | None:
+    """Offer to translate again what this source sent."""
+    visitor = visitor_here(request)
+    may = "write" in visitor.rights().scopes if visitor.is_portal else visitor.role != "viewer"
+    return Panel("Translate again", "panel_reprocess.html", {"row": row}) if may else None
+
+
+@post("/reprocess/{source_id:uuid}", opt={"console": "signed-in"}, status_code=303)
+async def reprocess(request: Asked, source_id: FromPath[UUID]) -> Response[Any]:
+    """Count or ask for what a form narrows down to; the API decides whether the visitor may."""
+    form = form_of(request)
+    caller = acting(visitor_here(request), id_of(field(form, "pharmacy")))
+    is_dry = "count" in form
+    body = {"filter": _filter(form, source_id), "dry_run": is_dry}
+    said = await ask(request, caller, "POST", _PATH, body=body)
+    if said.is_problem:
+        flash(request, said.problem().detail, "danger")
+    elif is_dry:
+        flash(request, f"{said.json['matched']:,} webhooks match. Nothing was changed.")
+    else:
+        flash(request, f"{said.json['matched']:,} webhooks are translated once more.")
+    return redirect(request, f"/admin/sources/{source_id}/")
+
+
+def _filter(form: Form, source_id: UUID) -> dict[str, Any]:
+    found: dict[str, Any] = {"source_id": str(source_id)}
+    if "refused" in form:
+        found["has_reason"] = True
+    if event_type := field(form, "event_type").strip():
+        found["event_type"] = event_type
+    for name in ("received_since", "received_before"):
+        if text := field(form, name):
+            # The browser's local time without a zone: UTC.
+            found[name] = f"{text}{':00' if text.count(':') == 1 else ''}Z"
+    return found
+
+
+HANDLERS: Final = (reprocess,)
