@@ -10,8 +10,9 @@ from faststream import FastStream
 
 from consumers.broker import open_broker
 from consumers.figures import Figures
-from consumers.roles import ROLES, Role
+from consumers.roles import ROLES
 from consumers.side_port import serving_side_port
+from consumers.subscribing import Role
 from consumers.watchdog import LastWatch, Watchdog
 from hub.asyncapi import HubSpecification
 from hub.faults import Unavailable

@@ -18,7 +18,7 @@ from typing import NoReturn
 import structlog
 
 from consumers.pulse import Pulse
-from consumers.roles import Role, is_listening
+from consumers.subscribing import Role, is_listening
 from hub import clock
 from hub.faults import HubFault, Unavailable
 from hub.messaging.connection import HubConnection

@@ -13,7 +13,8 @@ from consumers.broker import open_broker
 from consumers.figures import Figures
 from consumers.pausing import Pause
 from consumers.pulse import Pulse
-from consumers.roles import Role, open_parker
+from consumers.roles import open_parker
+from consumers.subscribing import Role
 from consumers.watchdog import LastWatch, Standstill, Watchdog
 from hub.messaging.connection import HubConnection, open_connection
 from hub.messaging.topology import DEAD, declare_topology
