@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 
+from gateway.admin.frame import answer_outside
 from gateway.admin.routes import console
 from gateway.audited import note_reads
 from gateway.context import open_gateway
@@ -46,7 +48,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
         route_handlers=[*ROUTES, *([console()] if chosen.admin_enabled else [])],
         lifespan=[lifespan],
         middleware=[gate, note_reads],
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers={Exception: answer_outside, HTTPException: answer_outside}
+        if chosen.admin_enabled
+        else EXCEPTION_HANDLERS,
         state=State({"settings": chosen, "meter": Meter(), "stopping": stopping}),
         openapi_config=None,
         request_max_body_size=None,

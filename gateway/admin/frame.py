@@ -8,7 +8,7 @@ from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, ExceptionHandlersMap, Message, Receive, Send
 
-from gateway.admin.pages import redirect, render_problem
+from gateway.admin.pages import redirect, render, render_problem
 from gateway.admin.sessions import (
     COOKIE,
     SEEN_SECONDS,
@@ -26,8 +26,9 @@ from gateway.answers import Answer
 from gateway.auth import header_of
 from gateway.bodies import MAX_BODY_BYTES, read_body
 from gateway.context import Gateway, gateway_of
-from gateway.problems import refusal_of, refused
+from gateway.problems import answer_exception, refusal_of, refused
 from hub import clock
+from hub.domain.problem import CATALOGUE
 
 Asked = Request[Any, Any, Any]
 Form = Mapping[str, tuple[str, ...]]
@@ -222,6 +223,18 @@ def answer_page(request: Asked, error: Exception) -> Answer:
     """Answer any exception with a page."""
     refusal = refusal_of(error)
     return render_problem(request, refusal.problem, refusal.headers)
+
+
+def answer_outside(request: Asked, error: Exception) -> Answer:
+    """Answer what reaches no handler: below `/admin/` with a page that knows no visitor, elsewhere as the API does."""
+    if not request.url.path.startswith("/admin/"):
+        return answer_exception(request, error)
+    request.scope["state"] |= {"visitor": Visitor(begin()), "cookies": []}
+    refusal = refusal_of(error)
+    kind = CATALOGUE[refusal.problem.slug]
+    page = render(request, "lost.html", kind.status, refusal.headers, title=kind.title, problem=refusal.problem)
+    page.raw_headers += _HEADERS
+    return page
 
 
 EXCEPTION_HANDLERS: Final[ExceptionHandlersMap] = {Exception: answer_page, HTTPException: answer_page}

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
-from tests.kit.console import Person, portal, signed_in
+from tests.kit.console import Person, a_person, portal, signed_in
 from tests.kit.in_process import Hub
 from tests.kit.wait import eventually
 
@@ -156,6 +157,20 @@ def test_an_id_leads_to_its_page_and_a_strangers_does_not(hub: Hub) -> None:
     assert person.get("/admin/jump/?q=orders").url.path.rstrip("/") == "/admin/orders"
     stranger = portal(hub, a_pharmacy(hub)[1])
     assert stranger.get(f"/admin/jump/?q={item}").url.path.rstrip("/") == "/admin/operations"
+
+
+@pytest.mark.parametrize(
+    "path", ["a/b/c/d/", "inventory/no-id/", "inventory/no-id/edit/", "<script>alert(1)</script>/x/"]
+)
+def test_what_is_no_page_of_the_console_is_a_page_that_says_so(hub: Hub, path: str) -> None:
+    for person in (a_person(hub), signed_in(hub, "viewer")):
+        answer = person.web.get(f"/admin/{path}")
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8"), answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "has no such page" in answer.text
+        assert HTML_TEXT not in answer.text
+    elsewhere = httpx.get(f"{hub.url}/nothing/{path}")
+    assert (elsewhere.status_code, elsewhere.headers["content-type"]) == (404, "application/problem+json")
 
 
 def test_the_doctor_shows_settings_without_their_secrets(hub: Hub) -> None:
