@@ -14,7 +14,7 @@ from tests.kit.in_process import Hub
 def many(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str, str]:
     """Three pharmacies of which two are alike, where no more than two are listed; their common word and their ids."""
     word = uuid4().hex[:8]
-    ids = [str(hub.open_pharmacy(f"{name} {word}")[0]) for name in ("North", "South", "South & Sons")]
+    ids = [str(hub.open_pharmacy(name)[0]) for name in (f"North {word}", f"South {word}", f"South {word} & Sons")]
     monkeypatch.setattr(choosing, "MOST_CHOICES", 2)
     return word, ids[0], ids[1], ids[2]
 
