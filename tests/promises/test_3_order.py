@@ -48,11 +48,11 @@ async def test_rolling_sigterms_under_a_backlog_keep_every_pharmacys_order(setti
 
     writers = [Consumers(settings, data_dir / "writer-0.log")]
     try:
-        await eventually(applied, bool)  # the first one holds every partition, the second stands by
+        await eventually(applied, bool, within=60)  # the first one holds every partition, the second stands by
         writers.append(Consumers(settings, data_dir / "writer-1.log"))
         for roll in range(ROLLS):
             # A process that was just started holds nothing: the one that is ended is the one at work.
-            await eventually(applied, partial(le, 1 + COMMANDS * roll // (ROLLS + 1)), within=30)
+            await eventually(applied, partial(le, 1 + COMMANDS * roll // (ROLLS + 1)), within=60)
             began = time.monotonic()
             assert await asyncio.to_thread(writers[roll % 2].stop) == 0
             seconds = time.monotonic() - began
@@ -60,7 +60,7 @@ async def test_rolling_sigterms_under_a_backlog_keep_every_pharmacys_order(setti
             assert seconds < DRAINED_SECONDS
             assert await applied() < COMMANDS
             writers[roll % 2].restart()
-        await eventually(applied, lambda found: found == COMMANDS, within=30)
+        await eventually(applied, lambda found: found == COMMANDS, within=60)
         for pharmacy_id, operations in sent.items():
             await _assert_order(connection, pharmacy_id, operations)
     finally:
