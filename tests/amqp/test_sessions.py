@@ -1,6 +1,7 @@
 """Whose key, pharmacy or grant has ended is gone from the broker within five seconds; nobody has more than their share."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pika
@@ -90,10 +91,12 @@ def test_a_pharmacy_has_so_many_connections_and_its_neighbour_is_not_asked(stage
 def test_a_storm_of_logins_within_rabbitmqs_memory_of_one_is_over_in_seconds(stage: AmqpStage, till: Till) -> None:
     neighbour = stage.open_pharmacy("Neighbour")
     calm = neighbour.connect()
-    began = time.monotonic()
-    flood = [till.connect() for _ in range(40)]  # eight times what it may have
-    until(lambda: _connections(stage, till) <= 5, 6)
-    assert time.monotonic() - began < 3.2 + 3  # RabbitMQ's memory, two looks and what the machine adds
+    flood = []
+    for _ in range(40):  # eight times what it may have; on a slow machine the hub is at work before the last of them
+        with suppress(*REFUSED):
+            flood.append(till.connect())
+    assert len(flood) > 10, "no storm"
+    until(lambda: _connections(stage, till) <= 5, 7)  # RabbitMQ's memory of a login is over, and two looks
     assert calm.is_open
     assert neighbour.send("inventory.create", ITEM)["status"] == "applied"
     until(lambda: till.send("inventory.create", ITEM)["status"] == "applied", 5)  # whoever calmed down is let in
