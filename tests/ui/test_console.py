@@ -53,7 +53,15 @@ def admin(hub: Hub) -> Person:
 def pages_of(name: str, shop: dict[str, str], operator_id: str) -> list[str]:
     """Name every page of a model; without one, those that belong to none."""
     if name == "none":
-        return ["/admin/", "/admin/account/", "/admin/account/?totp=new", "/admin/nothing/"]
+        queue = f"/admin/event-queue/?pharmacy={shop['pharmacies']}"
+        return [
+            "/admin/",
+            "/admin/account/",
+            "/admin/account/?totp=new",
+            "/admin/nothing/",
+            "/admin/no/such/page/",
+            queue,
+        ]
     model = MODELS[name]
     suffix = f"?pharmacy={shop['pharmacies']}" if model.needs_pharmacy else ""
     found = [f"/admin/{name}/{suffix}"]
