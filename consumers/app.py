@@ -113,7 +113,12 @@ async def _watched(roles: list[Role], watchdog: Watchdog | None, app: ConsumersA
     watching = [] if watchdog is None else [asyncio.create_task(watchdog.run(), name="watchdog")]
 
     async def watch() -> None:
-        await asyncio.wait([*(role.work for role in roles), *watching], return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait([*(role.work for role in roles), *watching], return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            fault = None if task.cancelled() else task.exception()
+            if task.cancelled() or fault is not None:
+                # Now: what follows may take so long that the process is ended before it says why.
+                log.error("role.broke", task=task.get_name(), detail=repr(fault or "cancelled"), exc_info=fault)
         app.last_watch.end_soon()
         app.exit()
 

@@ -1,10 +1,12 @@
 """Mistakes of the gateways. Each function plants one in the process that calls it."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import gateway.accept
 import gateway.context
@@ -14,6 +16,7 @@ from gateway.subscription import Subscription
 from hub.messaging.frames import Outgoing
 from hub.messaging.lane import Lane
 from hub.messaging.publisher import CommandPublisher
+from hub.storage.database import Database
 
 _accept: Any = gateway.accept
 _context: Any = gateway.context
@@ -78,3 +81,18 @@ def forgets_keys() -> None:
 
     _accept.parse_write_headers = parse_without
     _uploads.parse_write_headers = parse_without
+
+
+def waits_for_ever() -> None:
+    """Leave out a read's limit of time, before a database that is busy."""
+    original = Database._lent
+    calls = itertools.count(1)
+
+    @asynccontextmanager
+    async def lent(self: Database, pharmacy_id: UUID | None) -> AsyncIterator[Any]:
+        if next(calls) % 60 == 0:
+            await asyncio.sleep(7.0)
+        async with original(self, pharmacy_id) as connection:
+            yield connection
+
+    Database._lent = lent  # type: ignore[method-assign]

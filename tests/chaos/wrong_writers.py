@@ -1,5 +1,6 @@
 """Mistakes of the consumers. Each function plants one in the process that calls it."""
 
+import asyncio
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,8 @@ import consumers.outcomes
 import consumers.writer
 import hub.messaging.topology
 from consumers.applying import Applied, Applier
-from consumers.envelope import Arrived
+from consumers.envelope import Arrived, SetAside
+from consumers.receipts import Given, ReceiptSender
 from consumers.store import PostgresStore, PostgresTransaction
 from consumers.window import Delivery, acknowledge
 from consumers.writer import Writer
@@ -170,3 +172,29 @@ def signs_something_else() -> None:
         return original(message_id, at, body + b" ", *rest, **options)
 
     _calling.sign = sign
+
+
+def forgets_receipts() -> None:
+    original = ReceiptSender.send
+
+    async def send(self: ReceiptSender, given: Sequence[Given]) -> None:
+        await original(self, [one for one in given if _chance.random() > 0.2])
+
+    ReceiptSender.send = send  # type: ignore[method-assign]
+
+
+def throws_poison_away() -> None:
+    async def park(self: Writer, aside: Sequence[SetAside], settled: Any) -> None:
+        """Acknowledge it with the others of its window, and say nothing."""
+
+    Writer._park = park  # type: ignore[method-assign]
+
+
+def stands_still_over_poison() -> None:
+    original = Writer._park
+
+    async def park(self: Writer, aside: Sequence[SetAside], settled: Any) -> None:
+        await asyncio.sleep(4.0)
+        await original(self, aside, settled)
+
+    Writer._park = park  # type: ignore[method-assign]
