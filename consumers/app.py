@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -23,6 +23,8 @@ from hub.messaging.topology import declare_topology
 from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
 
+_AGAIN_SECONDS = 0.5
+
 log = structlog.get_logger("consumers")
 
 
@@ -30,6 +32,16 @@ class ConsumersApp(FastStream):
     """FastStream's application with a last watch while it is run as a process, whose end may then be forced."""
 
     last_watch = LastWatch(0)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- FastStream's
+        """Begin with nobody having told it to end."""
+        super().__init__(*args, **kwargs)
+        self.told_to_end = asyncio.Event()
+
+    def exit(self) -> None:
+        """End soon; a start that waits for RabbitMQ ends as well."""
+        super().exit()
+        self.told_to_end.set()
 
     async def run(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- FastStream's
         """Run until SIGTERM or SIGINT, or until a role broke."""
@@ -50,7 +62,7 @@ def create_app(settings: Settings | None = None) -> ConsumersApp:
         figures = Figures()
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(open_connection(chosen.amqp_urls, name="consumers publishing"))
-            await declare_topology(connection, chosen.partitions)
+            await _declare(connection, chosen.partitions, app.told_to_end)
             await _set_policies(chosen)
             for name in chosen.roles:
                 role = await stack.enter_async_context(ROLES[name](chosen, broker, connection, figures))
@@ -95,6 +107,24 @@ def _health(roles: Sequence[Role], connection: HubConnection, settings: Settings
         "roles": told,
         "rabbitmq": {"ready": fault is None} | ({} if fault is None else {"detail": fault.detail}),
     }
+
+
+async def _declare(connection: HubConnection, partitions: int, told_to_end: asyncio.Event) -> None:
+    """Declare the topology as soon as RabbitMQ is there.
+
+    Raises:
+        SystemExit: the process was told to end meanwhile. FastStream would begin, and wait for RabbitMQ in its turn.
+    """
+    while not told_to_end.is_set():
+        try:
+            await declare_topology(connection, partitions)
+        except Unavailable as fault:
+            log.warning("start.held", what=fault.what, detail=fault.detail)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told_to_end.wait(), _AGAIN_SECONDS)
+        else:
+            return
+    raise SystemExit(0)
 
 
 async def _set_policies(settings: Settings) -> None:

@@ -6,7 +6,7 @@ the same name, is never asked about: the same publisher under both is the cost o
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from time import monotonic
 from urllib.parse import quote, urlsplit
@@ -34,12 +34,16 @@ async def measure(stage: Stage) -> list[Figure]:
     """Drive both doors in turn, then the same publisher with and without the hub being asked."""
     seconds = stage.effort.seconds
 
-    async def over_amqp() -> float:
-        return await _publish_lists(stage, stage.pharmacies, seconds)
+    def over_amqp(clients: int) -> Callable[[], Awaitable[float]]:
+        return lambda: _publish_lists(stage, stage.pharmacies[:clients], round(seconds))
 
-    async def over_http() -> float:
-        run = await write_to_hub(stage, stage.pharmacies, ITEMS, connections=CONNECTIONS, seconds=seconds)
-        return run.applied_per_second
+    def over_http(connections: int) -> Callable[[], Awaitable[float]]:
+        async def write() -> float:
+            pharmacies = stage.pharmacies[:connections]
+            run = await write_to_hub(stage, pharmacies, ITEMS, connections=connections, seconds=seconds)
+            return run.applied_per_second
+
+        return write
 
     asked, free = await stage.add_pharmacy(0), await stage.add_pharmacy(0)
     await _make_internal_user(stage, free)
@@ -50,19 +54,26 @@ async def measure(stage: Stage) -> list[Figure]:
     async def without() -> float:
         return 1e6 / await _publish_one_by_one(stage, free, WITHOUT_ASKING)
 
-    amqp, http = await interleave(stage.effort.rounds, over_amqp, over_http)
-    cost, bare = await interleave(stage.effort.rounds, with_asking, without)
+    rounds = stage.effort.rounds
+    one, single = await interleave(rounds, over_amqp(1), over_http(1))
+    amqp, http = await interleave(rounds, over_amqp(len(stage.pharmacies)), over_http(CONNECTIONS))
+    cost, bare = await interleave(rounds, with_asking, without)
+    aim = Target("ratio", "least", 5)
     return [
-        Figure("amqp", f"commands in lists of {LIST}, applied", "/s", amqp, http, "HTTP, single", Target("ratio", "least", 5)),
+        Figure("amqp", f"commands in lists of {LIST}, one client", "/s", one, single, "HTTP, single, one client", aim),
+        Figure("amqp", f"commands in lists of {LIST}, {len(stage.pharmacies)} clients", "/s", amqp, http, f"HTTP, single, {CONNECTIONS} clients", aim),
         Figure("amqp", "a confirmed publish, rights asked", "us", cost, bare, "never asked", Target("ratio", "most", 1.5)),
     ]  # fmt: skip
 
 
-async def _publish_lists(stage: Stage, pharmacies: Sequence[Pharmacy], seconds: float) -> float:
-    """Publish lists of sales for so long, confirmed, and wait until the last is applied; commands a second, end to end."""
+async def _publish_lists(stage: Stage, pharmacies: Sequence[Pharmacy], turns: int) -> float:
+    """Publish lists of sales, confirmed, and wait until the last is applied; commands a second, end to end.
+
+    A number of them and not for a time: what is published is many times what is applied meanwhile.
+    """
     before = await stage.hub.last_sequences(pharmacies)
     began = monotonic()
-    sent = sum(await asyncio.gather(*(_publish_some(stage, each, began + seconds) for each in pharmacies)))
+    sent = sum(await asyncio.gather(*(_publish_some(stage, each, turns) for each in pharmacies)))
     applied, ended = await stage.hub.wait_until_applied(pharmacies, before, sent)
     if applied != sent:
         message = f"{sent} sales published, {applied} events"
@@ -70,12 +81,12 @@ async def _publish_lists(stage: Stage, pharmacies: Sequence[Pharmacy], seconds: 
     return applied / (ended - began)
 
 
-async def _publish_some(stage: Stage, pharmacy: Pharmacy, until: float) -> int:
+async def _publish_some(stage: Stage, pharmacy: Pharmacy, turns: int) -> int:
     connection = await aiormq.connect(_address(stage, pharmacy, pharmacy.api_key))
     try:
         channel = await connection.channel()
         sent = 0
-        while monotonic() < until:
+        for _ in range(turns):
             bodies = [
                 [
                     {"sku": f"B{next(_numbers) % ITEMS + 1:06d}", "quantity": 1, "total_price": "9.90"}
