@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from gateway import amqp_login, docs_pages, health, openapi
+from gateway import amqp_login, docs_pages, front_page, health, openapi
 from gateway.routes import (
     audit,
     event_queue,
@@ -29,7 +29,7 @@ from gateway.routes import (
 )
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
-    *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
+    *front_page.HANDLERS, *docs_pages.DOCS_HANDLERS, *health.HANDLERS, *pharmacies.HANDLERS, *inventory.HANDLERS, *sales.HANDLERS, *orders.HANDLERS,
     *webhook_events.HANDLERS, *webhook_endpoints.HANDLERS, *webhooks.HANDLERS, *sources.HANDLERS, *hooks.HANDLERS, *operations.HANDLERS, *events.HANDLERS, *uploads.HANDLERS, *parked.HANDLERS, *audit.HANDLERS, *reconciliation.HANDLERS,
     *operators.HANDLERS, *operator_keys.HANDLERS, *schemas.HANDLERS, *openapi.HANDLERS, *amqp_login.HANDLERS, *integrators.HANDLERS, *event_queue.HANDLERS,
 )  # fmt: skip
