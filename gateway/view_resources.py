@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from hub.domain.orders import OrderStatus
+from hub.domain.order_states import OrderStatus
 from hub.domain.source_bodies import Scheme as SourceScheme
 from hub.domain.stock import Reason
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.admin.registry import Action, Column, Form, Input, Model
-from hub.domain.orders import ENDED, EXTERNAL, NEXT, OrderStatus
+from hub.domain.order_states import ENDED, EXTERNAL, NEXT, OrderStatus
 
 _TIMES: Final = (Column("created_at", "time"), Column("updated_at", "time"), Column("version", "number"))
 _JSON: Final = Input(widget="json", help="A JSON object. The hub keeps it and never reads it.")

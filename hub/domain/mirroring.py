@@ -23,19 +23,9 @@ from hub.domain.fields import (
     format_id,
     same_json,
 )
-from hub.domain.orders import (
-    EXTERNAL,
-    MoveOrder,
-    Order,
-    OrderItem,
-    OrderStatus,
-    PlaceOrder,
-    UpdateOrder,
-    dump_order,
-    move_only,
-    place,
-    revise,
-)
+from hub.domain.order_bodies import MoveOrder, OrderItem, PlaceOrder, UpdateOrder
+from hub.domain.order_states import EXTERNAL, OrderStatus
+from hub.domain.orders import Order, dump_order, move_only, place, revise
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import not_found
 from hub.domain.reservations import OrderLine

@@ -1,179 +1,32 @@
-"""Orders: a state table, and reservations that follow it."""
+"""Orders: placed, amended and moved along their state table, with reservations that follow."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
-
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from hub.domain import reservations
 from hub.domain.command import Command, Rule
-from hub.domain.fields import (
-    Amount,
-    Body,
-    FreeObject,
-    NotNull,
-    Reference,
-    Text,
-    Units,
-    format_id,
-    format_money,
-    format_time,
-    merge_patch,
-    same_json,
+from hub.domain.fields import format_id, format_money, format_time, merge_patch, same_json
+from hub.domain.order_bodies import (
+    MAX_TOTAL,
+    CancelOrder,
+    MoveOrder,
+    OrderItem,
+    PlaceOrder,
+    ReplaceOrder,
+    UpdateOrder,
+    total_of,
 )
+from hub.domain.order_states import ENDED, EXTERNAL, NEXT, RESERVING, OrderStatus
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.reservations import OrderLine
 from hub.domain.state import Ref, State
 from hub.domain.stock import Act, InventoryItem
 from hub.domain.versions import stale
-
-EXTERNAL = "external"
-"""The source of orders whose truth lies elsewhere: they may be in any state and jump."""
-
-
-class OrderStatus(StrEnum):
-    """Where an order stands."""
-
-    PENDING = "pending"
-    CONFIRMED = "confirmed"
-    PREPARING = "preparing"
-    READY = "ready"
-    ON_HOLD = "on_hold"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-
-
-_S = OrderStatus
-NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = MappingProxyType(
-    {
-        _S.PENDING: frozenset({_S.CONFIRMED, _S.ON_HOLD, _S.REJECTED, _S.CANCELLED}),
-        _S.CONFIRMED: frozenset({_S.PREPARING, _S.ON_HOLD, _S.CANCELLED, _S.REJECTED}),
-        _S.PREPARING: frozenset({_S.READY, _S.ON_HOLD, _S.CANCELLED}),
-        _S.READY: frozenset({_S.COMPLETED, _S.PREPARING, _S.CANCELLED, _S.EXPIRED}),
-        # ... and the state it left.
-        _S.ON_HOLD: frozenset({_S.CANCELLED, _S.REJECTED}),
-        _S.COMPLETED: frozenset(),
-        _S.CANCELLED: frozenset(),
-        _S.REJECTED: frozenset(),
-        _S.EXPIRED: frozenset(),
-    }
-)
-RESERVING = frozenset({_S.CONFIRMED, _S.PREPARING, _S.READY})
-ENDED = frozenset({_S.COMPLETED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED})
-
-
-class OrderItem(Body):
-    """A line of an order. Its sku may be unknown until the order is confirmed."""
-
-    sku: Reference
-    name: Text = ""
-    quantity: Units
-    unit_price: Amount
-
-
-Items = Annotated[list[OrderItem], Field(min_length=1, max_length=500)]
-
-
-def _total(items: Iterable[OrderItem]) -> Decimal:
-    return sum((item.quantity * item.unit_price for item in items), Decimal(0))
-
-
-MAX_TOTAL = Decimal("9999999999.99")
-
-
-class PlaceOrder(Body):
-    """A new order. One of the source `external` mirrors another system: any status, any total."""
-
-    order_reference: Reference
-    # The checks of the fields below look at those above.
-    source: Reference = "hub"
-    items: Items
-    total_amount: Amount | None = None
-    status: OrderStatus = OrderStatus.PENDING
-    extra_data: FreeObject = Field(default_factory=dict)
-
-    @field_validator("items")
-    @classmethod
-    def _payable(cls, items: list[OrderItem]) -> list[OrderItem]:
-        if _total(items) > MAX_TOTAL:
-            raise PydanticCustomError("total_amount", "the items come to more than 9999999999.99")
-        return items
-
-    @field_validator("total_amount")
-    @classmethod
-    def _summed(cls, total_amount: Decimal | None, info: ValidationInfo) -> Decimal | None:
-        if total_amount is None or info.data.get("source", EXTERNAL) == EXTERNAL or "items" not in info.data:
-            return total_amount
-        total = _total(info.data["items"])
-        if total_amount != total:
-            raise PydanticCustomError(
-                "total_amount",
-                "`total_amount` is not the sum of the items, which is {total}",
-                {"total": format_money(total)},
-            )
-        return total_amount
-
-    @field_validator("status")
-    @classmethod
-    def _begins(cls, status: OrderStatus, info: ValidationInfo) -> OrderStatus:
-        if status is not OrderStatus.PENDING and info.data.get("source", EXTERNAL) != EXTERNAL:
-            raise PydanticCustomError("order_status", "an order begins as `pending`, unless its source is `external`")
-        return status
-
-
-def _of_a_move(reason: str, info: ValidationInfo) -> str:
-    """Refuse a reason that would be lost: it is kept with the move that it explains."""
-    if reason and info.data.get("status", ...) is None:
-        raise PydanticCustomError("order_reason", "a `reason` goes with the `status` that it explains")
-    return reason
-
-
-MoveReason = Annotated[Text, AfterValidator(_of_a_move)]
-
-
-class ReplaceOrder(Body):
-    """All of an order; a `status` that is named moves it."""
-
-    order_reference: Reference
-    items: Items
-    total_amount: Amount | None = None
-    status: OrderStatus | None = None
-    reason: MoveReason = ""
-    source: Reference | None = None
-    extra_data: FreeObject = Field(default_factory=dict)
-
-
-class UpdateOrder(Body):
-    """Some of an order, as JSON Merge Patch (RFC 7396); a `status` moves it."""
-
-    order_reference: Reference = ""
-    items: NotNull[Items] = None
-    total_amount: NotNull[Amount] = None
-    status: NotNull[OrderStatus] = None
-    reason: MoveReason = ""
-    source: NotNull[Reference] = None
-    extra_data: FreeObject | None = None
-
-
-class MoveOrder(Body):
-    """Move an order along the state table."""
-
-    status: OrderStatus
-    reason: Text = ""
-
-
-class CancelOrder(Body):
-    """Cancel an order where the state table allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +106,7 @@ def place(state: State, command: Command) -> Outcome:
         pharmacy_id=state.pharmacy_id,
         order_reference=body.order_reference,
         items=_lines(body.items),
-        total_amount=_total(body.items) if body.total_amount is None else body.total_amount,
+        total_amount=total_of(body.items) if body.total_amount is None else body.total_amount,
         status=OrderStatus.PENDING.value,
         held_from=None,
         reason="",
@@ -361,7 +214,7 @@ def _amend_items(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
         if [line.ordered for line in stored] != [line.ordered for line in wanted]:
             order = replace(order, items=[line.dump() for line in wanted])
             if body.total_amount is None:
-                order = replace(order, total_amount=_total(body.items))
+                order = replace(order, total_amount=total_of(body.items))
     if body.total_amount is not None:
         order = replace(order, total_amount=body.total_amount)
     return order

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hub.domain.orders import OrderStatus
+from hub.domain.order_states import OrderStatus
 from hub.domain.stock import Reason
 from hub.storage import models
 from hub.storage.list_parts import (

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from hub.domain import orders
+from hub.domain import order_bodies
 from hub.resources import COMMANDS
 from tests.kit.builders import (
     HARBOUR,
@@ -123,7 +123,7 @@ def test_an_order_moves_only_along_the_table(start: str, target: str) -> None:
 
 @pytest.mark.parametrize("way", ["UpdateOrder", "ReplaceOrder"])
 def test_a_reason_without_the_status_it_explains_is_refused_not_ignored(way: str) -> None:
-    model, body = getattr(orders, way), an_order() if way == "ReplaceOrder" else {"extra_data": {"a": 1}}
+    model, body = getattr(order_bodies, way), an_order() if way == "ReplaceOrder" else {"extra_data": {"a": 1}}
     with pytest.raises(ValidationError) as refused:
         model.model_validate(body | {"reason": "r"})
     assert [(fault["loc"], fault["type"]) for fault in refused.value.errors()] == [(("reason",), "order_reason")]
