@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from hub.domain.checking import field_errors
 from hub.domain.fields import Body
-from hub.domain.inventory import UpsertItem
+from hub.domain.inventory_bodies import UpsertItem
 from hub.domain.json_input import InvalidText, MalformedJson, parse_json
 from hub.domain.problem import FieldError
-from hub.domain.sales import RecordSale
+from hub.domain.sale_bodies import RecordSale
 from hub.domain.uploads import UploadKind
 
 MAX_ROWS = 100_000

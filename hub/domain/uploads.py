@@ -12,10 +12,10 @@ from hub.domain import inventory, sales
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, format_time
 from hub.domain.ids import derived_id
-from hub.domain.inventory import UpsertItem
+from hub.domain.inventory_bodies import UpsertItem
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, refuse
 from hub.domain.problem import not_found
-from hub.domain.sales import RecordSale
+from hub.domain.sale_bodies import RecordSale
 from hub.domain.state import Ref, Row, State
 from hub.domain.stock import InventoryItem
 

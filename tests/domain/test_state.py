@@ -13,7 +13,7 @@ from pydantic import ValidationError
 import hub.domain
 from hub.domain.checking import field_errors, pointer_of
 from hub.domain.command import Command, Rule, touches_nothing
-from hub.domain.inventory import RemoveItem
+from hub.domain.inventory_bodies import RemoveItem
 from hub.domain.outcome import Accepted, Outcome, changed
 from hub.domain.problem import CATALOGUE, FieldError, Problem
 from hub.domain.settle import settle, touched
