@@ -17,12 +17,13 @@ from gateway.auth import KeyCache
 from hub import clock
 from hub.faults import Unavailable
 from hub.messaging.management import Management, QueueDepth, open_management
+from hub.messaging.server import LOGIN_CACHE_SECONDS
 from hub.messaging.tasks import owned_tasks
 from hub.settings import Settings
 
 log = structlog.get_logger("gateway")
 
-CACHED_SECONDS: Final = 3.2
+CACHED_SECONDS: Final = LOGIN_CACHE_SECONDS + 0.2
 LOOK_SECONDS: Final = 1.0
 COUNT_SECONDS: Final = 1.0
 STORM: Final = 2

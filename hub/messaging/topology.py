@@ -44,7 +44,6 @@ QUORUM: dict[str, Any] = {
 }
 ORDERED: dict[str, Any] = {**QUORUM, "x-single-active-consumer": True}
 
-# AMQP cannot set policies: they arrive with definitions.json or over the management API.
 # They arrive with definitions.json or over the management API: AMQP cannot set them.
 POLICIES: tuple[dict[str, Any], ...] = (
     {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.faults import SettingsError
+from hub.messaging.server import LIMITS, LOGINS, dump_configuration, dump_plugins, login_addresses
 from hub.up.accounts import Account, account
 from hub.up.binaries import BrokerPrograms, find_broker
 from hub.up.ports import LOOPBACK, answers
@@ -13,12 +14,6 @@ from hub.up.processes import MARK, Child, Spec, Starter, wait_until
 from hub.up.reach import is_reachable
 
 USER = "hub"
-PLUGINS = (
-    "rabbitmq_management",
-    "rabbitmq_consistent_hash_exchange",
-    "rabbitmq_auth_backend_http",
-    "rabbitmq_auth_backend_cache",
-)
 # The name needs no resolver: the machine's own may not resolve.
 _NODE = "hub@localhost"
 _GREETING, _START_FRAME = b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00"
@@ -160,43 +155,10 @@ def _write_files(server: BrokerServer, runs_as: Account | None) -> None:
     server.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in _FOLDERS:
         (server.data / name).mkdir(mode=0o700, exist_ok=True)
-    lines = [
-        f"listeners.tcp.1 = {LOOPBACK}:{server.amqp_port}",
-        f"management.tcp.ip = {LOOPBACK}",
-        f"management.tcp.port = {server.management_port}",
-        f"default_user = {USER}",
-        f"default_pass = {server.password}",
-        "log.console = true",
-        "log.console.level = info",
-        "log.file = false",
-        "disk_free_limit.absolute = 200MB",
-        "channel_max = 1024",
-        "max_message_size = 8388608",
-    ]
-    if server.tls is not None:
-        lines += [
-            f"listeners.ssl.1 = {server.tls.host}:{server.tls.port}",
-            f"ssl_options.certfile = {server.tls.certificate}",
-            f"ssl_options.keyfile = {server.tls.key}",
-            # Integrators prove themselves by their API key, not by a certificate of theirs.
-            "ssl_options.verify = verify_none",
-            "ssl_options.fail_if_no_peer_cert = false",
-            "ssl_options.versions.1 = tlsv1.3",
-            "ssl_options.versions.2 = tlsv1.2",
-        ]
-    if server.login_url is not None:
-        lines += [
-            "auth_backends.1 = internal",
-            "auth_backends.2 = cache",
-            "auth_cache.cached_backend = http",
-            "auth_cache.cache_ttl = 3000",
-            "auth_http.http_method = post",
-            *(f"auth_http.{name}_path = {server.login_url}/{name}" for name in ("user", "vhost", "resource", "topic")),
-        ]
-    (server.data / "enabled_plugins").write_text(f"[{','.join(PLUGINS)}].\n")
+    (server.data / "enabled_plugins").write_text(dump_plugins())
     configuration = server.data / "rabbitmq.conf"
     configuration.touch(mode=0o600)
-    configuration.write_text("\n".join(lines) + "\n")
+    configuration.write_text(dump_configuration(_configuration(server)))
     # Data that once ran as another user (root, where the folder was out of the user's reach) changes hands as a whole.
     owner = (runs_as.uid, runs_as.gid) if runs_as else (os.geteuid(), os.getegid())
     if os.geteuid() == 0:
@@ -204,6 +166,32 @@ def _write_files(server: BrokerServer, runs_as: Account | None) -> None:
         own = [server.data, configuration, server.data / "enabled_plugins", *(server.data / name for name in _FOLDERS)]
         for path in [*own, *server.data.rglob("*")] if moved else own:
             os.chown(path, *owner, follow_symlinks=False)
+
+
+def _configuration(server: BrokerServer) -> dict[str, object]:
+    settings: dict[str, object] = {
+        "listeners.tcp.1": f"{LOOPBACK}:{server.amqp_port}",
+        "management.tcp.ip": LOOPBACK,
+        "management.tcp.port": server.management_port,
+        "default_user": USER,
+        "default_pass": server.password,
+        "disk_free_limit.absolute": "200MB",
+        **LIMITS,
+    }
+    if server.tls is not None:
+        settings |= {
+            "listeners.ssl.1": f"{server.tls.host}:{server.tls.port}",
+            "ssl_options.certfile": server.tls.certificate,
+            "ssl_options.keyfile": server.tls.key,
+            # Integrators prove themselves by their API key, not by a certificate of theirs.
+            "ssl_options.verify": "verify_none",
+            "ssl_options.fail_if_no_peer_cert": "false",
+            "ssl_options.versions.1": "tlsv1.3",
+            "ssl_options.versions.2": "tlsv1.2",
+        }
+    if server.login_url is not None:
+        settings |= {**LOGINS, **login_addresses(server.login_url)}
+    return settings
 
 
 def _environment(server: BrokerServer) -> dict[str, str]:

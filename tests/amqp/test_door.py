@@ -1,17 +1,20 @@
 """The door itself: TLS where it is set, and what `hub doctor` says of it."""
 
 import ssl
+from pathlib import Path
 
 import pika
 import pytest
 from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from hub.faults import SettingsError
+from hub.messaging.server import BY_HAND
 from hub.messaging.topology import POLICIES
 from hub.settings import load_settings
 from hub.up.examine import Finding, examine_amqp_door
 from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut
 
+ROOT = Path(__file__).parents[2]
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
 
@@ -96,3 +99,19 @@ def test_the_brokers_policies_are_the_hubs(stage: AmqpStage) -> None:
     found = {each["name"]: each for each in stage.management("GET", "/api/policies/%2F")}
     for policy in POLICIES:
         assert found[policy["name"]].items() >= policy.items()
+
+
+def _settings(file: Path) -> set[tuple[str, ...]]:
+    lines = file.read_text().splitlines()
+    return {tuple(line.split(" = ")) for line in lines if line and not line.startswith("#")}
+
+
+def test_the_hubs_own_broker_is_set_up_as_one_by_hand(stage: AmqpStage) -> None:
+    by_hand, own = ROOT / "rabbitmq", stage.broker.data
+    assert (own / "enabled_plugins").read_text() == (by_hand / "enabled_plugins").read_text()
+    missing = _settings(by_hand / "rabbitmq.conf") - _settings(own / "rabbitmq.conf")
+    assert {name for name, _ in missing} == BY_HAND.keys()
+    told = {
+        name: stage.ctl("eval", f"application:get_env(rabbit, {name}).") for name in ("channel_max", "max_message_size")
+    }
+    assert told == {"channel_max": "{ok,1024}\n", "max_message_size": "{ok,8388608}\n"}

@@ -10,7 +10,7 @@ import aio_pika
 import pytest
 
 from hub.faults import SettingsError, Unavailable
-from hub.messaging import feeds, topology
+from hub.messaging import feeds, server, topology
 from hub.messaging.connection import open_connection
 from tests.rooms.broker_proxy import a_free_port
 
@@ -39,13 +39,20 @@ def test_a_number_of_partitions_out_of_range_is_refused(partitions: int) -> None
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(topology).failed == 0
+    assert [doctest.testmod(module).failed for module in (server, topology)] == [0, 0]
 
 
 def test_the_definitions_file_is_the_topology() -> None:
     written = json.loads((ROOT / "rabbitmq" / "definitions.json").read_text())
     assert written == topology.definitions(topology.DEFAULT_PARTITIONS)
     assert not {"users", "permissions", "topic_permissions"} & written.keys()
+
+
+def test_the_servers_files_are_what_the_hub_wants_of_a_server() -> None:
+    lines = (ROOT / "rabbitmq" / "rabbitmq.conf").read_text().splitlines()
+    written = [tuple(line.split(" = ")) for line in lines if line and not line.startswith("#")]
+    assert sorted(written) == sorted({**server.LIMITS, **server.LOGINS, **server.BY_HAND}.items())
+    assert (ROOT / "rabbitmq" / "enabled_plugins").read_text() == server.dump_plugins()
 
 
 def test_every_queue_keeps_messages_for_ever_and_the_ordered_ones_have_one_consumer() -> None:
