@@ -93,7 +93,7 @@ class SetAside:
     def receipt(self) -> Receipt | None:
         """Name the place in the answer to an AMQP message."""
         try:
-            return _receipt(self.envelope.get("receipt"))
+            return _receipt(self.envelope)
         except (AttributeError, TypeError, ValueError):
             return None
 
@@ -153,18 +153,19 @@ def read_command(envelope: Any) -> Command:  # noqa: ANN401 -- JSON from the bro
             reply_to=_queue(envelope.get("reply_to", "")),
             origin=_shortened(envelope.get("origin"), _ORIGIN),
             refused=None if "refused" not in envelope else read_problem(envelope["refused"]),
-            receipt=_receipt(envelope.get("receipt")),
+            receipt=_receipt(envelope),
         )
     except Exception as error:  # whatever breaks on reading, it is the bytes' fault, e.g. RecursionError
         reason = f"not a command: {_what_is_wrong(envelope, error)}"
         raise Poison(reason) from error
 
 
-def _receipt(value: Any) -> Receipt | None:  # noqa: ANN401 -- a JSON value
-    if value is None:
+def _receipt(envelope: Any) -> Receipt | None:  # noqa: ANN401 -- JSON from the broker
+    if (value := envelope.get("receipt")) is None:
         return None
     receipt_id, correlation_id, index, count = value
-    return Receipt(_text(receipt_id, _ACTOR), str(correlation_id), int(index), int(count))
+    actor = _text(envelope.get("actor", "system"), _ACTOR)
+    return Receipt(_text(receipt_id, _ACTOR), str(correlation_id), int(index), int(count), actor)
 
 
 def _aware(text: str) -> datetime:

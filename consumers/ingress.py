@@ -128,8 +128,8 @@ class Ingress:
                 "id": None, "type": incoming.type[:64] or None, "status": "parked", "accepted_at": None, "finished_at": None,
                 "resource": None, "events": [], "problem": Problem("forbidden", _FORBIDDEN).dump(),
             }  # fmt: skip
-            receipt = Receipt(clock.new_id().hex, incoming.correlation_id, 0, 0)
-            work.receipts.append(Given(incoming.user_id, incoming.answers_to, receipt, shown))
+            receipt = Receipt(clock.new_id().hex, incoming.correlation_id, 0, 0, incoming.user_id)
+            work.receipts.append(Given(incoming.answers_to, receipt, shown))
 
 
 class _Bundle:

@@ -122,7 +122,7 @@ class Outcomes:
             shown = dump_operation(operation, links)
             if mismatch is not None:  # this message is refused, whatever became of the other one under its id
                 shown |= {"status": "rejected", "resource": None, "events": [], "problem": mismatch}
-            self.receipts.append(Given(operation.actor, queue, receipt, shown))
+            self.receipts.append(Given(queue, receipt, shown))
             return
         self.replies.setdefault(queue, []).append(
             {

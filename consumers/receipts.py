@@ -30,20 +30,15 @@ log = structlog.get_logger("writer")
 
 
 class Given(NamedTuple):
-    """The outcome of one command for the receipt of its message: the operation as clients see it.
+    """The outcome of one command for the receipt of its message: the operation as clients see it."""
 
-    Args:
-        actor: who sent the message.
-    """
-
-    actor: str
     reply_to: str
     receipt: Receipt
     operation: Mapping[str, Any]
 
 
 class _Letter(NamedTuple):
-    actor: str
+    actor: str  # who chose the address
     message: Outgoing
 
 
@@ -52,11 +47,11 @@ def _letters(given: Iterable[Given]) -> list[_Letter]:
     letters: dict[str, list[Given]] = {}
     for one in given:
         letters.setdefault(one.receipt.id, []).append(one)
-    return [_Letter(of_one[0].actor, _message(of_one)) for of_one in letters.values()]
+    return [_Letter(of_one[0].receipt.actor, _message(of_one)) for of_one in letters.values()]
 
 
 def _message(given: Sequence[Given]) -> Outgoing:
-    _, reply_to, receipt, _ = given[0]
+    reply_to, receipt, _ = given[0]
     operations = [one.operation for one in sorted(given, key=lambda one: one.receipt.at)]
     correlation_id = receipt.correlation_id
     return Outgoing(
@@ -86,7 +81,7 @@ class ReceiptSender:
         now = monotonic()
         for actor in [actor for actor, until in self._silent_until.items() if until <= now]:
             del self._silent_until[actor]
-        letters = _letters(one for one in given if one.actor not in self._silent_until)
+        letters = _letters(one for one in given if one.receipt.actor not in self._silent_until)
         if letters:
             await self._reconnected()
             await self._send(letters)

@@ -26,12 +26,14 @@ class Receipt(NamedTuple):
         correlation_id: the client's own name for its message.
         at: the command's place, from 0.
         of: how many commands the message's list had; 0: it was no list, and the answer is none either.
+        actor: who sent the message; not always who sent the operation first, when a key is used again.
     """
 
     id: str
     correlation_id: str
     at: int
     of: int
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)

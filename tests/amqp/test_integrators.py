@@ -8,7 +8,10 @@ import pytest
 from pika.exceptions import AMQPError
 
 from gateway.event_schemas import event_schema
-from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut, until
+from tests.kit.amqp import DIRECT, AmqpStage, Till, publish, receipt, shut, until
+
+BREAKING = "g2dkAA5odWJAbG9jYWxob3N0AAAB.key"
+"""An address of a direct reply that ends the connection of whoever publishes to it."""
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
@@ -92,6 +95,31 @@ def _sends(vendor: Till, kept: Till) -> bool:
             )
     except AMQPError:
         return False
+
+
+def test_an_integrator_that_forges_an_address_under_a_pharmacys_key_silences_itself_alone(
+    stage: AmqpStage, till: Till
+) -> None:
+    vendor = _make(stage, till)
+    first = till.send("inventory.create", ITEM, message_id="till-1")
+    with till.channel() as own, vendor.channel() as channel:
+        for body in (ITEM, {**ITEM, "sku": "another"}):  # what is answered again, and what is a mismatch
+            publish(
+                channel, vendor, "inventory.create", body, routing_key=till.id, message_id="till-1",
+                reply_to=f"{DIRECT}.{BREAKING}", correlation_id="c",
+            )  # fmt: skip
+        assert receipt(own, till, "inventory.create", ITEM, message_id="till-1") == first
+        answers: list[bytes] = []
+        channel.basic_consume(DIRECT, lambda _c, _m, _p, body: answers.append(body), auto_ack=True)
+        publish(
+            channel, vendor, "inventory.create", {**ITEM, "sku": "silent"}, routing_key=till.id,
+            reply_to=DIRECT, correlation_id="c",
+        )  # fmt: skip
+        # One queue, one partition: the vendor's would have gone out before this one.
+        assert receipt(own, till, "inventory.create", {**ITEM, "sku": "loud"})["status"] == "applied"
+        channel.connection.process_data_events(0.2)
+    assert answers == [], "who forged it was found"
+    assert {item["sku"] for item in till.http("GET", "/api/inventory/").json()["items"]} == {"PZN1", "silent", "loud"}
 
 
 def test_ingress_asks_about_the_grant_again(stage: AmqpStage, till: Till) -> None:
