@@ -14,8 +14,9 @@ from pydantic import Field
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, Name, NotNull, Time, format_time
 from hub.domain.ids import derived_id
+from hub.domain.keys import ALL_SCOPES, Keys, Scopes, begins_expired, in_order
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.pharmacies import ALL_SCOPES, Pharmacy, Scope
+from hub.domain.pharmacies import Pharmacy
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
 from hub.domain.versions import stale
@@ -48,7 +49,7 @@ class CreateIntegratorKey(Body):
     """Another key of an integrator."""
 
     name: Name
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)] = Field(default_factory=lambda: list(ALL_SCOPES))
+    scopes: Scopes = Field(default_factory=lambda: list(ALL_SCOPES))
     expires_at: Time | None = None
 
 
@@ -117,6 +118,9 @@ def dump_integrator_key(key: IntegratorKey) -> dict[str, Any]:
         "updated_at": format_time(key.updated_at),
         "version": key.version,
     }
+
+
+_KEYS = Keys("integrator_key", "integrator-keys", dump_integrator_key)
 
 
 def _touch(command: Command) -> Iterable[Ref]:
@@ -206,7 +210,7 @@ def _mint(
         name=plan.name,
         digest=command.minted["key_digest"],
         hint=command.minted["key_hint"],
-        scopes=[scope for scope in ALL_SCOPES if scope in plan.scopes],
+        scopes=in_order(plan.scopes),
         expires_at=plan.expires_at,
         revoked_at=None,
         created_at=state.now,
@@ -221,13 +225,9 @@ def _create_key(state: State, command: Command) -> Outcome:
     integrator_id = UUID(command.minted["integrator_id"])
     if state.find(Integrator, integrator_id) is None:
         return Rejected(not_found("integrator"))
-    if body.expires_at is not None and body.expires_at <= command.accepted_at:
-        detail = "the key would be expired from the start; name a time to come"
-        return refuse("validation", detail, FieldError("#/expires_at", "past", detail))
-    key = _mint(state, command, integrator_id, body, command.resource_id)
-    shown = dump_integrator_key(key)
-    event = Event("integrator_key.created", f"integrator-keys/{key.id}", {"integrator_key": shown, "changed": {}})
-    return Accepted((key,), (event,), shown)
+    if (refusal := begins_expired(command, body.expires_at)) is not None:
+        return refusal
+    return _KEYS.created(_mint(state, command, integrator_id, body, command.resource_id))
 
 
 def _touch_key(command: Command) -> Iterable[Ref]:
@@ -236,14 +236,8 @@ def _touch_key(command: Command) -> Iterable[Ref]:
 
 def _revoke_key(state: State, command: Command) -> Outcome:
     key = state.find(IntegratorKey, command.resource_id)
-    if key is None or str(key.integrator_id) != command.minted["integrator_id"]:
-        return Rejected(not_found("key"))
-    if key.revoked_at is not None:
-        return Accepted((), (), None)
-    after = replace(key, revoked_at=state.now, updated_at=state.now, version=key.version + 1)
-    shown = dump_integrator_key(after)
-    data = {"integrator_key": shown, "changed": changed(dump_integrator_key(key), shown)}
-    return Accepted((after,), (Event("integrator_key.revoked", f"integrator-keys/{key.id}", data),), None)
+    is_theirs = key is not None and str(key.integrator_id) == command.minted["integrator_id"]
+    return _KEYS.revoke(state, key if is_theirs else None)
 
 
 RULES = (

@@ -1,15 +1,15 @@
 """Operators' keys: for programs that look after the hub over the API. They belong to the hub and may do everything."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, Name, Time, format_time
-from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import FieldError, not_found
+from hub.domain.keys import Keys, begins_expired
+from hub.domain.outcome import Outcome
 from hub.domain.state import Ref, State
 
 
@@ -55,6 +55,9 @@ def dump_operator_key(key: OperatorKey) -> dict[str, Any]:
     }
 
 
+_KEYS = Keys("operator_key", "operator-keys", dump_operator_key)
+
+
 def _touch(command: Command) -> Iterable[Ref]:
     yield Ref(OperatorKey, "id", command.resource_id)
 
@@ -62,9 +65,8 @@ def _touch(command: Command) -> Iterable[Ref]:
 def _create(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, CreateOperatorKey)
-    if body.expires_at is not None and body.expires_at <= command.accepted_at:
-        detail = "the key would be expired from the start; name a time to come"
-        return refuse("validation", detail, FieldError("#/expires_at", "past", detail))
+    if (refusal := begins_expired(command, body.expires_at)) is not None:
+        return refusal
     key = OperatorKey(
         id=command.resource_id,
         name=body.name,
@@ -76,23 +78,11 @@ def _create(state: State, command: Command) -> Outcome:
         updated_at=state.now,
         version=1,
     )
-    return _told("operator_key.created", None, key)
+    return _KEYS.created(key)
 
 
 def _revoke(state: State, command: Command) -> Outcome:
-    key = state.find(OperatorKey, command.resource_id)
-    if key is None:
-        return Rejected(not_found("key"))
-    if key.revoked_at is not None:
-        return Accepted((), (), None)
-    after = replace(key, revoked_at=state.now, updated_at=state.now, version=key.version + 1)
-    return replace(_told("operator_key.revoked", key, after), resource=None)
-
-
-def _told(name: str, before: OperatorKey | None, after: OperatorKey) -> Accepted:
-    shown = dump_operator_key(after)
-    data = {"operator_key": shown, "changed": {} if before is None else changed(dump_operator_key(before), shown)}
-    return Accepted((after,), (Event(name, f"operator-keys/{after.id}", data),), shown)
+    return _KEYS.revoke(state, state.find(OperatorKey, command.resource_id))
 
 
 RULES = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -11,16 +11,13 @@ from pydantic import Field
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, FreeObject, Name, Time, format_time, merge_patch, same_json
 from hub.domain.ids import default_endpoint_id, derived_id
+from hub.domain.keys import ALL_SCOPES, Keys, Scopes, begins_expired, in_order
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import FieldError, not_found
+from hub.domain.problem import not_found
 from hub.domain.state import Ref, State
 from hub.domain.versions import stale
+from hub.domain.webhook_bodies import WebhookUrl
 from hub.domain.webhooks import WebhookEndpoint, set_default_endpoint
-
-Scope = Literal["read", "write", "webhooks"]
-ALL_SCOPES: tuple[Scope, ...] = ("read", "write", "webhooks")
-WebhookUrl = Annotated[str, Field(strict=True, min_length=1, max_length=2048)]
-"""Checked further at the door by `hub.security.destinations`, which knows the networks of this installation."""
 
 
 class CreatePharmacy(Body):
@@ -58,7 +55,7 @@ class CreateKey(Body):
     """Another key of a pharmacy."""
 
     name: Name
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)] = Field(default_factory=lambda: list(ALL_SCOPES))
+    scopes: Scopes = Field(default_factory=lambda: list(ALL_SCOPES))
     expires_at: Time | None = None
 
 
@@ -131,6 +128,9 @@ def dump_key(key: ApiKey) -> dict[str, Any]:
     }
 
 
+_KEYS = Keys("api_key", "keys", dump_key)
+
+
 def _touch_pharmacy(command: Command) -> Iterable[Ref]:
     yield Ref(Pharmacy, "id", command.pharmacy_id)
     yield Ref(WebhookEndpoint, "id", default_endpoint_id(command.pharmacy_id))
@@ -148,9 +148,7 @@ def _create(state: State, command: Command) -> Outcome:
     pharmacy = Pharmacy(
         state.pharmacy_id, body.name, body.is_active, body.webhook_url, body.settings, state.now, state.now, version=1
     )
-    key = _mint(
-        state, command, ApiKeyPlan("first key", list(ALL_SCOPES), None), derived_id(command.operation_id, "key")
-    )
+    key = _mint(state, command, CreateKey(name="first key"), derived_id(command.operation_id, "key"))
     endpoint, mending = set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
     event = Event("pharmacy.created", _subject(pharmacy), {"pharmacy": dump_pharmacy(pharmacy), "changed": {}})
     return Accepted((pharmacy, key, *endpoint), (event,), dump_pharmacy(pharmacy), mending)
@@ -204,23 +202,14 @@ def _deactivate(state: State, command: Command) -> Outcome:
     return replace(outcome, resource=None)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyPlan:
-    """What a new key may do, and until when."""
-
-    name: str
-    scopes: list[str]
-    expires_at: datetime | None
-
-
-def _mint(state: State, command: Command, plan: ApiKeyPlan, key_id: UUID) -> ApiKey:
+def _mint(state: State, command: Command, plan: CreateKey, key_id: UUID) -> ApiKey:
     return ApiKey(
         id=key_id,
         pharmacy_id=state.pharmacy_id,
         name=plan.name,
         digest=command.minted["key_digest"],
         hint=command.minted["key_hint"],
-        scopes=plan.scopes,
+        scopes=in_order(plan.scopes),
         expires_at=plan.expires_at,
         revoked_at=None,
         created_at=state.now,
@@ -234,13 +223,9 @@ def _create_key(state: State, command: Command) -> Outcome:
     assert isinstance(body, CreateKey)
     if state.find(Pharmacy, state.pharmacy_id) is None:
         return Rejected(not_found("pharmacy"))
-    if body.expires_at is not None and body.expires_at <= command.accepted_at:
-        detail = "the key would be expired from the start; name a time to come"
-        return refuse("validation", detail, FieldError("#/expires_at", "past", detail))
-    scopes = [scope for scope in ALL_SCOPES if scope in body.scopes]
-    key = _mint(state, command, ApiKeyPlan(body.name, list(scopes), body.expires_at), command.resource_id)
-    event = Event("api_key.created", f"keys/{key.id}", {"api_key": dump_key(key), "changed": {}})
-    return Accepted((key,), (event,), dump_key(key))
+    if (refusal := begins_expired(command, body.expires_at)) is not None:
+        return refusal
+    return _KEYS.created(_mint(state, command, body, command.resource_id))
 
 
 def _touch_key(command: Command) -> Iterable[Ref]:
@@ -248,14 +233,7 @@ def _touch_key(command: Command) -> Iterable[Ref]:
 
 
 def _revoke_key(state: State, command: Command) -> Outcome:
-    key = state.find(ApiKey, command.resource_id)
-    if key is None:
-        return Rejected(not_found("key"))
-    if key.revoked_at is not None:
-        return Accepted((), (), None)
-    after = replace(key, revoked_at=state.now, updated_at=state.now, version=key.version + 1)
-    data = {"api_key": dump_key(after), "changed": changed(dump_key(key), dump_key(after))}
-    return Accepted((after,), (Event("api_key.revoked", f"keys/{key.id}", data),), None)
+    return _KEYS.revoke(state, state.find(ApiKey, command.resource_id))
 
 
 RULES = (
