@@ -18,17 +18,15 @@ from hub.domain.stock import (
     InventoryItem,
     Reason,
     StockMovement,
+    adjusted,
     dump_item,
-    dump_movement,
     move,
     out_of_range,
     subject_of,
-    threshold_events,
     too_late,
 )
 from hub.domain.versions import stale
 
-_OPENING = Reason.OPENING.value
 _NEEDED = frozenset({"name", "price"})
 
 
@@ -85,7 +83,7 @@ def _open_item(state: State, command: Command, item_id: UUID, body: CreateItem |
         operation_id=command.operation_id,
         delta=item.quantity,
         quantity_after=item.quantity,
-        reason=_OPENING,
+        reason=Reason.OPENING.value,
         note="",
         reference_uri=None,
         occurred_at=command.accepted_at,
@@ -157,13 +155,7 @@ def _revised(state: State, command: Command, item: InventoryItem, after: Invento
     if delta:
         act = Act(command.operation_id, command.accepted_at)
         after, movement = move(after, delta, Reason.COUNT, act, state.now)
-        data = {
-            "inventory": dump_item(after),
-            "movement": dump_movement(movement),
-            "changed": changed(dump_item(item), dump_item(after)),
-        }
-        event = Event("inventory.adjusted", subject_of(after), data)
-        return Accepted((after, movement), (event, *threshold_events(item, after)), dump_item(after))
+        return adjusted(item, after, movement)
     if after == item and same_json(after.extra_data, item.extra_data):
         return Accepted((), (), dump_item(item))
     after = replace(after, updated_at=state.now, version=item.version + 1)
@@ -197,13 +189,7 @@ def _adjust(state: State, command: Command) -> Outcome:
         )
     act = Act(command.operation_id, body.occurred_at or command.accepted_at, body.note, body.reference_uri)
     after, movement = move(item, delta, body.reason, act, state.now)
-    data = {
-        "inventory": dump_item(after),
-        "movement": dump_movement(movement),
-        "changed": changed(dump_item(item), dump_item(after)),
-    }
-    event = Event("inventory.adjusted", subject_of(after), data)
-    return Accepted((after, movement), (event, *threshold_events(item, after)), dump_item(after))
+    return adjusted(item, after, movement)
 
 
 def _remove(state: State, command: Command) -> Outcome:

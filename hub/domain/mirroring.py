@@ -35,11 +35,10 @@ from hub.domain.stock import (
     InventoryItem,
     Reason,
     StockMovement,
+    adjusted,
     dump_item,
-    dump_movement,
     move,
     out_of_range,
-    subject_of,
     threshold_events,
 )
 
@@ -215,13 +214,7 @@ def _mirror_stock(state: State, command: Command) -> Outcome:
     )
     noted = replace(item, extra_data=dict(item.extra_data) | {MIRROR: _note(body)})
     after, movement = move(noted, delta, Reason.COUNT, act, state.now)
-    data = {
-        "inventory": dump_item(after),
-        "movement": dump_movement(movement),
-        "changed": changed(dump_item(item), dump_item(after)),
-    }
-    event = Event("inventory.adjusted", subject_of(after), data)
-    return Accepted((after, movement), (event, *threshold_events(item, after)), dump_item(after))
+    return adjusted(item, after, movement)
 
 
 RULES = (

@@ -73,8 +73,8 @@ def _subject(order: Order) -> str:
     return f"orders/{format_id(order.id)}"
 
 
-def _lines(items: Iterable[OrderItem]) -> list[dict[str, Any]]:
-    return [OrderLine(item.sku, item.name, item.quantity, format_money(item.unit_price)).dump() for item in items]
+def _line(item: OrderItem) -> OrderLine:
+    return OrderLine(item.sku, item.name, item.quantity, format_money(item.unit_price))
 
 
 def _touch_order(command: Command) -> Iterable[Ref]:
@@ -105,7 +105,7 @@ def place(state: State, command: Command) -> Outcome:
         id=command.resource_id,
         pharmacy_id=state.pharmacy_id,
         order_reference=body.order_reference,
-        items=_lines(body.items),
+        items=[_line(item).dump() for item in body.items],
         total_amount=total_of(body.items) if body.total_amount is None else body.total_amount,
         status=OrderStatus.PENDING.value,
         held_from=None,
@@ -210,7 +210,7 @@ def _with_extra_data(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
 def _amend_items(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
     if body.items is not None:
         stored = [OrderLine.of(line) for line in order.items]
-        wanted = [OrderLine(item.sku, item.name, item.quantity, format_money(item.unit_price)) for item in body.items]
+        wanted = [_line(item) for item in body.items]
         if [line.ordered for line in stored] != [line.ordered for line in wanted]:
             order = replace(order, items=[line.dump() for line in wanted])
             if body.total_amount is None:

@@ -8,8 +8,6 @@ from pydantic_core import PydanticCustomError
 
 from hub.domain.fields import Amount, Body, FreeObject, Reference, Time, Units
 
-MAX_LINES = 500
-
 
 class SaleLine(Body):
     """So many of one item, and what they cost together."""
@@ -26,10 +24,13 @@ class SaleLine(Body):
         return self
 
 
+Lines = Annotated[list[SaleLine], Field(min_length=1, max_length=500)]
+
+
 class RecordSale(Body):
     """A sale with its `lines`; or in the flat form, which is one line."""
 
-    lines: Annotated[list[SaleLine], Field(min_length=1, max_length=MAX_LINES)] | None = None
+    lines: Lines | None = None
     sku: Reference | None = None
     inventory_item: UUID | None = None
     quantity: Units | None = None
@@ -70,7 +71,7 @@ class ReplaceSale(RecordSale):
 class UpdateSale(Body):
     """Some of a sale: `reference` and `extra_data`; the rest was recorded and stays."""
 
-    lines: Annotated[list[SaleLine], Field(min_length=1, max_length=MAX_LINES)] | None = None
+    lines: Lines | None = None
     sku: Reference | None = None
     inventory_item: UUID | None = None
     quantity: Units | None = None

@@ -11,7 +11,7 @@ from uuid import UUID
 from hub.domain.command import Command
 from hub.domain.fields import MAX_QUANTITY, format_id, format_money, format_time
 from hub.domain.ids import derived_id
-from hub.domain.outcome import Event, Rejected, changed, refuse
+from hub.domain.outcome import Accepted, Event, Rejected, changed, refuse
 from hub.domain.problem import FieldError
 
 FUTURE_TOLERANCE = timedelta(hours=1)
@@ -169,6 +169,17 @@ def move(
         recorded_at=now,
     )
     return after, movement
+
+
+def adjusted(before: InventoryItem, after: InventoryItem, movement: StockMovement) -> Accepted:
+    """Tell of an item that moved by itself, and of the thresholds it crossed."""
+    data = {
+        "inventory": dump_item(after),
+        "movement": dump_movement(movement),
+        "changed": changed(dump_item(before), dump_item(after)),
+    }
+    event = Event("inventory.adjusted", subject_of(after), data)
+    return Accepted((after, movement), (event, *threshold_events(before, after)), dump_item(after))
 
 
 def threshold_events(before: InventoryItem, after: InventoryItem) -> tuple[Event, ...]:
