@@ -18,9 +18,9 @@ from litestar.params import FromPath
 from gateway.amqp_sessions import Sessions
 from gateway.answers import Answer
 from gateway.audit import AuditTrail
-from gateway.auth import KeyCache
 from gateway.bodies import read_body
 from gateway.context import gateway_of
+from gateway.keys import KeyCache
 from gateway.problems import Refused
 from hub.messaging.topology import INGRESS, OUT
 from hub.security.derive import login_path

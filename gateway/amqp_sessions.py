@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from gateway.auth import KeyCache
+from gateway.keys import KeyCache
 from hub import clock
 from hub.faults import Unavailable
 from hub.messaging.management import Management, QueueDepth, open_management

@@ -12,7 +12,7 @@ from litestar.connection import ASGIConnection
 
 from gateway.amqp_sessions import Sessions, open_sessions
 from gateway.audit import AuditTrail, open_audit
-from gateway.auth import KeyCache, open_key_cache
+from gateway.keys import KeyCache, open_key_cache
 from gateway.limits import Limits
 from gateway.relay import Relay, open_relay
 from gateway.sources import SourceCache, open_source_cache

@@ -14,7 +14,7 @@ import orjson
 import structlog
 from aiormq.abc import AbstractChannel, ArgumentsType, DeliveredMessage
 
-from gateway.auth import KeyCache
+from gateway.keys import KeyCache
 from gateway.subscribers import Subscribers, open_subscribers
 from gateway.subscription import LiveEvent, Log, Subscription, Types
 from hub.domain.ids import HUB_ID

@@ -1,24 +1,19 @@
 """Who may post to `/hooks/<id>`: every source with its secrets, from a cache that outlives an outage of the database."""
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import structlog
 
-from gateway.auth import LOOKUP_SECONDS, LOOKUPS_AT_ONCE, LOOKUPS_WAITING, POLL_SECONDS, UNKNOWN_KEYS, UNKNOWN_SECONDS
-from hub import clock
+from gateway.kept import Kept, Lookups
 from hub.faults import Unavailable
-from hub.messaging.tasks import owned_tasks
 from hub.security.schemes import Expected
 from hub.security.vault import Undecryptable, Vault, source_aad
-from hub.storage.database import Database
+from hub.storage.database import Connection, Database
 from hub.storage.models import load_json
 
 log = structlog.get_logger("gateway")
@@ -61,29 +56,17 @@ class KnownSource:
         return Expected(self.scheme, secrets, self.settings, f"{base_url}/hooks/{self.id}")
 
 
-class SourceCache:
+class SourceCache(Kept):
     """Every source by its id; see `open_source_cache`."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
         """Know no source yet; `database` reads as `hub_read_all`."""
+        super().__init__("sources")
         self._database = database
         self._vault = vault
+        self._lookups = Lookups[UUID](database)
         self._known: dict[UUID, KnownSource] = {}
-        self._unknown: OrderedDict[UUID, float] = OrderedDict()
         self._state: str | None = None
-        self._stale = asyncio.Event()
-        self._loaded = asyncio.Event()
-        self._lookups = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        self._waiting = 0
-
-    @property
-    def is_loaded(self) -> bool:
-        """False until the sources were read once: nobody can be told from a stranger before that."""
-        return self._loaded.is_set()
-
-    def note_change(self) -> None:
-        """Read the sources again soon: a notice came, or notices may have been missed."""
-        self._stale.set()
 
     async def find(self, source_id: UUID, *, surely: bool = False) -> KnownSource | None:
         """Find a source; one that is not known here is looked up once, for it may be newer than the cache.
@@ -96,34 +79,21 @@ class SourceCache:
         found = self._known.get(source_id)
         if found is not None:
             return found
-        asked = self._unknown.get(source_id)
-        if asked is not None and clock.monotonic() - asked < UNKNOWN_SECONDS:
-            return None
-        if self._waiting >= LOOKUPS_WAITING:
-            self._give_up(surely=surely)
-            return None
-        self._waiting += 1
         try:
-            async with asyncio.timeout(LOOKUP_SECONDS), self._lookups, self._database.connection() as connection:
-                record = await connection.fetchrow(f"{_SOURCES} AND s.id = $1", source_id)
-        except (TimeoutError, Unavailable):
-            self._give_up(surely=surely)
+            source = await self._lookups.find(source_id, lambda connection: self._look_up(connection, source_id))
+        except Unavailable as fault:
+            if surely or not self.is_loaded:
+                raise Unavailable("postgres", "the sources were not read yet, try again", after_seconds=2.0) from fault
             return None
-        finally:
-            self._waiting -= 1
-        source = None if record is None else self._read(record)
         if source is None:
-            self._unknown[source_id] = clock.monotonic()
-            if len(self._unknown) > UNKNOWN_KEYS:
-                self._unknown.popitem(last=False)
             return None
         self._known[source_id] = source
         self._state = None  # it may be gone by now: the next poll compares nothing and loads all
         return source
 
-    def _give_up(self, *, surely: bool) -> None:
-        if surely or not self.is_loaded:
-            raise Unavailable("postgres", "the sources were not read yet, try again", after_seconds=2.0)
+    async def _look_up(self, connection: Connection, source_id: UUID) -> KnownSource | None:
+        record = await connection.fetchrow(f"{_SOURCES} AND s.id = $1", source_id)
+        return None if record is None else self._read(record)
 
     async def load(self) -> None:
         """Read all sources, if any has changed.
@@ -139,22 +109,8 @@ class SourceCache:
         read = [self._read(record) for record in records]
         self._known = {source.id: source for source in read if source is not None}
         self._state = state
-        self._unknown.clear()
+        self._lookups.forget()
         self._loaded.set()
-
-    async def keep_loaded(self) -> None:
-        """Load now, at every notice, and every 4 s; never ends by itself."""
-        while True:
-            self._stale.clear()
-            try:
-                await self.load()
-            except Unavailable as fault:
-                log.warning("sources.held", what=fault.what, detail=fault.detail)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError):
-                log.exception("sources.refused", detail="the sources were not read; is the database migrated?")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS if self.is_loaded else 1.0):
-                    await self._stale.wait()
 
     def _read(self, record: Any) -> KnownSource | None:  # noqa: ANN401 -- an asyncpg record
         source_id = UUID(int=record["id"].int)
@@ -182,9 +138,5 @@ class SourceCache:
 async def open_source_cache(database: Database, vault: Vault) -> AsyncIterator[SourceCache]:
     """Keep every source at hand: loaded at start, at notices, and every 4 s; an outage takes none away."""
     sources = SourceCache(database, vault)
-    async with owned_tasks() as tasks:
-        keeper = tasks.create_task(sources.keep_loaded(), name="keeper of sources")
-        try:
-            yield sources
-        finally:
-            keeper.cancel()
+    async with sources.kept_loaded():
+        yield sources

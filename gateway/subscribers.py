@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 from uuid import UUID
 
-from gateway.auth import Caller, KeyCache
+from gateway.auth import Caller
+from gateway.keys import KeyCache
 from gateway.problems import refused
 from gateway.subscription import Subscription
 from hub import clock

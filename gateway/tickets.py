@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from gateway.auth import Caller, KeyCache
+from gateway.auth import Caller
+from gateway.keys import KeyCache
 from gateway.problems import refused, unauthorized
 from hub import clock
 from hub.domain.fields import format_time

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway import auth
+from gateway import kept
 from tests.doors.test_sse import listening
 from tests.doors.test_websocket import close_code, follow, frame_of
 from tests.kit.gateway import GatewayStage, TestKey
@@ -44,7 +44,7 @@ async def test_while_a_key_is_rotated_both_are_good_and_then_the_old_one_is_dead
 async def test_a_revoked_key_is_dead_on_every_door_though_no_notice_comes(live: GatewayStage, statement: str) -> None:
     key = await live.add_key()
     stays = await live.add_key()
-    assert auth.POLL_SECONDS <= 4, "the promise is five seconds"
+    assert kept.POLL_SECONDS <= 4, "the promise is five seconds"
     async with follow(live, key) as socket, listening(live, key) as stream, follow(live, stays) as other:
         await frame_of(socket)
         await stream.message()

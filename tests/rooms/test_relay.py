@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from gateway.auth import KeyCache
+from gateway.keys import KeyCache
 from gateway.relay import Relay, open_relay
 from gateway.subscription import BelowRetention, BeyondEnd, Subscription, Types
 from hub.domain.event import routing_key_of
