@@ -1,0 +1,158 @@
+"""What a received webhook becomes: the commands of its wishes, and the command that says what came of them.
+
+A command's operation id follows from the webhook and from what the command says, so a redelivery or a repeat of the work
+applies it once. What was refused may be tried again by asking for it (`reprocess`): then it has an id of the next round.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from pydantic import ValidationError
+
+from hub.domain.adapters.wish import Wish
+from hub.domain.checking import field_errors
+from hub.domain.fingerprint import fingerprint_of
+from hub.domain.ids import derived_id
+from hub.domain.mapping import Mapping
+from hub.domain.translation import hops_of
+from hub.resources import COMMANDS
+from hub.storage.translating import Ended
+
+ROUNDS = 20
+_REASON_CHARACTERS = 2000
+
+log = structlog.get_logger("translate")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A webhook that came in, as its event tells it."""
+
+    event_id: UUID
+    pharmacy_id: UUID
+    webhook_id: UUID
+    source_id: UUID | None
+    event_type: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command that a webhook became."""
+
+    operation_id: UUID
+    type: str
+    resource_id: UUID
+    body: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Work:
+    """What one webhook became; `faults` say what became nothing."""
+
+    received: Received
+    steps: list[Step] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def read_event(body: bytes) -> Received | None:
+    """Read the event of a received or reopened webhook; None: it is none, and nobody is helped by keeping it."""
+    try:
+        event = orjson.loads(body)
+        webhook = event["data"]["webhook_event"]
+        source_id = webhook["source_id"]
+        return Received(
+            UUID(event["id"]),
+            UUID(event["pharmacyid"]),
+            UUID(webhook["id"]),
+            None if source_id is None else UUID(source_id),
+            webhook["event_type"],
+            webhook["payload"],
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        log.exception("translate.unreadable", size=len(body))
+        return None
+
+
+def settled(work: Work, ends: dict[UUID, Ended]) -> Step:
+    """Make the command that says what came of a webhook."""
+    faults = list(work.faults)
+    commands = []
+    is_settled = True
+    for step in work.steps:
+        end = ends[step.operation_id]
+        commands.append({"operation_id": str(step.operation_id), "type": step.type, "status": end.status})
+        if end.status == "rejected":
+            faults.append(f"{step.type} was refused: {end.detail}")
+        elif end.status == "parked":
+            is_settled = False
+            faults.append(f"{step.type} was set aside; an operator can replay it")
+    reason = "; ".join(dict.fromkeys(faults))[:_REASON_CHARACTERS] or None
+    received = work.received
+    body = {"processed": is_settled, "reason": reason, "commands": commands}
+    return Step(derived_id(received.event_id, "settled"), "webhook_event.settle", received.webhook_id, body)
+
+
+def open_round(first: UUID, ends: dict[UUID, Ended]) -> UUID:
+    """Name the first round that was not refused: it is applied, on its way, or yet to be sent."""
+    operation_id = first
+    for number in range(1, ROUNDS):
+        end = ends.get(operation_id)
+        if end is None or end.status != "rejected":
+            break
+        operation_id = derived_id(first, "round", number)
+    return operation_id
+
+
+def articles_of(wish: Wish, mapping: Mapping) -> list[tuple[str, str | None]]:
+    """Name the articles that a wish speaks of by the vendor's ids, each with the scheme of its identifier."""
+    if wish.command == "inventory.mirror":
+        return [(mapping.skus.get(wish.key, wish.key), mapping.adapter)]
+    if wish.command == "order.mirror" and mapping.adapter is not None:
+        prefix = f"{mapping.adapter}:"
+        return [
+            (line["sku"].removeprefix(prefix), mapping.adapter)
+            for line in wish.body.get("items") or ()
+            if str(line.get("sku")).startswith(prefix)
+        ]
+    return []
+
+
+def add_step(work: Work, wish: Wish, mapping: Mapping, items: dict[tuple[UUID, str], tuple[UUID, str]]) -> None:
+    """Make the command of a wish, or say why there is none."""
+    received = work.received
+    body = dict(wish.body)
+    named = [(name, items.get((received.pharmacy_id, name))) for name, _ in articles_of(wish, mapping)]
+    if wish.command == "inventory.mirror":
+        name, item = named[0]
+        if item is None:
+            work.faults.append(f"no item of this pharmacy has the sku or identifier {name!r}")
+            return
+        resource_id = item[0]
+    elif wish.command == "order.mirror":
+        known = {f"{mapping.adapter}:{name}": item[1] for name, item in named if item is not None}
+        if known:
+            body["items"] = [line | {"sku": known.get(line["sku"], line["sku"])} for line in body["items"]]
+        resource_id = derived_id(received.source_id or received.pharmacy_id, "order", wish.key)
+    else:
+        resource_id = derived_id(received.webhook_id, "resource", len(work.steps))
+    said = fingerprint_of(wish.command, resource_id, body)
+    if wish.command != "sale.record":
+        body |= {
+            "source_id": str(received.source_id),
+            "causation_id": str(received.webhook_id),
+            "hops": hops_of(received.payload),
+        }
+    try:
+        # As strictly as a client's body, so that money is text and a number no word.
+        COMMANDS[wish.command].body.model_validate_json(orjson.dumps(body), strict=True)
+    except ValidationError as error:
+        faults = [f"{fault.pointer}: {fault.detail}" for fault in field_errors(error, body)[:5]]
+        work.faults.append(f"{wish.command} does not fit: {', '.join(faults)}")
+        return
+    operation_id = derived_id(received.webhook_id, "translated", said)
+    if all(step.operation_id != operation_id for step in work.steps):
+        work.steps.append(Step(operation_id, wish.command, resource_id, body))
