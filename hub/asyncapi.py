@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
+import orjson
 from faststream.rabbit import RabbitBroker, RabbitQueue
 from faststream.specification.asyncapi import AsyncAPI
 from pydantic import BaseModel
@@ -121,8 +122,6 @@ class _Written:
         return asyncapi_document()
 
     def to_json(self) -> str:
-        import orjson
-
         return orjson.dumps(asyncapi_document(), option=orjson.OPT_INDENT_2).decode()
 
     def to_yaml(self) -> str:
