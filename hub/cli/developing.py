@@ -1,24 +1,19 @@
 """`hub listen` and `hub trigger`: a pharmacy's events at a developer's own machine, and something that happens."""
 
-import json
 import sys
-import time
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import typer
 
+from hub.cli.following import follow
 from hub.cli.places import DataDir, place_of
-from hub.cli.remote import Key, Pharmacy, Remote, Url, call, find_remote, sentence_of
+from hub.cli.remote import Key, Pharmacy, Remote, Url, call, find_remote
 from hub.faults import SettingsError
 
-_FINAL = frozenset({4400, 4401, 4410, 1003, 1009})
-_AGAIN_SECONDS = 1.0
 _ATTEMPT_SECONDS = 20.0
-_EVENT = '{"type":"event","event":'
 
 
 def register(app: typer.Typer) -> None:
@@ -53,19 +48,8 @@ def listen(
     remote = find_remote(url, key, pharmacy, place_of(data_dir), needs_pharmacy=True)
     secret = listening_secret(remote)
     print(f"signing secret {secret}\nforwarding to  {forward_to}", file=sys.stderr, flush=True)
-    position, left = after, count
-    while left is None or left > 0:
-        try:
-            for text, event in _events(remote, event_type, position):
-                position = event["sequence"]
-                _forward(forward_to, secret, event, text)
-                if left is not None:
-                    left -= 1
-                    if not left:
-                        return
-        except OSError as error:
-            print(f"hub: no connection to {remote.url} ({error}); trying again", file=sys.stderr)
-        time.sleep(_AGAIN_SECONDS)
+    for text, event in follow(remote, event_type, after, count):
+        _forward(forward_to, secret, event, text)
 
 
 def listening_secret(remote: Remote) -> str:
@@ -73,38 +57,6 @@ def listening_secret(remote: Remote) -> str:
     from hub.security.derive import derive
 
     return "whsec_" + b64encode(derive(remote.headers["X-API-KEY"], f"listen:{remote.url}")).decode()
-
-
-def _events(remote: Remote, types: str | None, after: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Hear events until the connection ends, each as the hub wrote it and as JSON.
-
-    Raises:
-        SettingsError: the hub refuses for good.
-    """
-    from websockets.exceptions import ConnectionClosed, InvalidStatus
-    from websockets.sync.client import connect
-
-    query = urlencode({name: value for name, value in (("after", after), ("types", types)) if value is not None})
-    address = f"ws{remote.url.removeprefix('http')}/ws/events" + (f"?{query}" if query else "")
-    is_near = urlsplit(remote.url).hostname in {"localhost", "127.0.0.1", "::1"}
-    try:
-        with connect(
-            address, additional_headers=remote.headers, proxy=None if is_near else True, max_size=None
-        ) as socket:
-            for text in socket:
-                frame = json.loads(text)
-                if frame["type"] == "event":
-                    yield str(text)[len(_EVENT) : -1], frame["event"]
-    except ConnectionClosed as closed:
-        if closed.rcvd is not None and closed.rcvd.code in _FINAL:
-            sentence = f"the hub closed the connection ({closed.rcvd.code}): {closed.rcvd.reason}"
-            raise SettingsError(sentence) from closed
-    except InvalidStatus as refusal:
-        status = refusal.response.status_code
-        if status not in {429, 503}:
-            raise SettingsError(
-                sentence_of((refusal.response.body or b"").decode(errors="replace"), status)
-            ) from refusal
 
 
 def _forward(forward_to: str, secret: str, event: dict[str, Any], text: str) -> None:

@@ -10,13 +10,12 @@ from uuid import UUID
 
 import typer
 
-from hub.cli.places import DataDir, place_of
+from hub.cli.places import AsJson, DataDir, place_of
 from hub.cli.remote import Key, Url
 from hub.faults import SettingsError
 
 group = typer.Typer(help="Messages that were set aside.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ParkedId = Annotated[UUID, typer.Argument(help="Its id, as `hub parked list` shows it.")]
 Reason = Annotated[str | None, typer.Option(help="Why; it is kept with the message.")]
 

@@ -1,4 +1,4 @@
-"""The option that all commands share: which instance they mean."""
+"""The options that most commands share: which instance they mean, and whether they print JSON."""
 
 import os
 from pathlib import Path
@@ -13,6 +13,7 @@ DataDir = Annotated[
         help="Where the instance keeps everything; default: HUB_DATA_DIR, else .hub, as root /var/lib/pharmacy-hub.",
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def place_of(data_dir: Path | None) -> Path:

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.places import DataDir, place_of
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+from hub.cli.places import AsJson, DataDir, place_of
 
 
 def register(app: typer.Typer) -> None:

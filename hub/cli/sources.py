@@ -6,13 +6,12 @@ from uuid import UUID
 
 import typer
 
-from hub.cli.places import DataDir, place_of
+from hub.cli.places import AsJson, DataDir, place_of
 from hub.cli.remote import Key, Pharmacy, Url, call, find_remote
 from hub.faults import SettingsError
 
 group = typer.Typer(help="Incoming webhooks: who may send them, and what they mean.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SourceId = Annotated[UUID, typer.Argument(help="Id of the source, as `hub sources list` shows it.")]
 Secret = Annotated[
     str | None,

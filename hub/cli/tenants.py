@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.places import DataDir, place_of
+from hub.cli.places import AsJson, DataDir, place_of
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _pharmacy = typer.Typer(help="Pharmacies.", no_args_is_help=True)
 _operator = typer.Typer(help="Operators.", no_args_is_help=True)
 

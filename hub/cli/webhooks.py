@@ -6,12 +6,11 @@ from uuid import UUID
 
 import typer
 
-from hub.cli.places import DataDir, place_of
+from hub.cli.places import AsJson, DataDir, place_of
 from hub.cli.remote import Key, Pharmacy, Url, call, find_remote
 
 group = typer.Typer(help="Outgoing webhooks: endpoints, deliveries, recovery.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 EndpointId = Annotated[UUID, typer.Argument(help="Id of the endpoint, as `hub webhooks endpoints` shows it.")]
 DeliveryId = Annotated[UUID, typer.Argument(help="Id of the delivery, as `hub webhooks deliveries` shows it.")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="How many at most, the latest first.")]
