@@ -9,20 +9,9 @@ import pytest
 from hub import clock
 from hub.security.signatures import derive_webhook_secret, public_key_of, refuse_public_signature
 from hub.settings import Settings
-from tests.kit.builders import an_item
-from tests.kit.consumers import running_consumers
-from tests.kit.door import TestDoor, open_test_door
-from tests.kit.endpoints import calling, open_desk
+from tests.kit.endpoints import ITEMS, calling, create_items, sending
 from tests.kit.receiver import Received, open_receiver
 from tests.kit.wait import eventually
-
-ITEMS = ("inventory.created",)
-
-
-async def create_items(door: TestDoor, pharmacy: UUID, count: int, first: int = 1) -> None:
-    for number in range(first, first + count):
-        outcome = await door.send(pharmacy, "inventory.create", an_item(f"PZN{number}"))
-        assert outcome["status"] == "applied"
 
 
 def retry_at(call: Received) -> int:
@@ -31,10 +20,7 @@ def retry_at(call: Received) -> int:
 
 async def test_every_attempt_has_the_same_bytes_and_id_and_a_fresh_time_until_a_2xx(settings: Settings) -> None:
     settings = calling(settings, 1.1, 0.1, 0.1, 0.1)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_receiver() as canary, open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk), open_receiver() as canary:
         answers = [(302, {"location": canary.url}), (500, {}), (404, {}), (204, {})]
         receiver.answer = lambda _: answers[len(receiver.calls) - 1]
         pharmacy = await door.open_pharmacy()
@@ -64,10 +50,7 @@ async def test_every_attempt_has_the_same_bytes_and_id_and_a_fresh_time_until_a_
 
 async def test_410_ends_an_endpoint_at_once_and_tells_the_others_but_not_itself(settings: Settings) -> None:
     settings = calling(settings, 5.0)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda call: 410 if call.path == "/gone" else 204
         pharmacy = await door.open_pharmacy()
         gone = await desk.add(
@@ -94,10 +77,7 @@ async def test_410_ends_an_endpoint_at_once_and_tells_the_others_but_not_itself(
 
 async def test_410_to_news_of_webhooks_ends_an_endpoint_as_well_and_that_ends_by_itself(settings: Settings) -> None:
     settings = calling(settings, 5.0)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda call: 204 if call.path == "/ear" else 410
         pharmacy = await door.open_pharmacy()
         one = await desk.add(pharmacy, receiver.url.replace("/hook", "/one"), ("webhook_endpoint.*",))
@@ -116,10 +96,7 @@ async def test_410_to_news_of_webhooks_ends_an_endpoint_as_well_and_that_ends_by
 
 async def test_retry_after_keeps_everything_from_the_endpoint_for_that_long(settings: Settings) -> None:
     settings = calling(settings, 0.05, 0.05)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda _: (429, {"retry-after": "2"}) if len(receiver.calls) == 1 else 204
         pharmacy = await door.open_pharmacy()
         endpoint = await desk.add(pharmacy, receiver.url, ITEMS)
@@ -137,10 +114,7 @@ async def test_retry_after_keeps_everything_from_the_endpoint_for_that_long(sett
 async def test_secrets_that_are_still_valid_sign_too_and_v1a_verifies_with_the_public_key(settings: Settings) -> None:
     settings = calling(settings)
     old, older = (derive_webhook_secret("another installation's secret key", UUID(int=n)) for n in (1, 2))
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         pharmacy = await door.open_pharmacy()
         now = clock.now()
         previous = [(old, now + timedelta(hours=1)), (older, now - timedelta(seconds=1))]
@@ -163,10 +137,7 @@ async def test_secrets_that_are_still_valid_sign_too_and_v1a_verifies_with_the_p
 
 async def test_an_endpoint_gets_what_its_filter_wants_and_nothing_else(settings: Settings) -> None:
     settings = calling(settings)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         pharmacy = await door.open_pharmacy()
         endpoint = await desk.add(
             pharmacy, receiver.url, ITEMS, event_filter={"data.inventory.sku": {"$in": ["PZN2", "PZN4"]}}

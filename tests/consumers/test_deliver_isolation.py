@@ -10,10 +10,7 @@ from consumers.calls import CALLS_TO_A_HOST
 from consumers.lanes import CALLS
 from hub import clock
 from hub.settings import Settings
-from tests.consumers.test_deliver_conduct import ITEMS, create_items
-from tests.kit.consumers import running_consumers
-from tests.kit.door import open_test_door
-from tests.kit.endpoints import calling, open_desk
+from tests.kit.endpoints import ITEMS, calling, create_items, sending
 from tests.kit.receiver import Received, open_receiver
 from tests.kit.wait import eventually
 from tests.promises.outages import measured
@@ -28,10 +25,7 @@ def skus(calls: list[Received]) -> list[str]:
 
 async def test_in_ordered_mode_nothing_overtakes_a_delivery_that_fails(settings: Settings) -> None:
     settings = calling(settings, 0.3, 0.3, 0.3)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda call: (
             500 if skus([call]) == ["PZN2"] and skus(receiver.calls).count("PZN2") < 3 else 204
         )
@@ -45,10 +39,7 @@ async def test_in_ordered_mode_nothing_overtakes_a_delivery_that_fails(settings:
 
 async def test_in_ordered_mode_a_delivery_that_is_given_up_lets_the_next_one_go(settings: Settings) -> None:
     settings = calling(settings, 0.1)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda call: 500 if skus([call]) == ["PZN1"] else 204
         pharmacy = await door.open_pharmacy()
         endpoint = await desk.add(pharmacy, receiver.url, ITEMS, ordered=True)
@@ -64,10 +55,7 @@ async def test_in_ordered_mode_a_delivery_that_is_given_up_lets_the_next_one_go(
 
 async def test_a_throttle_and_a_dead_endpoint_hold_nothing_up(settings: Settings) -> None:
     settings = calling(settings, 0.2, 0.2, 0.2, 0.2, 0.2)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         down = True
         receiver.answer = lambda call: 503 if call.path == "/dead" and down else 204
         pharmacy = await door.open_pharmacy()
@@ -95,10 +83,7 @@ async def test_a_throttle_and_a_dead_endpoint_hold_nothing_up(settings: Settings
 
 async def test_a_fast_endpoint_that_dies_holds_little_of_its_queue(settings: Settings) -> None:
     settings = calling(settings, 5.0)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         pharmacy = await door.open_pharmacy()
         endpoint = await desk.add(pharmacy, receiver.url, ITEMS)
 
@@ -130,10 +115,7 @@ async def test_a_fast_endpoint_that_dies_holds_little_of_its_queue(settings: Set
 
 async def test_no_host_gets_more_calls_at_once_than_its_share_however_many_endpoints_it_has(settings: Settings) -> None:
     settings = calling(settings, 5.0)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver, open_receiver() as other,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk), open_receiver() as other:
         receiver.seconds = lambda _: 3.0
         pharmacy = await door.open_pharmacy()
         await create_items(door, pharmacy, 20)
@@ -150,10 +132,7 @@ async def test_no_host_gets_more_calls_at_once_than_its_share_however_many_endpo
 
 async def test_whoever_mends_an_endpoint_sees_it_called_at_once_though_its_circuit_is_open(settings: Settings) -> None:
     settings = calling(settings, 60.0)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda call: 503 if call.path == "/dead" else 204
         pharmacy = await door.open_pharmacy()
         endpoint = await desk.add(pharmacy, receiver.url.replace("/hook", "/dead"), ITEMS)
@@ -172,10 +151,7 @@ async def test_whoever_mends_an_endpoint_sees_it_called_at_once_though_its_circu
 async def test_days_of_failure_only_bring_warnings_and_an_end_that_others_hear_of(settings: Settings) -> None:
     # Six seconds stand for five days.
     settings = calling(settings, *([0.25] * 100), webhooks_disable_after_hours=MINUTE / 10)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda call: 500 if call.path == "/bad" else 204
         pharmacy = await door.open_pharmacy()
         bad = await desk.add(pharmacy, receiver.url.replace("/hook", "/bad"))
@@ -196,10 +172,7 @@ async def test_days_of_failure_only_bring_warnings_and_an_end_that_others_hear_o
 
 async def test_deliveries_of_events_about_webhooks_cause_no_further_ones(settings: Settings) -> None:
     settings = calling(settings, 0.05)
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda _: 500
         pharmacy = await door.open_pharmacy()
         await desk.add(pharmacy, receiver.url.replace("/hook", "/one"), ("inventory.created", "webhook_delivery.*"))
@@ -232,10 +205,7 @@ async def test_a_dead_a_dripping_and_a_slow_endpoint_among_fifty_leave_the_other
     settings = calling(settings, 1.0, 5.0, 5.0, webhooks_timeout_seconds=3.0)
     dripping = await asyncio.start_server(_drip, "127.0.0.1", 0)
     drip_port = dripping.sockets[0].getsockname()[1]
-    async with (
-        running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver,
-        open_desk(settings) as desk,
-    ):  # fmt: skip
+    async with sending(settings) as (door, receiver, desk):
         receiver.seconds = lambda call: 2.5 if call.path == "/slow" else 0.0
         pharmacy = await door.open_pharmacy()
         for number in range(47):

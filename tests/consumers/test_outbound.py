@@ -1,8 +1,5 @@
 """Events to webhooks, against real servers and a real receiver."""
 
-from ipaddress import ip_network
-
-import asyncpg
 import orjson
 import standardwebhooks
 
@@ -11,17 +8,13 @@ from hub.domain.ids import default_endpoint_id
 from hub.security.signatures import derive_webhook_secret
 from hub.security.vault import Vault, endpoint_aad
 from hub.settings import Settings
-from tests.kit.consumers import running_consumers
-from tests.kit.door import open_test_door
-from tests.kit.receiver import open_receiver
+from tests.kit.endpoints import calling, sending
 from tests.kit.wait import eventually
 
 
 async def test_every_event_reaches_the_pharmacys_webhook_signed_and_retried(settings: Settings) -> None:
-    settings = settings.model_copy(
-        update={"webhooks_allow_networks": (ip_network("127.0.0.0/8"),), "webhooks_ladder_seconds": (0.1, 0.1)}
-    )
-    async with running_consumers(settings), open_test_door(settings) as door, open_receiver() as receiver:
+    settings = calling(settings, 0.1, 0.1)
+    async with sending(settings) as (door, receiver, desk):
         receiver.answer = lambda _: 500 if len(receiver.calls) == 1 else 204
         pharmacy = await door.open_pharmacy()
         operation = clock.new_id()
@@ -48,12 +41,8 @@ async def test_every_event_reaches_the_pharmacys_webhook_signed_and_retried(sett
             standardwebhooks.Webhook(secret).verify(
                 call.body, {name.lower(): value for name, value in call.headers.items()}
             )
-        connection = await asyncpg.connect(settings.database_url.get_secret_value())
-        try:
-            rows = await eventually(
-                lambda: connection.fetch("SELECT status, attempts FROM webhook_deliveries ORDER BY event_sequence"),
-                lambda rows: len(rows) == 3 and all(row["status"] == "delivered" for row in rows),
-            )
-            assert [row["attempts"] for row in rows] == [2, 1, 1]
-        finally:
-            await connection.close()
+        rows = await eventually(
+            lambda: desk.connection.fetch("SELECT status, attempts FROM webhook_deliveries ORDER BY event_sequence"),
+            lambda rows: len(rows) == 3 and all(row["status"] == "delivered" for row in rows),
+        )
+        assert [row["attempts"] for row in rows] == [2, 1, 1]

@@ -16,8 +16,12 @@ from hub import clock
 from hub.security.signatures import derive_signing_key, derive_webhook_secret
 from hub.security.vault import Vault, endpoint_aad
 from hub.settings import Settings
-from tests.kit.receiver import Received
+from tests.kit.builders import an_item
+from tests.kit.consumers import running_consumers
+from tests.kit.door import TestDoor, open_test_door
+from tests.kit.receiver import Received, Receiver, open_receiver
 
+ITEMS = ("inventory.created",)
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -110,3 +114,22 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
         yield Desk(connection, settings)
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def sending(settings: Settings) -> AsyncIterator[tuple[TestDoor, Receiver, Desk]]:
+    """Run the consumers, with a door into them, a receiver that they call, and a look at their rows."""
+    async with (
+        running_consumers(settings),
+        open_test_door(settings) as door,
+        open_receiver() as receiver,
+        open_desk(settings) as desk,
+    ):
+        yield door, receiver, desk
+
+
+async def create_items(door: TestDoor, pharmacy_id: UUID, count: int, first: int = 1) -> None:
+    """Let so many items come into being, one after the other, with numbers from `first` on in their skus."""
+    for number in range(first, first + count):
+        outcome = await door.send(pharmacy_id, "inventory.create", an_item(f"PZN{number}"))
+        assert outcome["status"] == "applied"
