@@ -7,12 +7,10 @@ from aio_pika import RobustConnection
 from faststream.rabbit import RabbitBroker
 from yarl import URL
 
+from hub.messaging.connection import CONNECT_SECONDS, HEARTBEAT_SECONDS, RECONNECT_SECONDS
 from hub.messaging.lenient import read_leniently
 from hub.settings import Settings
 
-_HEARTBEAT_SECONDS = 10
-_CONNECT_SECONDS = 3
-_RECONNECT_SECONDS = 0.5
 _GRACE_SECONDS = 10.0
 
 
@@ -28,9 +26,9 @@ def open_broker(settings: Settings) -> RabbitBroker:
         logger=None,
         # FastDepends would halve the rate, and the bodies are parsed by our own code.
         apply_types=False,
-        reconnect_interval=_RECONNECT_SECONDS,
+        reconnect_interval=RECONNECT_SECONDS,
         fail_fast=False,
-        timeout=_CONNECT_SECONDS,
+        timeout=CONNECT_SECONDS,
         graceful_timeout=_GRACE_SECONDS,
     )
     kwargs = broker._connection_kwargs  # noqa: SLF001 -- see above
@@ -39,7 +37,7 @@ def open_broker(settings: Settings) -> RabbitBroker:
 
 
 def _rotating(urls: Sequence[str]) -> type[RobustConnection]:
-    hosts = [URL(url).update_query(heartbeat=_HEARTBEAT_SECONDS, name="consumers consuming") for url in urls]
+    hosts = [URL(url).update_query(heartbeat=HEARTBEAT_SECONDS, name="consumers consuming") for url in urls]
     attempts = itertools.count()
 
     class Rotating(RobustConnection):

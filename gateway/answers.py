@@ -10,8 +10,6 @@ from litestar.types import Receive, Scope, Send
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
-RawHeaders = tuple[tuple[bytes, bytes], ...]
-
 
 class Answer(Response[bytes]):
     """A whole answer, ready to be sent.

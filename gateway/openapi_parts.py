@@ -16,7 +16,6 @@ Json = dict[str, Any]
 
 REFERENCE: Final = "#/components/schemas/{model}"
 PROBLEM_MEDIA: Final = "application/problem+json"
-MAX_WAIT: Final = 30
 _TAG: Final = '(W/)?"[\\x21\\x23-\\x7e]*"'
 _WHOLE: Final = {"type": "integer", "minimum": 1}
 

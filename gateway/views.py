@@ -226,6 +226,6 @@ ITEMS: Final[Mapping[str, str]] = MappingProxyType({
 """Name of a list (`hub.storage.lists.LISTINGS`) to the representation of its items."""
 
 
-def schema_of(model: type[BaseModel], template: str = "#/$defs/{model}") -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """Make a model's JSON Schema (2020-12), as it is sent: members that are always there are required."""
-    return model.model_json_schema(mode="serialization", ref_template=template)
+    return model.model_json_schema(mode="serialization")

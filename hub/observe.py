@@ -66,7 +66,7 @@ def _what_it_says(error: BaseException) -> str:
     return f": {' '.join(known)}" if known else ""
 
 
-def configure_logs(form: Literal["json", "pretty"], level: int = logging.INFO) -> None:
+def configure_logs(form: Literal["json", "pretty"]) -> None:
     """Send structlog's and the standard library's lines to stderr in one form."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -79,7 +79,7 @@ def configure_logs(form: Literal["json", "pretty"], level: int = logging.INFO) -
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
@@ -90,7 +90,7 @@ def configure_logs(form: Literal["json", "pretty"], level: int = logging.INFO) -
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(logging.INFO)
     # The server's own handlers would print tracebacks, and its lines of access the queries of requests and sockets.
     for name in _SERVERS:
         logging.getLogger(name).handlers = []

@@ -13,6 +13,8 @@ from hub.faults import SettingsError
 
 DEFAULT_LADDER_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 
+ROLES = ("writer", "ingress", "fanout", "translate", "deliver", "parker", "janitor")
+
 _SECRET_LENGTH = 32
 _DRAIN_SECONDS = 5.0  # a proxy that probes every second or two has noticed by then
 
@@ -123,7 +125,7 @@ class Settings(BaseSettings):
         60.0, ge=0.1, le=3600, description="Time between two rounds of the janitor, in seconds."
     )
     roles: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("writer", "ingress", "fanout", "translate", "deliver", "parker", "janitor"),
+        ROLES,
         description="Roles of this consumers process, comma-separated.",
     )
     consumers_metrics_port: int | None = Field(
@@ -192,9 +194,9 @@ class Settings(BaseSettings):
     @field_validator("roles")
     @classmethod
     def _known_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = set(value) - {"writer", "ingress", "fanout", "translate", "deliver", "parker", "janitor"}
+        unknown = set(value) - set(ROLES)
         if unknown or not value:
-            message = f"unknown role {', '.join(sorted(unknown))}; choose from writer, ingress, fanout, translate, deliver, parker, janitor"
+            message = f"unknown role {', '.join(sorted(unknown))}; choose from {', '.join(ROLES)}"
             raise ValueError(message)
         return value
 

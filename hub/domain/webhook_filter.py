@@ -35,6 +35,7 @@ _TESTS: Final = frozenset(("$eq", "$ne", "$in", "$exists", *_ORDER))
 _JOINTS: Final = frozenset(("$and", "$or", "$not"))
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,6})?")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{8,16}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
+_POINTER: Final = "#/filter"
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
@@ -50,23 +51,22 @@ def matches(wanted: Mapping[str, Any] | None, event: Mapping[str, Any]) -> bool:
     return wanted is None or _holds(wanted, [event])
 
 
-def filter_faults(wanted: object, pointer: str = "#/filter", members: frozenset[str] = MEMBERS) -> list[FieldError]:
+def filter_faults(wanted: object, members: frozenset[str] = MEMBERS) -> list[FieldError]:
     """Name what is wrong with a filter, each fault with its place.
 
     Args:
-        pointer: of the filter itself.
         members: the names with which a way may begin.
 
     >>> [(fault.pointer, fault.code) for fault in filter_faults({"typ": 1, "data.x": {"$gt": True, "$like": "a"}})]
     [('#/filter/typ', 'unknown-path'), ('#/filter/data.x/$gt', 'operand'), ('#/filter/data.x/$like', 'unknown-operator')]
     """
     if not isinstance(wanted, Mapping):
-        return [FieldError(pointer, "filter", "a filter is an object of conditions")]
-    faults = list(_faults(wanted, pointer, members, 0))
+        return [FieldError(_POINTER, "filter", "a filter is an object of conditions")]
+    faults = list(_faults(wanted, _POINTER, members, 0))
     conditions = sum(1 for _ in _conditions(wanted))
     if not faults and conditions > MAX_CONDITIONS:
         faults = [
-            FieldError(pointer, "too-many", f"a filter has at most {MAX_CONDITIONS} conditions, not {conditions}")
+            FieldError(_POINTER, "too-many", f"a filter has at most {MAX_CONDITIONS} conditions, not {conditions}")
         ]
     return faults
 

@@ -19,6 +19,7 @@ from hub.faults import SettingsError, Unavailable
 
 CONNECT_SECONDS = 3.0  # a frozen node accepts TCP and then says nothing; aiormq alone would wait 60 s
 RECONNECT_SECONDS = 0.5
+HEARTBEAT_SECONDS = 10
 ABANDON_SECONDS = 0.2
 CLOSE_SECONDS = 3.0
 
@@ -32,9 +33,9 @@ class HubConnection(RobustConnection):
     robust channels are not used: one of them that cannot be restored tears the whole connection down again.
     """
 
-    def __init__(self, urls: Sequence[str], *, name: str, heartbeat: int) -> None:
+    def __init__(self, urls: Sequence[str], *, name: str) -> None:
         """Remember the hosts; every process and connection starts at another one, or one node would carry them all."""
-        hosts = [URL(url).update_query(heartbeat=heartbeat, name=name) for url in urls]
+        hosts = [URL(url).update_query(heartbeat=HEARTBEAT_SECONDS, name=name) for url in urls]
         start = zlib.crc32(f"{name} {os.getpid()}".encode()) % len(hosts)
         self._hosts = hosts[start:] + hosts[:start]
         self._attempts = 0
@@ -85,9 +86,7 @@ class HubConnection(RobustConnection):
 
 
 @asynccontextmanager
-async def open_connection(
-    urls: Sequence[str], *, name: str, heartbeat: int = 10, wait_seconds: float = 5.0
-) -> AsyncIterator[HubConnection]:
+async def open_connection(urls: Sequence[str], *, name: str, wait_seconds: float = 5.0) -> AsyncIterator[HubConnection]:
     """Connect to the first host that answers and stay connected.
 
     A broker that is down is no reason to stop: after `wait_seconds` the connection is handed out all the same, keeps
@@ -96,7 +95,6 @@ async def open_connection(
     Args:
         urls: `amqp://user:password@host:port/vhost`, one per host.
         name: what the broker's list of connections shows.
-        heartbeat: seconds.
         wait_seconds: how long the first connection may take.
     Raises:
         SettingsError: no address, or the broker refuses the user or the vhost.
@@ -104,7 +102,7 @@ async def open_connection(
     if not urls:
         message = "HUB_AMQP_URL is empty: give amqp://user:password@host:port/"
         raise SettingsError(message)
-    connection = HubConnection(urls, name=name, heartbeat=heartbeat)
+    connection = HubConnection(urls, name=name)
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_seconds):

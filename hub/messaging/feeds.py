@@ -14,6 +14,7 @@ from hub.messaging.topology import EVENTS, ORDERED, OUT, on_channel
 
 FEED_BYTES: Final = 268_435_456
 SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 2.0
 
 
 class FeedState(NamedTuple):
@@ -105,15 +106,15 @@ async def close_feed(connection: HubConnection, management: Management, pharmacy
     await management.drop_policy(f"hub-out-{pharmacy_id}")
 
 
-async def look_at_feed(connection: HubConnection, pharmacy_id: UUID, seconds: float = 2.0) -> FeedState | None:
+async def look_at_feed(connection: HubConnection, pharmacy_id: UUID) -> FeedState | None:
     """Ask the broker about a feed; None: it does not answer, or has no such queue."""
     underlay = connection.underlay
     if underlay is None:
         return None
     try:
-        channel = await within(seconds, underlay.channel(publisher_confirms=False), "rabbitmq")
-        found = await within(seconds, channel.queue_declare(out_queue(pharmacy_id), passive=True), "rabbitmq")
-        await within(seconds, channel.close(), "rabbitmq")
+        channel = await within(LOOK_SECONDS, underlay.channel(publisher_confirms=False), "rabbitmq")
+        found = await within(LOOK_SECONDS, channel.queue_declare(out_queue(pharmacy_id), passive=True), "rabbitmq")
+        await within(LOOK_SECONDS, channel.close(), "rabbitmq")
     except Unavailable:
         return None
     return FeedState(found.message_count or 0, found.consumer_count or 0)

@@ -35,6 +35,9 @@ DELIVER_QUEUES = 8
 MAX_PARTITIONS = 256
 DEFAULT_PARTITIONS = 8
 
+_DECLARE_SECONDS = 30.0  # for all declarations together
+_SECONDS = 10.0
+
 QUORUM: dict[str, Any] = {
     "x-queue-type": "quorum",
     # 4.x would drop a message at its 20th delivery; -1 drops redelivered ones at once on 3.10 (measured).
@@ -177,13 +180,13 @@ def topology(partitions: int) -> Topology:
     )
 
 
-def definitions(partitions: int = DEFAULT_PARTITIONS, vhost: str = "/") -> dict[str, Any]:
+def definitions(partitions: int) -> dict[str, Any]:
     """Render the topology as RabbitMQ's definitions file: no users, so that it can be published."""
     wanted = topology(partitions)
-    lasting: dict[str, Any] = {"vhost": vhost, "durable": True, "auto_delete": False}
+    lasting: dict[str, Any] = {"vhost": "/", "durable": True, "auto_delete": False}
     return {
-        "vhosts": [{"name": vhost}],
-        "policies": [{"vhost": vhost, **policy} for policy in POLICIES],
+        "vhosts": [{"name": "/"}],
+        "policies": [{"vhost": "/", **policy} for policy in POLICIES],
         "exchanges": [
             {"name": each.name, **lasting, "type": each.kind, "internal": each.internal, "arguments": {}}
             for each in wanted.exchanges
@@ -192,7 +195,7 @@ def definitions(partitions: int = DEFAULT_PARTITIONS, vhost: str = "/") -> dict[
         "bindings": [
             {
                 "source": each.source,
-                "vhost": vhost,
+                "vhost": "/",
                 "destination": each.target,
                 "destination_type": "exchange" if each.to_exchange else "queue",
                 "routing_key": each.routing_key,
@@ -203,19 +206,17 @@ def definitions(partitions: int = DEFAULT_PARTITIONS, vhost: str = "/") -> dict[
     }
 
 
-async def declare_topology(connection: HubConnection, partitions: int, *, seconds: float = 30.0) -> None:
+async def declare_topology(connection: HubConnection, partitions: int) -> None:
     """Declare everything; what exists with the same arguments stays untouched.
 
     Run it once at start: while a node of a cluster is frozen every declaration hangs.
 
-    Args:
-        seconds: limit for all declarations together.
     Raises:
-        Unavailable: no broker, or it did not answer in time.
+        Unavailable: no broker, or it did not answer within 30 s.
         SettingsError: the broker holds another number of partitions or other arguments, lacks the plugin, or the
             user may not declare.
     """
-    await on_channel(connection, lambda channel: _declare(channel, topology(partitions)), seconds)
+    await on_channel(connection, lambda channel: _declare(channel, topology(partitions)), _DECLARE_SECONDS)
 
 
 async def on_channel(
@@ -256,7 +257,7 @@ async def _declare(channel: AbstractChannel, wanted: Topology) -> None:
             await channel.queue_bind(binding.target, binding.source, binding.routing_key)
 
 
-async def bind_fanout(connection: HubConnection, pharmacy_ids: Sequence[UUID], *, seconds: float = 10.0) -> None:
+async def bind_fanout(connection: HubConnection, pharmacy_ids: Sequence[UUID], *, seconds: float = _SECONDS) -> None:
     """Let the fan-out hear all events of these pharmacies; bound twice is bound once.
 
     Raises:
@@ -270,7 +271,7 @@ async def bind_fanout(connection: HubConnection, pharmacy_ids: Sequence[UUID], *
     await on_channel(connection, bind, seconds)
 
 
-async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID, *, seconds: float = 10.0) -> None:
+async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID) -> None:
     """Spare the fan-out the events of a pharmacy that has no endpoint any more.
 
     Raises:
@@ -280,10 +281,10 @@ async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID, *, seconds
     async def unbind(channel: AbstractChannel) -> None:
         await channel.queue_unbind(FANOUT, EVENTS, f"{pharmacy_id}.#")
 
-    await on_channel(connection, unbind, seconds)
+    await on_channel(connection, unbind, _SECONDS)
 
 
-async def find_unread_partitions(connection: HubConnection, partitions: int, *, seconds: float = 10.0) -> list[int]:
+async def find_unread_partitions(connection: HubConnection, partitions: int) -> list[int]:
     """Name the partitions that no writer reads, by the broker's own count of consumers.
 
     Raises:
@@ -297,5 +298,5 @@ async def find_unread_partitions(connection: HubConnection, partitions: int, *, 
             if not declared.consumer_count:
                 unread.append(number)
 
-    await on_channel(connection, look, seconds)
+    await on_channel(connection, look, _SECONDS)
     return unread
