@@ -1,6 +1,6 @@
 """Outbound webhooks: endpoints, which events they want, and what comes after an attempt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -217,8 +217,3 @@ def next_step(
     if outcome.retry_after_seconds is not None and outcome.status_code in {429, 502, 503, 504}:
         wait = max(wait, min(outcome.retry_after_seconds, 86400.0))
     return RetryIn(wait)
-
-
-def is_operational(event: Mapping[str, Any]) -> bool:
-    """Tell whether an event speaks of webhooks themselves."""
-    return str(event["type"]).startswith(OPERATIONAL)

@@ -198,7 +198,7 @@ def check_url(url: str, allow_networks: Sequence[Network] = ()) -> list[Reason]:
     if scheme != "https" and not (scheme == "http" and allow_networks):
         reasons.append(Reason("scheme", "only https is called, and http in allowed networks"))
     if parts["userinfo"]:
-        reasons.append(Reason("userinfo", "a URL carries no user name or password; use the endpoint's headers"))
+        reasons.append(Reason("userinfo", "a URL carries no user name or password; use the endpoint's `auth`"))
     path, hash_mark, _ = rest.partition("#")
     if hash_mark:
         reasons.append(Reason("fragment", "a URL has no fragment, it is never sent"))
@@ -253,42 +253,3 @@ def _refuse_name(host: str, labels: Sequence[str], allow_networks: Sequence[Netw
         return None if reachable else f"{host} is this machine"
     is_private = len(labels) == 1 or any(host.endswith("." + suffix) for suffix in _PRIVATE_SUFFIXES)
     return f"{host} is a private name" if is_private and not allow_networks else None
-
-
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,1022}[!-~])?")
-_OUR_HEADERS: Final = frozenset(
-    {
-        "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect",
-        "host", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via",
-    }
-)  # fmt: skip
-_OUR_PREFIXES: Final = ("proxy-", "sec-", "webhook-", "x-forwarded-", "traceparent", "tracestate")
-HEADERS: Final = 20
-
-
-def check_headers(headers: Mapping[str, str]) -> dict[str, Reason]:
-    """List what is wrong with an endpoint's own headers, by name as given; empty when they may be saved.
-
-    Allowed are 20 of them, with names of 64 and values of 1,024 visible ASCII characters (spaces inside), none that
-    frames the message, signs it, or is the hub's to say.
-
-    >>> check_headers({"X-Team": "stock", "Host": "evil.example"})
-    {'Host': Reason(code='reserved', detail='the hub sets this header itself')}
-    """
-    reasons: dict[str, Reason] = {}
-    seen: set[str] = set()
-    for position, (name, value) in enumerate(headers.items()):
-        lower = name.lower()
-        if position >= HEADERS:
-            reasons[name] = Reason("too_many", f"at most {HEADERS} headers")
-        elif not _HEADER_NAME.fullmatch(name):
-            reasons[name] = Reason("name", "a header's name is 1 to 64 letters, digits, dashes (RFC 9110, token)")
-        elif lower in _OUR_HEADERS or lower.startswith(_OUR_PREFIXES):
-            reasons[name] = Reason("reserved", "the hub sets this header itself")
-        elif lower in seen:
-            reasons[name] = Reason("duplicate", "this header is there twice")
-        elif not _HEADER_VALUE.fullmatch(value):
-            reasons[name] = Reason("value", "a header's value is 1 to 1024 visible ASCII characters, spaces inside")
-        seen.add(lower)
-    return reasons

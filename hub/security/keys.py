@@ -57,11 +57,6 @@ def hash_key(key: str) -> bytes:
     return sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def is_same_key(key: str, digest: bytes) -> bool:
-    """Tell whether a key has this hash, in a time that does not depend on where they differ."""
-    return hmac.compare_digest(hash_key(key), digest)
-
-
 def hint_of(key: str) -> str:
     """Show the last four characters, by which people tell their keys apart; they are checksum, not secret."""
     return key[-4:]

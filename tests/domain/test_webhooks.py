@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.domain.webhooks import AttemptResult, Delivered, Exhausted, RetryIn, is_operational, next_step, wants
+from hub.domain.webhooks import AttemptResult, Delivered, Exhausted, RetryIn, next_step, wants
 
 LAWS = settings.get_profile("laws")
 LADDER = (5.0, 300.0, 1800.0)
@@ -81,19 +81,6 @@ def test_jitter_moves_a_wait_by_a_fifth_at_most(jitter: float, attempt: int) -> 
     step = next_step(attempt, AttemptResult(500), LADDER, jitter)
     assert isinstance(step, RetryIn)
     assert LADDER[attempt - 1] * 0.8 - 1e-9 <= step.seconds <= LADDER[attempt - 1] * 1.2 + 1e-9
-
-
-@pytest.mark.parametrize(
-    ("event_type", "operational"),
-    [
-        ("webhook_endpoint.failing", True),
-        ("webhook_delivery.exhausted", True),
-        ("webhook_event.received", False),
-        ("sale.recorded", False),
-    ],
-)
-def test_events_about_webhooks_are_operational(event_type: str, operational: bool) -> None:  # noqa: FBT001 -- a table
-    assert is_operational({"type": event_type}) is operational
 
 
 def test_a_receiver_that_is_gone_is_not_asked_again() -> None:
