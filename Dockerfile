@@ -24,5 +24,5 @@ RUN /venv/bin/python -c "import pathlib, sysconfig; pathlib.Path(sysconfig.get_p
 USER hub
 EXPOSE 8000
 CMD ["uvicorn", "gateway.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5", \
+     "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5", \
      "--ws-per-message-deflate", "false", "--no-access-log"]

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 from aio_pika import RobustConnection
 from faststream.rabbit import RabbitBroker
@@ -9,6 +10,7 @@ from yarl import URL
 
 from hub.messaging.connection import CONNECT_SECONDS, HEARTBEAT_SECONDS, RECONNECT_SECONDS
 from hub.messaging.lenient import read_leniently
+from hub.messaging.wire import GatheringFactory
 from hub.settings import Settings
 
 _GRACE_SECONDS = 10.0
@@ -41,6 +43,10 @@ def _rotating(urls: Sequence[str]) -> type[RobustConnection]:
     attempts = itertools.count()
 
     class Rotating(RobustConnection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- aio-pika's
+            super().__init__(*args, **kwargs)
+            self.kwargs["transport_factory"] = GatheringFactory()
+
         async def _RobustConnection__connect_transport(self) -> None:  # noqa: N802 -- the mangled name of aio-pika's method
             self.url = hosts[next(attempts) % len(hosts)]
             await super()._RobustConnection__connect_transport()  # type: ignore[misc]

@@ -16,6 +16,7 @@ from pamqp import commands as spec
 from yarl import URL
 
 from hub.faults import SettingsError, Unavailable
+from hub.messaging.wire import GatheringFactory
 
 CONNECT_SECONDS = 3.0  # a frozen node accepts TCP and then says nothing; aiormq alone would wait 60 s
 RECONNECT_SECONDS = 0.5
@@ -41,6 +42,7 @@ class HubConnection(RobustConnection):
         self._attempts = 0
         self.last_error: Exception | None = None
         super().__init__(self._hosts[0], reconnect_interval=RECONNECT_SECONDS, fail_fast=False)
+        self.kwargs["transport_factory"] = GatheringFactory()
 
     @property
     def hosts(self) -> int:

@@ -194,7 +194,7 @@ def hub_processes(plan: Plan, environment: Mapping[str, str]) -> list[Spec]:
     # The packages' own servers, by name, as anybody could start them.
     gateway = (
         *("uvicorn", "gateway.app:create_app", "--factory", "--host", settings.host, "--port", str(settings.port)),
-        *("--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5"),
+        *("--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5"),
         *("--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers"),
     )
     consumers = ("faststream", "run", "consumers.app:create_app", "--factory")

@@ -249,7 +249,7 @@ def _prepare(servers: Servers, name: str, place: Path, *, is_small: bool, sabota
     )
     specs = {
         gateway: Spec(gateway, _python(sabotage, "uvicorn", "gateway.app:create_app", "--factory", "--host", "127.0.0.1",
-            "--port", str(port), "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5",
+            "--port", str(port), "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5",
             "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers", "--log-level", "warning"),
             _environment(reached, sabotage), _CHECKOUT)
         for gateway, port, reached in zip(GATEWAYS, ports.values(), (settings, far), strict=False)

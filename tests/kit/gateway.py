@@ -205,7 +205,7 @@ async def _start(settings: Settings, port: int, log: Path | None = None) -> asyn
                 *command, env=environment, cwd=_ROOT, stdout=output, stderr=output
             )
     return await asyncio.create_subprocess_exec(
-        *command, "--loop", "uvloop", "--http", "httptools", "--timeout-graceful-shutdown", "5", "--ws-per-message-deflate", "false",
+        *command, "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5", "--ws-per-message-deflate", "false",
         "--no-access-log", "--log-level", "warning",
         env=environment, cwd=_ROOT,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -248,9 +249,11 @@ def test_an_unwritable_data_dir_is_one_clear_sentence(tmp_path: Path) -> None:
 
 def test_help_is_instant() -> None:
     def once() -> float:
-        began = time.perf_counter()
+        """Processor time, which a busy machine stretches less than the time on the wall."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert hub("--help").returncode == 0
-        return time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(once() for _ in range(5)) < 0.3
 
