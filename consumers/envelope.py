@@ -40,18 +40,20 @@ class SetAside:
     """What is parked instead of applied.
 
     Args:
-        envelope: the command's JSON; None: the message is no list of commands.
+        envelope: the JSON of one element of the list, whatever it is.
         message: the bytes of the message it came in.
+        is_whole: the message is no list of commands, and all of it is set aside.
     """
 
     envelope: Any
     message: bytes
     reason: str
     partition: int
+    is_whole: bool = False
 
     def body(self) -> bytes:
-        """Write the command alone, as it came; the whole message where that is not possible."""
-        if self.envelope is None:
+        """Write the element alone, as it came; the whole message where that is not possible."""
+        if self.is_whole:
             return self.message
         try:
             return orjson.dumps(self.envelope)
@@ -116,10 +118,10 @@ def read_message(body: bytes, partition: int) -> Iterator[Arrived | SetAside]:
     try:
         envelopes = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        yield SetAside(None, body, f"not JSON: {error}", partition)
+        yield SetAside(None, body, f"not JSON: {error}", partition, is_whole=True)
         return
     if not isinstance(envelopes, list) or not envelopes:
-        yield SetAside(None, body, "not a list of commands", partition)
+        yield SetAside(None, body, "not a list of commands", partition, is_whole=True)
         return
     for envelope in envelopes:
         try:

@@ -1,6 +1,7 @@
 """The parker: messages in `hub.dead` become rows that operators list, replay and discard."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,9 @@ async def keep(
         parked = Parked(body, reason, origin, now, now, message_id=message_id)
     extra = parked.extra or {}
     row = ParkedMessage(
-        derived_id(parked.origin, parked.first_failed_at.isoformat(), extra.get("operation_id") or body.hex()[:4000]),
+        derived_id(
+            parked.origin, parked.first_failed_at.isoformat(), extra.get("operation_id") or sha256(body).hexdigest()
+        ),
         _uuid(extra.get("pharmacy_id")),
         _uuid(extra.get("operation_id")),
         parked.origin,

@@ -104,6 +104,17 @@ def test_what_nests_too_deep_to_be_written_is_set_aside_with_the_whole_message()
     assert aside.body() == message
 
 
+@pytest.mark.parametrize("element", [None, 5, True, "x", [], [1], {}], ids=repr)
+def test_an_element_that_is_no_command_is_set_aside_alone(element: Any) -> None:
+    first, last = a_command(), a_command()
+    before, aside, after = read_message(orjson.dumps([first, element, last]), 0)
+    assert isinstance(before, Arrived)
+    assert isinstance(after, Arrived)
+    assert (before.envelope, after.envelope) == (first, last)
+    assert isinstance(aside, SetAside)
+    assert aside.body() == orjson.dumps(element)
+
+
 @pytest.mark.parametrize(
     "member",
     [1, "x", None, [], [1], {"operation_id": 5}, {"operation_id": "0198f000-0000-7000-8000-000000000001"}],

@@ -18,6 +18,7 @@ from hub.domain.ids import HUB_ID
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.connection import open_connection
 from hub.messaging.topology import COMMANDS, command_queue, partition_of
+from hub.resources import COMMANDS as COMMANDS_KNOWN
 from hub.settings import Settings
 from hub.storage.database import open_database
 from tests.kit.buggy import a_bug
@@ -158,12 +159,13 @@ async def test_the_neighbours_in_the_same_message_are_applied_in_order(stage: St
         _create(pharmacy_id, "2", "\x00"),
         _create(pharmacy_id, "3"),
     )
-    await stage.publish(0, b"[" + b",".join((first, broken, b'{"type": 7}', last)) + b"]")
+    await stage.publish(0, b"[" + b",".join((first, broken, b'{"type":7}', b"null", last)) + b"]")
     await eventually(lambda: stage.status(two), lambda status: status == "applied")
     assert [await stage.status(one), await stage.status(poison)] == ["applied", "parked"]
     query = "SELECT sequence, operation_id FROM events WHERE pharmacy_id = $1 ORDER BY 1"
     assert [tuple(row) for row in await stage.owner.fetch(query, pharmacy_id)] == [(1, one), (2, two)]
-    await eventually(stage.parked, lambda rows: len(rows) == 2)
+    rows = await eventually(stage.parked, lambda rows: len(rows) == 3)
+    assert {bytes(row["payload"]) for row in rows} == {broken, b'{"type":7}', b"null"}
 
 
 async def test_what_is_parked_is_replayed_once_after_the_bug_is_fixed(
@@ -189,6 +191,29 @@ async def test_what_is_parked_is_replayed_once_after_the_bug_is_fixed(
     assert [record[0] for record in sequences] == [1, 2, 3]
     query = "SELECT action, outcome FROM audit_log WHERE action LIKE 'parked.%' ORDER BY at"
     assert [tuple(line) for line in await stage.owner.fetch(query)] == [("parked.replay", "applied")] * 3
+
+
+async def test_what_a_newer_gateway_sent_to_an_older_writer_is_applied_when_it_is_replayed_to_a_newer_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release that runs beside the next one has not heard of its commands: they are parked, and lost to nobody."""
+    pharmacy_id = stage.pharmacies[3]
+    with monkeypatch.context() as older:
+        older.setattr(
+            "consumers.envelope.COMMANDS", {n: r for n, r in COMMANDS_KNOWN.items() if n != "inventory.create"}
+        )
+        operation_id, unheard_of = _create(pharmacy_id, "NEW")
+        await stage.publish(3, b"[" + unheard_of + b"]")
+        (row,) = await eventually(stage.parked, lambda rows: len(rows) == 1)
+        assert row["reason"] == "not a command: there is no command of this type"
+        assert await stage.status(operation_id) == "parked"
+    for _ in range(2):
+        outcome = await stage.door.send(HUB_ID, "parked.replay", {}, resource_id=row["id"])
+        assert outcome["status"] == "applied"
+    await eventually(lambda: stage.status(operation_id), lambda status: status == "applied")
+    query = "SELECT type, resource_type, event_count FROM operations WHERE id = $1"
+    assert tuple(await stage.owner.fetchrow(query, operation_id) or ()) == ("inventory.create", "inventory", 1)
+    assert await stage.skus() == ["NEW"]
 
 
 async def test_a_replay_whose_message_was_never_sent_is_sent_when_the_command_comes_again(
