@@ -1,4 +1,4 @@
-"""`pytest tests/simulation --seed N` replays one seed; `--long` lives through a thousand."""
+"""`pytest tests/simulation --seed N` replays one seed; `--long` lives through five thousand."""
 
 import pytest
 
