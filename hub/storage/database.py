@@ -208,7 +208,8 @@ async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Dat
     }
     client = AsyncpgDBClient(
         **credentials,
-        minsize=1,
+        # None is kept open for its own sake: asyncpg would connect beside us in an outage, and log each failure with its traceback.
+        minsize=0,
         maxsize=pool,
         connection_name=role,
         timeout=3.0,
