@@ -92,12 +92,7 @@ def record(state: State, command: Command, sale_id: UUID, body: RecordSale) -> O
     if (refusal := too_late("#/sale_time", body.sale_time, command)) is not None:
         return refusal
     lines = body.all_lines()
-    items = [
-        state.find_by(InventoryItem, "sku", line.sku)
-        if line.sku is not None
-        else state.find(InventoryItem, line.inventory_item)  # type: ignore[arg-type]
-        for line in lines
-    ]
+    items = [_item_of(state, line) for line in lines]
     unknown = [
         _unknown(index, line, flat=body.lines is None)
         for index, (line, item) in enumerate(zip(lines, items, strict=True))
@@ -148,6 +143,13 @@ def record(state: State, command: Command, sale_id: UUID, body: RecordSale) -> O
     )
     event = Event("sale.recorded", _subject(sale), {"sale": dump_sale(sale), "changed": {}})
     return Accepted((sale, *moved.changes), (event, *moved.events), dump_sale(sale))
+
+
+def _item_of(state: State, line: SaleLine) -> InventoryItem | None:
+    if line.sku is not None:
+        return state.find_by(InventoryItem, "sku", line.sku)
+    assert line.inventory_item is not None
+    return state.find(InventoryItem, line.inventory_item)
 
 
 def _unknown(index: int, line: SaleLine, *, flat: bool) -> FieldError:
