@@ -19,7 +19,7 @@ from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refu
 from hub.domain.pharmacies import Pharmacy
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
-from hub.domain.versions import stale
+from hub.domain.versions import current
 
 MAX_GRANTS = 10_000
 Grants = Annotated[list[UUID], Field(max_length=MAX_GRANTS)]
@@ -164,11 +164,9 @@ def _create(state: State, command: Command) -> Outcome:
 def _revise(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, UpdateIntegrator)
-    integrator = state.find(Integrator, command.resource_id)
-    if integrator is None:
-        return Rejected(not_found("integrator"))
-    if (refusal := stale(command, integrator.version)) is not None:
-        return refusal
+    integrator = current(state, command, Integrator, "integrator")
+    if isinstance(integrator, Rejected):
+        return integrator
     values: dict[str, Any] = {}
     if body.name is not None:
         values["name"] = body.name
@@ -183,11 +181,9 @@ def _revise(state: State, command: Command) -> Outcome:
 
 
 def _deactivate(state: State, command: Command) -> Outcome:
-    integrator = state.find(Integrator, command.resource_id)
-    if integrator is None:
-        return Rejected(not_found("integrator"))
-    if (refusal := stale(command, integrator.version)) is not None:
-        return refusal
+    integrator = current(state, command, Integrator, "integrator")
+    if isinstance(integrator, Rejected):
+        return integrator
     if not integrator.is_active:
         return Accepted((), (), None)
     return replace(_changed(state, integrator, replace(integrator, is_active=False)), resource=None)

@@ -10,7 +10,7 @@ from hub.domain.fields import Body, merge_patch, same_json
 from hub.domain.ids import derived_id
 from hub.domain.inventory_bodies import AdjustItem, CreateItem, RemoveItem, ReplaceItem, UpdateItem, UpsertItem
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import FieldError, not_found
+from hub.domain.problem import FieldError
 from hub.domain.state import Ref, State
 from hub.domain.stock import (
     FACTS_OF_THE_TILL,
@@ -25,7 +25,7 @@ from hub.domain.stock import (
     subject_of,
     too_late,
 )
-from hub.domain.versions import stale
+from hub.domain.versions import current
 
 _NEEDED = frozenset({"name", "price"})
 
@@ -108,11 +108,9 @@ def needs_condition(body: Body, if_match: object) -> bool:
 def _revise(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, ReplaceItem | UpdateItem)
-    item = state.find(InventoryItem, command.resource_id)
-    if item is None:
-        return Rejected(not_found("inventory item"))
-    if (refusal := stale(command, item.version)) is not None:
-        return refusal
+    item = current(state, command, InventoryItem, "inventory item")
+    if isinstance(item, Rejected):
+        return item
     if needs_condition(body, command.if_match):
         return refuse(
             "precondition-required", "send If-Match or expected_quantity with a quantity, or adjust by a delta"
@@ -170,10 +168,10 @@ def _revised(state: State, command: Command, item: InventoryItem, after: Invento
 def _adjust(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, AdjustItem)
-    item = state.find(InventoryItem, command.resource_id)
-    if item is None:
-        return Rejected(not_found("inventory item"))
-    if (refusal := stale(command, item.version) or too_late("#/occurred_at", body.occurred_at, command)) is not None:
+    item = current(state, command, InventoryItem, "inventory item")
+    if isinstance(item, Rejected):
+        return item
+    if (refusal := too_late("#/occurred_at", body.occurred_at, command)) is not None:
         return refusal
     delta = (body.delta or 0) if body.quantity is None else body.quantity - item.quantity
     if not delta:
@@ -193,11 +191,9 @@ def _adjust(state: State, command: Command) -> Outcome:
 
 
 def _remove(state: State, command: Command) -> Outcome:
-    item = state.find(InventoryItem, command.resource_id)
-    if item is None:
-        return Rejected(not_found("inventory item"))
-    if (refusal := stale(command, item.version)) is not None:
-        return refusal
+    item = current(state, command, InventoryItem, "inventory item")
+    if isinstance(item, Rejected):
+        return item
     if item.reserved:
         return refuse(
             "reserved", f"open orders hold {item.reserved} of it; complete or cancel them first", reserved=item.reserved

@@ -11,14 +11,15 @@ from pydantic import Field
 from hub.domain.command import Command
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
-from hub.domain.state import Row, State
+from hub.domain.state import State
+from hub.domain.versions import Versioned
 
 Scope = Literal["read", "write", "webhooks"]
 ALL_SCOPES: tuple[Scope, ...] = ("read", "write", "webhooks")
 Scopes = Annotated[list[Scope], Field(min_length=1, max_length=3)]
 
 
-class Key(Row, Protocol):
+class Key(Versioned, Protocol):
     """A row of a key: its SHA-256 in hex, never the key itself."""
 
     __dataclass_fields__: ClassVar[dict[str, DataclassField[Any]]]
@@ -26,10 +27,6 @@ class Key(Row, Protocol):
     @property
     def revoked_at(self) -> datetime | None:
         """When it was ended; None: it is in force."""
-
-    @property
-    def version(self) -> int:
-        """Counts its changes."""
 
 
 K = TypeVar("K", bound=Key)

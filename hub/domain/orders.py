@@ -22,11 +22,11 @@ from hub.domain.order_bodies import (
 )
 from hub.domain.order_states import ENDED, EXTERNAL, NEXT, RESERVING, OrderStatus
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import FieldError, not_found
+from hub.domain.problem import FieldError
 from hub.domain.reservations import OrderLine
 from hub.domain.state import Ref, State
 from hub.domain.stock import Act, InventoryItem
-from hub.domain.versions import stale
+from hub.domain.versions import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,9 @@ def revise(state: State, command: Command) -> Outcome:
     """Decide a change of an order, its status perhaps among it."""
     body = command.body
     assert isinstance(body, ReplaceOrder | UpdateOrder)
-    order = state.find(Order, command.resource_id)
-    if order is None:
-        return Rejected(not_found("order"))
-    if (refusal := stale(command, order.version)) is not None:
-        return refusal
+    order = current(state, command, Order, "order")
+    if isinstance(order, Rejected):
+        return order
     amended = _amend(state, order, body)
     if isinstance(amended, Rejected):
         return amended
@@ -224,11 +222,9 @@ def move_only(state: State, command: Command) -> Outcome:
     """Decide a move of an order."""
     body = command.body
     assert isinstance(body, MoveOrder)
-    order = state.find(Order, command.resource_id)
-    if order is None:
-        return Rejected(not_found("order"))
-    if (refusal := stale(command, order.version)) is not None:
-        return refusal
+    order = current(state, command, Order, "order")
+    if isinstance(order, Rejected):
+        return order
     return _move(state, command, order, order, body.status, body.reason)
 
 
@@ -268,11 +264,9 @@ def _accepted(name: str, before: Order, after: Order, moved: reservations.Moved,
 
 
 def _cancel(state: State, command: Command) -> Outcome:
-    order = state.find(Order, command.resource_id)
-    if order is None:
-        return Rejected(not_found("order"))
-    if (refusal := stale(command, order.version)) is not None:
-        return refusal
+    order = current(state, command, Order, "order")
+    if isinstance(order, Rejected):
+        return order
     outcome = _move(state, command, order, order, OrderStatus.CANCELLED, "")
     return replace(outcome, resource=None) if isinstance(outcome, Accepted) else outcome
 

@@ -10,11 +10,11 @@ from uuid import UUID
 from hub.domain.command import Command, Rule
 from hub.domain.fields import format_id, format_money, format_time, merge_patch, same_json
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import FieldError, not_found
+from hub.domain.problem import FieldError
 from hub.domain.sale_bodies import RecordSale, ReplaceSale, SaleLine, UpdateSale, VoidSale
 from hub.domain.state import Ref, State
 from hub.domain.stock import Act, InventoryItem, Reason, StockMovement, move, out_of_range, threshold_events, too_late
-from hub.domain.versions import stale
+from hub.domain.versions import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +184,9 @@ def _move_all(
 def _revise(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, ReplaceSale | UpdateSale)
-    sale = state.find(Sale, command.resource_id)
-    if sale is None:
-        return Rejected(not_found("sale"))
-    if (refusal := stale(command, sale.version)) is not None:
-        return refusal
+    sale = current(state, command, Sale, "sale")
+    if isinstance(sale, Rejected):
+        return sale
     fixed = _fixed_fields(sale, body)
     if fixed:
         errors = [FieldError(f"#/{name}", "immutable", "it was recorded and stays") for name in fixed]
@@ -242,11 +240,9 @@ def _fixed_fields(sale: Sale, body: ReplaceSale | UpdateSale) -> list[str]:
 
 
 def _void(state: State, command: Command) -> Outcome:
-    sale = state.find(Sale, command.resource_id)
-    if sale is None:
-        return Rejected(not_found("sale"))
-    if (refusal := stale(command, sale.version)) is not None:
-        return refusal
+    sale = current(state, command, Sale, "sale")
+    if isinstance(sale, Rejected):
+        return sale
     if sale.status == "voided":
         return Accepted((), (), None)
     returned: dict[UUID, int] = {}

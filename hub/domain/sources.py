@@ -9,10 +9,10 @@ from uuid import UUID
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, format_id, format_time, same_json
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import FieldError, not_found
+from hub.domain.problem import FieldError
 from hub.domain.source_bodies import CreateSource, RemoveSource, ReplaceSource, RotateSecret, UpdateSource, misfit
 from hub.domain.state import Ref, State
-from hub.domain.versions import stale
+from hub.domain.versions import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,9 @@ def _no_secret() -> Rejected:
 def _revise(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, ReplaceSource | UpdateSource)
-    source = state.find(Source, command.resource_id)
-    if source is None:
-        return Rejected(not_found("source"))
-    if (refusal := stale(command, source.version)) is not None:
-        return refusal
+    source = current(state, command, Source, "source")
+    if isinstance(source, Rejected):
+        return source
     if isinstance(body, ReplaceSource) and body.scheme != source.scheme:
         detail = f"a source stays {source.scheme}; register another one"
         return refuse("immutable", detail, FieldError("#/scheme", "immutable", detail))
@@ -147,11 +145,9 @@ def _revise(state: State, command: Command) -> Outcome:
 def _rotate(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, RotateSecret)
-    source = state.find(Source, command.resource_id)
-    if source is None:
-        return Rejected(not_found("source"))
-    if (refusal := stale(command, source.version)) is not None:
-        return refusal
+    source = current(state, command, Source, "source")
+    if isinstance(source, Rejected):
+        return source
     secret = command.minted.get("secret")
     if secret is None:
         return _no_secret()
@@ -167,11 +163,9 @@ def _rotate(state: State, command: Command) -> Outcome:
 
 
 def _remove(state: State, command: Command) -> Outcome:
-    source = state.find(Source, command.resource_id)
-    if source is None:
-        return Rejected(not_found("source"))
-    if (refusal := stale(command, source.version)) is not None:
-        return refusal
+    source = current(state, command, Source, "source")
+    if isinstance(source, Rejected):
+        return source
     after = replace(source, deleted_at=state.now, updated_at=state.now, version=source.version + 1)
     return replace(_accepted("source.deleted", source, after, command), resource=None)
 

@@ -18,7 +18,7 @@ from hub.domain.pharmacies import Pharmacy, dump_pharmacy
 from hub.domain.problem import FieldError, not_found
 from hub.domain.sources import Source
 from hub.domain.state import Ref, State
-from hub.domain.versions import stale
+from hub.domain.versions import current
 from hub.domain.webhook_bodies import (
     CreateEndpoint,
     Headers,
@@ -89,11 +89,9 @@ def _create(state: State, command: Command) -> Outcome:
 def _revise(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, ReplaceEndpoint | UpdateEndpoint)
-    endpoint = state.find(WebhookEndpoint, command.resource_id)
-    if endpoint is None:
-        return Rejected(not_found("webhook endpoint"))
-    if (refusal := stale(command, endpoint.version)) is not None:
-        return refusal
+    endpoint = current(state, command, WebhookEndpoint, "webhook endpoint")
+    if isinstance(endpoint, Rejected):
+        return endpoint
     values = _values(endpoint, body, command)
     refusal = (
         _wrong_filter(values.get("event_filter"))
@@ -157,11 +155,9 @@ def _follow(state: State, url: str | None) -> tuple[tuple[Pharmacy, ...], tuple[
 
 
 def _remove(state: State, command: Command) -> Outcome:
-    endpoint = state.find(WebhookEndpoint, command.resource_id)
-    if endpoint is None:
-        return Rejected(not_found("webhook endpoint"))
-    if (refusal := stale(command, endpoint.version)) is not None:
-        return refusal
+    endpoint = current(state, command, WebhookEndpoint, "webhook endpoint")
+    if isinstance(endpoint, Rejected):
+        return endpoint
     after = replace(endpoint, enabled=False, deleted_at=state.now, updated_at=state.now, version=endpoint.version + 1)
     rows, events = _follow(state, None) if endpoint.is_default else ((), ())
     mending = Mending("cancel", state.pharmacy_id, endpoint.id)
@@ -171,10 +167,10 @@ def _remove(state: State, command: Command) -> Outcome:
 def _rotate(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, RotateSecret)
-    endpoint = state.find(WebhookEndpoint, command.resource_id)
-    if endpoint is None:
-        return Rejected(not_found("webhook endpoint"))
-    if (refusal := stale(command, endpoint.version) or _unsealed(command)) is not None:
+    endpoint = current(state, command, WebhookEndpoint, "webhook endpoint")
+    if isinstance(endpoint, Rejected):
+        return endpoint
+    if (refusal := _unsealed(command)) is not None:
         return refusal
     if body.signing is None and endpoint.signing != "v1":
         detail = f"this endpoint signs with {endpoint.signing}: name `signing`"

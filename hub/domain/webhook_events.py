@@ -13,7 +13,7 @@ from hub.domain.fields import Body, NotNull, Reference, format_id, format_time, 
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
-from hub.domain.versions import stale
+from hub.domain.versions import current
 
 
 class ReceiveWebhook(Body):
@@ -150,11 +150,9 @@ def _receive(state: State, command: Command) -> Outcome:
 def _revise(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, ReplaceWebhookEvent | UpdateWebhookEvent)
-    event = state.find(WebhookEvent, command.resource_id)
-    if event is None:
-        return Rejected(not_found("webhook event"))
-    if (refusal := stale(command, event.version)) is not None:
-        return refusal
+    event = current(state, command, WebhookEvent, "webhook event")
+    if isinstance(event, Rejected):
+        return event
     named = set(type(body).model_fields) if isinstance(body, ReplaceWebhookEvent) else body.model_fields_set
     fixed = [
         name
@@ -185,11 +183,9 @@ def _accepted(name: str, before: WebhookEvent, after: WebhookEvent) -> Accepted:
 
 
 def _reprocess(state: State, command: Command) -> Outcome:
-    event = state.find(WebhookEvent, command.resource_id)
-    if event is None:
-        return Rejected(not_found("webhook event"))
-    if (refusal := stale(command, event.version)) is not None:
-        return refusal
+    event = current(state, command, WebhookEvent, "webhook event")
+    if isinstance(event, Rejected):
+        return event
     after = replace(event, processed=False, processed_at=None, updated_at=state.now, version=event.version + 1)
     return _accepted("webhook_event.reopened", event, after)
 
@@ -215,11 +211,9 @@ def _settle(state: State, command: Command) -> Outcome:
 
 
 def _remove(state: State, command: Command) -> Outcome:
-    event = state.find(WebhookEvent, command.resource_id)
-    if event is None:
-        return Rejected(not_found("webhook event"))
-    if (refusal := stale(command, event.version)) is not None:
-        return refusal
+    event = current(state, command, WebhookEvent, "webhook event")
+    if isinstance(event, Rejected):
+        return event
     after = replace(event, deleted_at=state.now, updated_at=state.now, version=event.version + 1)
     data = {"webhook_event": dump_webhook_event(after), "changed": {}}
     return Accepted((after,), (Event("webhook_event.deleted", _subject(after), data),), None)
