@@ -125,11 +125,12 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     # Keys come from the database that is written: a replica may lag behind a revocation.
     key_url = settings.database_url.get_secret_value()
     gateway_id = clock.new_id().hex
+    vault = Vault(secret_key, settings.previous_secrets)
     async with (
         open_database(read_url, "hub_read", pool=settings.database_read_pool) as reads,
         open_database(key_url, "hub_read_all", pool=settings.database_read_pool) as reads_all,
         open_key_cache(reads_all) as keys,
-        open_source_cache(reads_all, Vault(secret_key, settings.previous_secrets)) as sources,
+        open_source_cache(reads_all, vault) as sources,
         open_connection(settings.amqp_urls, name="hub gateway publishing", wait_seconds=FIRST_SECONDS) as publishing,
         open_connection(settings.amqp_urls, name="hub gateway consuming", wait_seconds=FIRST_SECONDS) as consuming,
         open_command_publisher(
@@ -153,7 +154,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             keys,
             Limits(settings.rate_limit_per_second, settings.rate_limit_burst),
             tokens,
-            Vault(secret_key, settings.previous_secrets),
+            vault,
             secret_key,
             settings.partitions,
             relay,

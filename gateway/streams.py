@@ -127,10 +127,8 @@ class EventStream(Answer):
 
     def __init__(self, relay: Relay, caller: Caller, after: int | None, types: Types) -> None:
         """Send nothing yet."""
-        super().__init__(
-            HTTPStatus.OK, b"", ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")), b"text/event-stream"
-        )
-        # The stream has no length.
+        super().__init__(HTTPStatus.OK, media_type=b"text/event-stream")
+        # Unlike an answer's, they name no length.
         self.raw_headers = [
             (b"content-type", b"text/event-stream"),
             (b"cache-control", b"no-store"),

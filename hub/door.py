@@ -20,7 +20,7 @@ from hub.messaging.connection import open_connection
 from hub.messaging.publisher import CommandPublisher, open_command_publisher
 from hub.messaging.replies import Replies, open_replies
 from hub.messaging.topology import partition_of
-from hub.security.keys import KeyKind, derive_key, hash_key, hint_of
+from hub.security.keys import KeyKind, mint_key
 from hub.security.login_links import seal_login_link
 from hub.security.tokens import Tokens
 from hub.settings import Settings
@@ -142,8 +142,7 @@ class Door:
         return seal_login_link(tokens, self.settings.url, username)[0]
 
     def _mint(self, operation_id: UUID, kind: KeyKind) -> tuple[str, dict[str, str]]:
-        key = derive_key(self.settings.secret_key.get_secret_value(), operation_id, kind)
-        return key, {"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}
+        return mint_key(self.settings.secret_key.get_secret_value(), operation_id, kind)
 
 
 def _origin() -> str:

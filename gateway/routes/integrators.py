@@ -1,4 +1,4 @@
-"""Integrators, their keys and the pharmacies they may act for. For operators."""
+"""Integrators, their keys and the pharmacies they may act for. Operators see them, admins make and end them."""
 
 from functools import partial
 from typing import Any, Final
@@ -15,7 +15,7 @@ from gateway.operators import read_for_all
 from gateway.reads import read_one, read_page
 from hub.domain.fields import Body
 from hub.domain.ids import HUB_ID
-from hub.security.keys import derive_key, hash_key, hint_of
+from hub.security.keys import mint_key
 
 Asked = Request[Any, Any, Any]
 
@@ -27,8 +27,8 @@ _REVOKE_KEY: Final = WriteRoute("integrator_key.revoke", "", 204)
 
 
 def _mint_key(gateway: Gateway, seed: UUID, _owner: UUID, _body: Body) -> Secrets:
-    key = derive_key(gateway.secret_key, seed, "integrator")
-    return Secrets({"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}, {"api_key": key})
+    key, minted = mint_key(gateway.secret_key, seed, "integrator")
+    return Secrets(minted, {"api_key": key})
 
 
 def _mint_key_of(integrator_id: UUID, gateway: Gateway, seed: UUID, owner: UUID, body: Body) -> Secrets:
@@ -54,7 +54,7 @@ async def list_integrators(request: Asked) -> Response[Any]:
 
 @post("/api/integrators", opt={"describes": _CREATE, "operator": True, "role": "admin"})
 async def create_integrator(request: Asked) -> Response[Any]:
-    """Make an integrator and grant it pharmacies; the answer shows its first key this once. For operators."""
+    """Make an integrator and grant it pharmacies; the answer shows its first key this once. For admins."""
     return await accept(request, _CREATE, pharmacy_id=HUB_ID, terms=_CREATING)
 
 
@@ -67,7 +67,7 @@ async def show_integrator(request: Asked, integrator_id: FromPath[UUID]) -> Resp
 
 @patch("/api/integrators/{integrator_id:uuid}", opt={"describes": _UPDATE, "operator": True, "role": "admin"})
 async def update_integrator(request: Asked, integrator_id: FromPath[UUID]) -> Response[Any]:
-    """Change an integrator; `pharmacy_ids` is the whole list of grants, and a lost one is gone in five seconds. For operators."""
+    """Change an integrator; `pharmacy_ids` is the whole list of grants, and a lost one is gone in five seconds. For admins."""
     return await accept(request, _UPDATE, pharmacy_id=HUB_ID, target=integrator_id, terms=_OF_THE_HUB)
 
 
@@ -77,7 +77,7 @@ async def update_integrator(request: Asked, integrator_id: FromPath[UUID]) -> Re
     status_code=200,
 )
 async def deactivate_integrator(request: Asked, integrator_id: FromPath[UUID]) -> Response[Any]:
-    """Deactivate an integrator: its keys and connections stop, its record stays. For operators."""
+    """Deactivate an integrator: its keys and connections stop, its record stays. For admins."""
     return await accept(request, _DEACTIVATE, pharmacy_id=HUB_ID, target=integrator_id, terms=_OF_THE_HUB)
 
 
@@ -90,7 +90,7 @@ async def list_integrator_keys(request: Asked, integrator_id: FromPath[UUID]) ->
 
 @post("/api/integrators/{integrator_id:uuid}/keys", opt={"describes": _CREATE_KEY, "operator": True, "role": "admin"})
 async def create_integrator_key(request: Asked, integrator_id: FromPath[UUID]) -> Response[Any]:
-    """Mint a key; the answer shows it this once. For operators."""
+    """Mint a key; the answer shows it this once. For admins."""
     terms = Terms(scope=integrator_id, mint=partial(_mint_key_of, integrator_id))
     return await accept(request, _CREATE_KEY, pharmacy_id=HUB_ID, terms=terms)
 
@@ -101,7 +101,7 @@ async def create_integrator_key(request: Asked, integrator_id: FromPath[UUID]) -
     status_code=200,
 )
 async def revoke_integrator_key(request: Asked, integrator_id: FromPath[UUID], key_id: FromPath[UUID]) -> Response[Any]:
-    """Revoke a key for good, within seconds. For operators."""
+    """Revoke a key for good, within seconds. For admins."""
     terms = Terms(scope=integrator_id, mint=partial(_name_owner, integrator_id))
     return await accept(request, _REVOKE_KEY, pharmacy_id=HUB_ID, target=key_id, terms=terms)
 

@@ -14,7 +14,7 @@ from gateway.operators import read_for_all
 from gateway.reads import read_one, read_page
 from hub.domain.fields import Body
 from hub.domain.ids import HUB_ID
-from hub.security.keys import derive_key, hash_key, hint_of
+from hub.security.keys import mint_key
 
 Asked = Request[Any, Any, Any]
 
@@ -23,8 +23,8 @@ _REVOKE: Final = WriteRoute("operator_key.revoke", "", 204)
 
 
 def _mint_key(gateway: Gateway, seed: UUID, _key_id: UUID, _body: Body) -> Secrets:
-    key = derive_key(gateway.secret_key, seed, "operator")
-    return Secrets({"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}, {"api_key": key})
+    key, minted = mint_key(gateway.secret_key, seed, "operator")
+    return Secrets(minted, {"api_key": key})
 
 
 _OF_THE_HUB: Final = Terms(scope=HUB_ID)

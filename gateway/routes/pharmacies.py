@@ -19,7 +19,7 @@ from hub.domain.ids import HUB_ID, default_endpoint_id
 from hub.domain.pharmacies import CreateKey, CreatePharmacy, ReplacePharmacy, UpdatePharmacy
 from hub.domain.problem import FieldError, not_found
 from hub.security.destinations import check_url
-from hub.security.keys import derive_key, hash_key, hint_of
+from hub.security.keys import mint_key
 from hub.security.signatures import derive_webhook_secret
 from hub.security.vault import endpoint_aad
 
@@ -48,8 +48,8 @@ def act_for(request: Asked, pharmacy_id: UUID) -> UUID:
 
 
 def _key_secrets(gateway: Gateway, seed: UUID) -> Secrets:
-    key = derive_key(gateway.secret_key, seed)
-    return Secrets({"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}, {"api_key": key})
+    key, minted = mint_key(gateway.secret_key, seed)
+    return Secrets(minted, {"api_key": key})
 
 
 def _mint_key(gateway: Gateway, seed: UUID, _key_id: UUID, _body: Body) -> Secrets:
@@ -109,7 +109,7 @@ async def list_pharmacies(request: Asked) -> Response[Any]:
 
 @post("/api/pharmacies", opt={"describes": _CREATE, "operator": True, "role": "admin"})
 async def create_pharmacy(request: Asked) -> Response[Any]:
-    """Make a pharmacy; the answer shows its first key this once. For operators."""
+    """Make a pharmacy; the answer shows its first key this once. For admins."""
     return await accept(request, _CREATE, pharmacy_id=None, terms=_CREATING)
 
 
@@ -139,7 +139,7 @@ async def update_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Respon
     status_code=200,
 )
 async def deactivate_pharmacy(request: Asked, pharmacy_id: FromPath[UUID]) -> Response[Any]:
-    """Deactivate a pharmacy: its keys, sockets and AMQP logins stop, its record stays. For operators."""
+    """Deactivate a pharmacy: its keys, sockets and AMQP logins stop, its record stays. For admins."""
     owner = act_for(request, pharmacy_id)
     return await accept(request, _DEACTIVATE, pharmacy_id=owner, target=owner)
 

@@ -36,6 +36,12 @@ def derive_key(secret_key: str, operation_id: UUID, kind: KeyKind = "pharmacy") 
     return body + _checksum(body)
 
 
+def mint_key(secret_key: str, operation_id: UUID, kind: KeyKind = "pharmacy") -> tuple[str, dict[str, str]]:
+    """Derive a key, and what travels with its command in its stead: the hash and the last four characters."""
+    key = derive_key(secret_key, operation_id, kind)
+    return key, {"key_digest": hash_key(key).hex(), "key_hint": hint_of(key)}
+
+
 def kind_of(key: str) -> KeyKind | None:
     """Name the kind of a well-formed key, else None. Says nothing about whether the key is known.
 
