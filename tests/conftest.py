@@ -196,15 +196,6 @@ def database_url(servers: Servers, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty_database_url(servers: Servers) -> Iterator[str]:
-    """Address of a database without any table, for tests of the migrations."""
-    name = f"t_{uuid4().hex}"
-    servers.sql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-    yield servers.database_url(name)
-    servers.sql(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
 def amqp_url(servers: Servers) -> Iterator[str]:
     """Address of an empty virtual host of RabbitMQ for this test alone."""
     name = f"t-{uuid4().hex}"

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from hub.cli import (
+    admission,
     broker,
     container,
     database,
@@ -15,7 +16,6 @@ from hub.cli import (
     run,
     secrets,
     sources,
-    tenants,
     webhooks,
 )
 from hub.faults import HubFault
@@ -33,7 +33,7 @@ run.register(app)
 database.register(app)
 container.register(app)
 app.add_typer(broker.group, name="topology")
-tenants.register(app)
+admission.register(app)
 importing.register(app)
 app.add_typer(events.group, name="events")
 app.add_typer(parked.group, name="parked")

@@ -1,4 +1,4 @@
-"""Pharmacies, the tenants of the hub, and their API keys."""
+"""Pharmacies: the branches whose rows, keys and events are kept apart from one another's, and their API keys."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Notices between the hub's own processes: `key.changed`, `grant.changed`, `session.ended`.
+"""Notices between the hub's own processes: `key.changed`, `source.changed`, `session.ended`.
 
 They only make caches younger: a notice may be lost, so who caches also reloads when listening resumes, and polls.
 """

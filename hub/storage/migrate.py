@@ -50,6 +50,12 @@ async def pending_migrations(settings: Settings) -> list[str]:
 
 
 async def _take_lock(connection: Any) -> None:  # noqa: ANN401 -- an asyncpg connection
-    async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 -- the lock is in the database
-            await asyncio.sleep(0.1)  # another runner holds it; the time limit is the bound
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 -- the lock is in the database
+                await asyncio.sleep(0.1)  # another runner holds it; the time limit is the bound
+    except TimeoutError as error:
+        detail = (
+            f"another runner of migrations did not end within {_PATIENCE_SECONDS:g} s; see what it waits for, try again"
+        )
+        raise Unavailable("postgres", detail) from error
