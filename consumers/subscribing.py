@@ -45,7 +45,7 @@ async def raw(message: Any) -> bytes:  # noqa: ANN401 -- FastStream's message
     return body
 
 
-def subscribe(broker: RabbitBroker, queue: str, prefetch: int, take: Callable[[Any], Awaitable[None]]) -> Any:  # noqa: ANN401
+def subscribe(broker: RabbitBroker, queue: str, prefetch: int, take: Callable[[Any], Awaitable[None]]) -> Any:  # noqa: ANN401 -- FastStream's subscriber
     """Subscribe to a declared queue on a channel of its own, acks by hand; `take` gets aio-pika's message."""
     subscriber = broker.subscriber(
         RabbitQueue(queue, declare=False),

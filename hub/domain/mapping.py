@@ -170,7 +170,7 @@ def decimal_of(value: Any) -> Decimal | None:  # noqa: ANN401 -- a JSON value
     >>> decimal_of("9.90"), decimal_of(3), decimal_of(True), decimal_of("x")
     (Decimal('9.90'), Decimal('3'), None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > 40:  # noqa: PLR2004
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > 40:  # noqa: PLR2004 -- no such number is longer
         return None
     try:
         number = Decimal(str(value).strip())

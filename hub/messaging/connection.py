@@ -75,7 +75,7 @@ class HubConnection(RobustConnection):
         with suppress(Unavailable):
             await within(ABANDON_SECONDS, underlay.close(), "rabbitmq")
 
-    async def _RobustConnection__connect_transport(self) -> None:  # noqa: N802 - the mangled name of aio-pika's method
+    async def _RobustConnection__connect_transport(self) -> None:  # noqa: N802 -- the mangled name of aio-pika's method
         """Rotate the host before each attempt: aio-pika takes one address only (pinned version, under test)."""
         self.url = self._hosts[self._attempts % len(self._hosts)]
         self._attempts += 1

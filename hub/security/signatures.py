@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from hub.security.derive import derive
 
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the public prefix of every secret
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- the public prefix of every secret
 SIGNING_PREFIX: Final = "whsk_"
 PUBLIC_PREFIX: Final = "whpk_"
 SECRET_BYTES: Final = (24, 64)
