@@ -18,7 +18,7 @@ from hub import clock
 from hub.faults import Unavailable
 from hub.messaging.management import Management, QueueDepth, open_management
 from hub.messaging.server import LOGIN_CACHE_SECONDS
-from hub.messaging.tasks import owned_tasks
+from hub.messaging.tasks import running
 from hub.settings import Settings
 
 log = structlog.get_logger("gateway")
@@ -147,10 +147,7 @@ def _is_id(user: str) -> bool:
 @asynccontextmanager
 async def open_sessions(settings: Settings, keys: KeyCache) -> AsyncIterator[Sessions]:
     """Watch the AMQP connections of this installation."""
-    async with open_management(settings) as management, owned_tasks() as tasks:
+    async with open_management(settings) as management:
         sessions = Sessions(keys, management, settings.amqp_connections)
-        keeper = tasks.create_task(sessions.keep(), name="keeper of AMQP sessions")
-        try:
+        async with running(sessions.keep(), "keeper of AMQP sessions"):
             yield sessions
-        finally:
-            keeper.cancel()

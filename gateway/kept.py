@@ -3,8 +3,8 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import asyncpg
@@ -12,7 +12,6 @@ import structlog
 
 from hub import clock
 from hub.faults import Unavailable
-from hub.messaging.tasks import owned_tasks
 from hub.storage.database import Connection, Database
 
 log = structlog.get_logger("gateway")
@@ -73,16 +72,6 @@ class Kept(ABC):
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS if self.is_loaded else _AGAIN_SECONDS):
                     await self._stale.wait()
-
-    @asynccontextmanager
-    async def kept_loaded(self) -> AsyncIterator[None]:
-        """Keep loaded while this is open."""
-        async with owned_tasks() as tasks:
-            keeper = tasks.create_task(self.keep_loaded(), name=f"keeper of {self._what}")
-            try:
-                yield
-            finally:
-                keeper.cancel()
 
 
 class Lookups(Generic[N]):

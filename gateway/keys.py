@@ -15,6 +15,7 @@ from gateway.problems import Refused, unauthorized, unavailable
 from hub import clock
 from hub.domain.problem import not_found
 from hub.faults import Unavailable
+from hub.messaging.tasks import running
 from hub.security.keys import hash_key, is_wellformed
 from hub.storage.database import Database
 from hub.storage.keys import KeyRow, find_key, list_grants, list_keys, list_pharmacies_known, read_keys_state
@@ -205,5 +206,5 @@ def _caller(row: KeyRow) -> Caller:
 async def open_key_cache(database: Database) -> AsyncIterator[KeyCache]:
     """Keep every active key at hand: loaded at start, at notices, and every 4 s; an outage takes none away."""
     keys = KeyCache(database)
-    async with keys.kept_loaded():
+    async with running(keys.keep_loaded(), "keeper of keys"):
         yield keys

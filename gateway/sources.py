@@ -11,6 +11,7 @@ import structlog
 
 from gateway.kept import Kept, Lookups
 from hub.faults import Unavailable
+from hub.messaging.tasks import running
 from hub.security.schemes import Expected
 from hub.security.vault import Undecryptable, Vault, source_aad
 from hub.storage.database import Connection, Database
@@ -138,5 +139,5 @@ class SourceCache(Kept):
 async def open_source_cache(database: Database, vault: Vault) -> AsyncIterator[SourceCache]:
     """Keep every source at hand: loaded at start, at notices, and every 4 s; an outage takes none away."""
     sources = SourceCache(database, vault)
-    async with sources.kept_loaded():
+    async with running(sources.keep_loaded(), "keeper of sources"):
         yield sources

@@ -13,7 +13,7 @@ from gateway.keys import KeyCache
 from gateway.problems import refused
 from gateway.subscription import Subscription
 from hub import clock
-from hub.messaging.tasks import owned_tasks
+from hub.messaging.tasks import running
 
 SUBSCRIBERS_PER_KEY = 2_500
 SWEEP_SECONDS = 0.5
@@ -147,10 +147,8 @@ class Subscribers:
 async def open_subscribers(keys: KeyCache) -> AsyncIterator[Subscribers]:
     """Look after subscribers while this is open."""
     subscribers = Subscribers(keys)
-    async with owned_tasks() as tasks:
-        keeper = tasks.create_task(subscribers.keep_looking(), name="keeper of subscribers")
+    async with running(subscribers.keep_looking(), "keeper of subscribers"):
         try:
             yield subscribers
         finally:
             subscribers.stop()
-            keeper.cancel()

@@ -15,7 +15,7 @@ import orjson
 from hub.messaging.connection import HubConnection
 from hub.messaging.frames import Outgoing
 from hub.messaging.listening import Listening, keep_listening
-from hub.messaging.tasks import owned_tasks
+from hub.messaging.tasks import running
 from hub.messaging.topology import CONTROL
 
 FIRST_SECONDS = 3.0
@@ -64,13 +64,9 @@ async def open_control(
         resumed()
         ready.set()
 
-    async with owned_tasks() as tasks:
-        listening = Listening("", CONTROL, read, begin, lambda: None)
-        reader = tasks.create_task(keep_listening(connection, listening), name="reader of notices")
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_SECONDS if connection.underlay is not None else 0.0):
-                    await ready.wait()
-            yield
-        finally:
-            reader.cancel()
+    listening = Listening("", CONTROL, read, begin, lambda: None)
+    async with running(keep_listening(connection, listening), "reader of notices"):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS if connection.underlay is not None else 0.0):
+                await ready.wait()
+        yield

@@ -12,7 +12,7 @@ import orjson
 from hub.messaging.connection import HubConnection
 from hub.messaging.frames import Outgoing
 from hub.messaging.listening import Listening, keep_listening
-from hub.messaging.tasks import owned_tasks
+from hub.messaging.tasks import running
 from hub.messaging.topology import DEFAULT_EXCHANGE, replies_queue
 
 FIRST_SECONDS = 3.0
@@ -95,12 +95,8 @@ async def open_replies(connection: HubConnection, gateway_id: str) -> AsyncItera
     """
     replies = Replies(replies_queue(gateway_id))
     listening = Listening(replies.queue_name, None, replies.hear, replies.resumed, replies.lost)
-    async with owned_tasks() as tasks:
-        reader = tasks.create_task(keep_listening(connection, listening), name="reader of replies")
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_SECONDS if connection.underlay is not None else 0.0):
-                    await replies.until_listening()
-            yield replies
-        finally:
-            reader.cancel()
+    async with running(keep_listening(connection, listening), "reader of replies"):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS if connection.underlay is not None else 0.0):
+                await replies.until_listening()
+        yield replies
