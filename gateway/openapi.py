@@ -8,7 +8,6 @@ import inspect
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, assert_never
 from uuid import UUID
 
@@ -35,6 +34,7 @@ from gateway.openapi_parts import (
 )
 from gateway.openapi_rules import BODY_RULES
 from gateway.views import ITEMS
+from hub import VERSION
 from hub.domain.problem import CATALOGUE
 from hub.resources import COMMANDS
 from hub.storage.lists import LISTINGS
@@ -76,7 +76,7 @@ def openapi_document(app: Litestar) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Pharmacy Connector Hub", "version": _version(), "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "title": "Pharmacy Connector Hub", "version": VERSION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": _ABOUT,
         },
         "servers": [{"url": "/"}],
@@ -264,13 +264,6 @@ def _path_of(path_format: str) -> str:
 def _tag_of(path: str) -> str:
     parts = path.strip("/").split("/")
     return parts[1] if parts[0] == "api" else parts[0]
-
-
-def _version() -> str:
-    try:
-        return version("pharmacy-connector-hub")
-    except PackageNotFoundError:
-        return "0"
 
 
 @lru_cache(4)

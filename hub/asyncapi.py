@@ -5,7 +5,6 @@ The queues come from the topology, the commands from the register, so the docume
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import orjson
@@ -13,6 +12,7 @@ from faststream.rabbit import RabbitBroker, RabbitQueue
 from faststream.specification.asyncapi import AsyncAPI
 from pydantic import BaseModel
 
+from hub import VERSION
 from hub.domain.feeds import DEFAULT_LENGTH
 from hub.messaging.topology import (
     AUDIT,
@@ -181,7 +181,7 @@ def _described_by_faststream(partitions: int) -> Json:
         )(handle)
     title = "Pharmacy Connector Hub over AMQP"
     text = "Log in with a pharmacy's id and its API key, or an integrator's. docs/integrator.md begins from zero."
-    found: Json = AsyncAPI(broker, title=title, version=_version(), description=text).to_specification().to_jsonable()
+    found: Json = AsyncAPI(broker, title=title, version=VERSION, description=text).to_specification().to_jsonable()
     found["servers"] = {
         "broker": {
             "host": "hub.example.org:5672", "pathname": "/", "protocol": "amqp", "protocolVersion": "0.9.1",
@@ -292,10 +292,3 @@ def _events() -> Json:
             "amqp": {"is": "routingKey", "bindingVersion": "0.3.0", "exchange": {"name": EVENTS, "type": "topic", "durable": True, "vhost": "/"}}
         },
     }  # fmt: skip
-
-
-def _version() -> str:
-    try:
-        return version("pharmacy-connector-hub")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"

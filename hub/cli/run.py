@@ -2,11 +2,11 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hub import VERSION
 from hub.cli.places import AsJson, DataDir, place_of
 
 
@@ -68,12 +68,4 @@ def doctor(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
 
 def version() -> None:
     """Print the version of the hub."""
-    import tomllib
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as version_of
-
-    try:
-        found = version_of("pharmacy-connector-hub")
-    except PackageNotFoundError:  # from a checkout that is on the path without being installed
-        found = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["version"]
-    print(found)
+    print(VERSION)
