@@ -126,7 +126,8 @@ class Sessions:
         for user, until in list(self._counts.items()):
             connections = await management.list_connections(user)
             if len(connections) > self._most:
-                # One by one they can be closed only when RabbitMQ's statistics show them, up to 5 s later.
+                # One by one they can be closed only when RabbitMQ's statistics show them: 2 s later, or 5 where it is not set up
+                # as `hub.messaging.server` says.
                 if len(connections) > self._most * STORM:
                     await management.close_all(user, SURPLUS)
                 else:

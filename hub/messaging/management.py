@@ -56,7 +56,7 @@ class Management:
         ]
 
     async def close(self, connection: OpenConnection, reason: str) -> None:
-        """Close a connection; one that is gone is fine, and so is one that RabbitMQ's statistics do not show yet (up to 5 s).
+        """Close a connection; one that is gone is fine, and so is one that RabbitMQ's statistics do not show yet.
 
         Raises:
             Unavailable: the API does not answer.

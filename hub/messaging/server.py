@@ -16,12 +16,20 @@ PLUGINS: Final = (
 LOGIN_CACHE_SECONDS: Final = 3.0
 """For so long RabbitMQ lets the same key in again without asking."""
 
-LIMITS: Final[Mapping[str, str]] = {
+COMMON: Final[Mapping[str, str]] = {
     "log.console": "true",
     "log.console.level": "info",
     "log.file": "false",
     "channel_max": "1024",
     "max_message_size": "8388608",
+    # A single connection can be closed once it stands in the statistics, which are as old as the smallest step of `basic`: 5 s
+    # by default. What is not named here would not be kept at all; the others are RabbitMQ's own.
+    "management.sample_retention_policies.global.minute": "5",
+    "management.sample_retention_policies.global.hour": "60",
+    "management.sample_retention_policies.global.day": "1200",
+    "management.sample_retention_policies.basic.minute": "2",
+    "management.sample_retention_policies.basic.hour": "60",
+    "management.sample_retention_policies.detailed.10": "5",
 }
 LOGINS: Final[Mapping[str, str]] = {
     # The hub's own user is RabbitMQ's: it must get in while no gateway runs.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.faults import SettingsError
-from hub.messaging.server import LIMITS, LOGINS, dump_configuration, dump_plugins, login_addresses
+from hub.messaging.server import COMMON, LOGINS, dump_configuration, dump_plugins, login_addresses
 from hub.up.accounts import Account, account
 from hub.up.binaries import BrokerPrograms, find_broker
 from hub.up.ports import LOOPBACK, answers
@@ -176,7 +176,7 @@ def _configuration(server: BrokerServer) -> dict[str, object]:
         "default_user": USER,
         "default_pass": server.password,
         "disk_free_limit.absolute": "200MB",
-        **LIMITS,
+        **COMMON,
     }
     if server.tls is not None:
         settings |= {

@@ -51,7 +51,7 @@ def test_the_definitions_file_is_the_topology() -> None:
 def test_the_servers_files_are_what_the_hub_wants_of_a_server() -> None:
     lines = (ROOT / "rabbitmq" / "rabbitmq.conf").read_text().splitlines()
     written = [tuple(line.split(" = ")) for line in lines if line and not line.startswith("#")]
-    assert sorted(written) == sorted({**server.LIMITS, **server.LOGINS, **server.BY_HAND}.items())
+    assert sorted(written) == sorted({**server.COMMON, **server.LOGINS, **server.BY_HAND}.items())
     assert (ROOT / "rabbitmq" / "enabled_plugins").read_text() == server.dump_plugins()
 
 
