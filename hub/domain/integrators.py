@@ -12,11 +12,11 @@ from uuid import UUID
 from pydantic import Field
 
 from hub.domain.command import Command, Rule
-from hub.domain.fields import Body, Name, NotNull, Time, format_time
+from hub.domain.fields import Body, Name, NotNull, format_time
 from hub.domain.ids import derived_id
-from hub.domain.keys import ALL_SCOPES, Keys, Scopes, begins_expired, in_order
+from hub.domain.keys import Keys, begins_expired, in_order
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.pharmacies import Pharmacy
+from hub.domain.pharmacies import CreateKey, Pharmacy
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
 from hub.domain.versions import current
@@ -45,12 +45,8 @@ class DeactivateIntegrator(Body):
     """Stop an integrator's keys; its record stays."""
 
 
-class CreateIntegratorKey(Body):
+class CreateIntegratorKey(CreateKey):
     """Another key of an integrator."""
-
-    name: Name
-    scopes: Scopes = Field(default_factory=lambda: list(ALL_SCOPES))
-    expires_at: Time | None = None
 
 
 class RevokeIntegratorKey(Body):

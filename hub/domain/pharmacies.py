@@ -29,13 +29,8 @@ class CreatePharmacy(Body):
     settings: FreeObject = Field(default_factory=dict)
 
 
-class ReplacePharmacy(Body):
+class ReplacePharmacy(CreatePharmacy):
     """All of a pharmacy. Naming a `webhook_url` gives its endpoint a new secret; leaving it out ends the endpoint."""
-
-    name: Name
-    is_active: bool = Field(default=True, strict=True)
-    webhook_url: WebhookUrl | None = None
-    settings: FreeObject = Field(default_factory=dict)
 
 
 class UpdatePharmacy(Body):

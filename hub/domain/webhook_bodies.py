@@ -103,25 +103,6 @@ Auth = Annotated[BasicAuth | BearerAuth, Field(discriminator="type")]
 """Sent with every call, never shown again."""
 
 
-class CreateEndpoint(Body):
-    """A URL that wants events. It is given a secret, or brings its own: `whsec_` and the base64 of 24 to 64 bytes."""
-
-    url: WebhookUrl
-    event_types: EventTypes = Field(default_factory=lambda: ["*"])
-    filter: FreeObject | None = None
-    description: Text = ""
-    enabled: Flag = True
-    ordered: Flag = False
-    headers: Headers = Field(default_factory=dict)
-    auth: Auth | None = None
-    timeout_seconds: Timeout = TIMEOUT_SECONDS
-    ladder_seconds: Ladder | None = None
-    throttle_per_second: Throttle | None = None
-    source_id: UUID | None = None
-    signing: Signing = "v1"
-    secret: Annotated[str, Field(strict=True, max_length=128)] | None = None
-
-
 class ReplaceEndpoint(Body):
     """All of an endpoint but its secret; leaving `auth` out takes it away."""
 
@@ -137,6 +118,13 @@ class ReplaceEndpoint(Body):
     ladder_seconds: Ladder | None = None
     throttle_per_second: Throttle | None = None
     source_id: UUID | None = None
+
+
+class CreateEndpoint(ReplaceEndpoint):
+    """A URL that wants events. It is given a secret, or brings its own: `whsec_` and the base64 of 24 to 64 bytes."""
+
+    signing: Signing = "v1"
+    secret: Annotated[str, Field(strict=True, max_length=128)] | None = None
 
 
 class UpdateEndpoint(Body):
