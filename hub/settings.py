@@ -169,13 +169,6 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("webhooks_ladder_seconds", mode="before")
-    @classmethod
-    def _seconds(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(float(part) for part in value.split(",") if part.strip())
-        return value
-
     @field_validator("webhooks_ladder_seconds")
     @classmethod
     def _ladder(cls, value: tuple[float, ...]) -> tuple[float, ...]:
@@ -184,9 +177,9 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("roles", mode="before")
+    @field_validator("webhooks_ladder_seconds", "roles", mode="before")
     @classmethod
-    def _roles(cls, value: object) -> object:
+    def _listed(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from hub.cli.following import follow
+from hub.cli.following import After, Count, Types, follow
 from hub.cli.places import DataDir, place_of
 from hub.cli.remote import Key, Pharmacy, Remote, Url, call, find_remote
 from hub.faults import SettingsError
@@ -26,13 +26,9 @@ def listen(
     forward_to: Annotated[
         str, typer.Option("--forward-to", help="Where each event is posted, e.g. http://localhost:3000/hooks.")
     ],
-    event_type: Annotated[
-        str | None, typer.Option("--type", help="Event types, comma-separated; a trailing * is allowed.")
-    ] = None,
-    after: Annotated[
-        int | None, typer.Option(min=0, help="Begin behind this sequence; default: with what happens now.")
-    ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
+    event_type: Types = None,
+    after: After = None,
+    count: Count = None,
     pharmacy: Pharmacy = None,
     key: Key = None,
     url: Url = None,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.following import follow
+from hub.cli.following import After, Count, Types, follow
 from hub.cli.places import DataDir, place_of
 from hub.cli.remote import Key, Pharmacy, Url, find_remote
 
@@ -13,13 +13,9 @@ group = typer.Typer(help="Events.", no_args_is_help=True)
 
 @group.command("tail")
 def tail(
-    event_type: Annotated[
-        str | None, typer.Option("--type", help="Event types, comma-separated; a trailing * is allowed.")
-    ] = None,
-    after: Annotated[
-        int | None, typer.Option(min=0, help="Begin behind this sequence; default: with what happens now.")
-    ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
+    event_type: Types = None,
+    after: After = None,
+    count: Count = None,
     pharmacy: Pharmacy = None,
     key: Key = None,
     url: Url = None,

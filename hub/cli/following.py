@@ -4,11 +4,17 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
+
+import typer
 
 from hub.cli.remote import Remote, sentence_of
 from hub.faults import SettingsError
+
+Types = Annotated[str | None, typer.Option("--type", help="Event types, comma-separated; a trailing * is allowed.")]
+After = Annotated[int | None, typer.Option(min=0, help="Begin behind this sequence; default: with what happens now.")]
+Count = Annotated[int | None, typer.Option(min=1, help="End after so many events.")]
 
 _FINAL = frozenset({4400, 4401, 4410, 1003, 1009})  # connecting again would end in the same way
 _AGAIN_SECONDS = 1.0
