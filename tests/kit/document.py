@@ -8,9 +8,9 @@ from litestar import Litestar
 
 from gateway.openapi import openapi_document
 from gateway.routes import ROUTES
-from hub.settings import Settings
-from tests.conftest import SECRET_KEY, Servers
+from tests.conftest import Servers
 from tests.kit.in_process import Hub, running_hub
+from tests.kit.place import own_place
 
 APP = Litestar(route_handlers=ROUTES, openapi_config=None)
 DOCUMENT = openapi_document(APP)
@@ -22,20 +22,13 @@ def a_whole_hub(servers: Servers, template_database: str) -> Iterator[Hub]:
 
     `hub.settings.database_url` ends in the database's name.
     """
-    name = f"t_{uuid4().hex}"
-    servers.sql(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
-    servers.management("PUT", f"/api/vhosts/{name}")
-    place = servers.session_dir / name
+    place = servers.session_dir / f"hub_{uuid4().hex}"
     place.mkdir()
-    chosen = Settings(
-        _env_file=None,
-        database_url=servers.database_url(name), amqp_url=servers.amqp_url(name), secret_key=SECRET_KEY, data_dir=place,
-        amqp_management_url=servers.management_url,
-        metrics_port=0, partitions=2, rate_limit_per_second=0, rate_limit_burst=0,
-    )  # fmt: skip
-    try:
-        with running_hub(chosen) as hub:
-            yield hub
-    finally:
-        servers.management("DELETE", f"/api/vhosts/{name}")
-        servers.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    with (
+        own_place(
+            servers, template_database, place, amqp_management_url=servers.management_url,
+            partitions=2, rate_limit_per_second=0, rate_limit_burst=0,
+        ) as settings,
+        running_hub(settings) as hub,
+    ):  # fmt: skip
+        yield hub
