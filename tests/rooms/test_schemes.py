@@ -1,7 +1,9 @@
 """The vendors' own vectors, and that a secret shows nowhere."""
 
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 from pathlib import Path
 from typing import Any, get_args
 
@@ -74,6 +76,29 @@ def test_what_another_program_signed_verifies_and_nothing_else_does(vector: dict
         assert verdict(vector, body=MADE["body"] + " ") is not None
     if vector["scheme"] == "square" and not vector["settings"]:
         assert verdict(vector, url=MADE["url"] + "/") is not None
+
+
+@pytest.mark.parametrize("vector", MADE["vectors"], ids=lambda vector: vector["name"])
+def test_no_comparison_ends_early(vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every secret is compared with all there is, in constant time, wherever the right one stands and though none is right."""
+    compared: list[tuple[int, int]] = []
+
+    def compare(ours: bytes, theirs: bytes) -> bool:
+        compared.append((len(ours), len(theirs)))
+        return compare_digest(ours, theirs)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    right, wrong = vector["secret"], vector["secret"][:-2] + "x="
+    seen = []
+    for secrets, is_good in (([right, wrong], True), ([wrong, right], True), ([wrong, wrong], False)):
+        compared.clear()
+        expected = Expected(vector["scheme"], secrets, vector["settings"], MADE["url"])
+        raw = [(name.encode(), value.encode()) for name, value in vector["headers"].items()]
+        assert (refuse_message(expected, MessageHeaders(raw), MADE["body"].encode(), AT) is None) is is_good
+        seen.append(list(compared))
+    assert seen[0] == seen[1] == seen[2]
+    assert len(seen[0]) >= 2
+    assert all(ours == theirs for ours, theirs in seen[0])
 
 
 def test_every_scheme_has_a_vector() -> None:
