@@ -146,10 +146,11 @@ def asyncapi_document(partitions: int = DEFAULT_PARTITIONS, event_types: tuple[s
     for command, names_target in AMQP_COMMANDS.items():
         schemas |= _command_schemas(command, names_target=names_target)
         messages[command] = _command_message(command)
-    document["channels"] |= {
+    # An integrator's come first; the hub's own queues follow in the order of their names.
+    document["channels"] = {
         "ingress": _ingress(messages), "receipts": _receipts(), "feed": _feed(event_types), "events": _events(),
-    }  # fmt: skip
-    document["operations"] |= {
+    } | dict(sorted(document["channels"].items()))  # fmt: skip
+    document["operations"] = {
         "publishCommands": {
             "action": "receive", "channel": {"$ref": "#/channels/ingress"}, "title": "Publish commands",
             "summary": "Send one command, or a list of them; with `reply_to`, every one is answered.",
@@ -160,7 +161,7 @@ def asyncapi_document(partitions: int = DEFAULT_PARTITIONS, event_types: tuple[s
             "action": "send", "channel": {"$ref": "#/channels/feed"}, "title": "Consume the pharmacy's events",
             "summary": "In order of their sequence, with acks by hand; made by `POST /api/event-queue/`.",
         },
-    }  # fmt: skip
+    } | dict(sorted(document["operations"].items()))  # fmt: skip
     return document
 
 

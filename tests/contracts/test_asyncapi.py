@@ -32,6 +32,15 @@ def document() -> dict[str, Any]:
     return found
 
 
+def test_an_integrator_reads_first_what_is_for_integrators(document: dict[str, Any]) -> None:
+    channels, operations = list(document["channels"]), list(document["operations"])
+    assert (channels[:4], operations[:2]) == (
+        ["ingress", "receipts", "feed", "events"],
+        ["publishCommands", "consumeFeed"],
+    )
+    assert (channels[4:], operations[2:]) == (sorted(channels[4:]), sorted(operations[2:]))
+
+
 def test_it_is_asyncapi_3_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     assert document["asyncapi"] == "3.0.0"
 
