@@ -19,8 +19,6 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from gateway.event_schemas import EVENTS
-
 OPENAPI_PATH: Final = "/schema/openapi.json"
 ASYNCAPI_PATH: Final = "/schema/asyncapi.json"
 
@@ -150,7 +148,7 @@ def asyncapi_json() -> Response[bytes]:
     # FastStream is loaded when somebody asks for the first time; no other request needs it.
     from hub.asyncapi import asyncapi_document
 
-    document = asyncapi_document(event_types=tuple(EVENTS))
+    document = asyncapi_document()
     return Response(orjson.dumps(document), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 

@@ -13,6 +13,7 @@ from faststream.specification.asyncapi import AsyncAPI
 from pydantic import BaseModel
 
 from hub import VERSION
+from hub.domain.event_types import OF_A_PHARMACY
 from hub.domain.feeds import DEFAULT_LENGTH
 from hub.messaging.topology import (
     AUDIT,
@@ -133,12 +134,8 @@ class _Written:
 
 
 @lru_cache(maxsize=4)
-def asyncapi_document(partitions: int = DEFAULT_PARTITIONS, event_types: tuple[str, ...] = ()) -> Json:
-    """Write the document.
-
-    Args:
-        event_types: types of events with a schema at `/schemas/<type>.json`; empty: the feed has one message for all.
-    """
+def asyncapi_document(partitions: int = DEFAULT_PARTITIONS) -> Json:
+    """Write the document; an event's `data` has its schema at `/schemas/<type>.json`."""
     document = _described_by_faststream(partitions)
     schemas: Json = document["components"].setdefault("schemas", {})
     messages: Json = {}
@@ -148,7 +145,7 @@ def asyncapi_document(partitions: int = DEFAULT_PARTITIONS, event_types: tuple[s
         messages[command] = _command_message(command)
     # An integrator's come first; the hub's own queues follow in the order of their names.
     document["channels"] = {
-        "ingress": _ingress(messages), "receipts": _receipts(), "feed": _feed(event_types), "events": _events(),
+        "ingress": _ingress(messages), "receipts": _receipts(), "feed": _feed(), "events": _events(),
     } | dict(sorted(document["channels"].items()))  # fmt: skip
     document["operations"] = {
         "publishCommands": {
@@ -250,8 +247,7 @@ def _receipts() -> Json:
     }  # fmt: skip
 
 
-def _feed(event_types: tuple[str, ...]) -> Json:
-    messages: Json = {name: _event_message(name, _event_payload(name)) for name in event_types}
+def _feed() -> Json:
     return {
         "address": f"{OUT}.{{pharmacy_id}}", "title": "A pharmacy's own feed",
         "parameters": {"pharmacy_id": {"description": "Your user name."}},
@@ -259,7 +255,7 @@ def _feed(event_types: tuple[str, ...]) -> Json:
             f"One consumer at a time, events in order of `sequence`. Beyond its `max_length` ({DEFAULT_LENGTH} unless you choose) the oldest are "
             "dropped; what is missing is at `GET /api/events/?after=`."
         ),
-        "messages": messages or {"event": _event_message("event", {"type": "object"})},
+        "messages": {name: _event_message(name, _event_payload(name)) for name in OF_A_PHARMACY},
         "bindings": {
             "amqp": {
                 "is": "queue", "bindingVersion": "0.3.0",
