@@ -19,6 +19,8 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from gateway.context import gateway_of
+
 OPENAPI_PATH: Final = "/schema/openapi.json"
 ASYNCAPI_PATH: Final = "/schema/asyncapi.json"
 
@@ -143,12 +145,12 @@ def asyncapi_page() -> Response[str]:
 
 
 @get(ASYNCAPI_PATH, include_in_schema=False, opt=_OPEN, sync_to_thread=True)
-def asyncapi_json() -> Response[bytes]:
-    """Serve the AsyncAPI document."""
+def asyncapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Serve the AsyncAPI document, with the queues of this installation."""
     # FastStream is loaded when somebody asks for the first time; no other request needs it.
     from hub.asyncapi import asyncapi_document
 
-    document = asyncapi_document()
+    document = asyncapi_document(gateway_of(request).partitions)
     return Response(orjson.dumps(document), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 

@@ -5,14 +5,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import jsonschema_rs
 import pytest
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.testing import TestClient
 
 from consumers.app import create_app
 from consumers.ingress_message import MAX_BYTES, MAX_COMMANDS
+from gateway.docs_pages import ASYNCAPI_PATH, asyncapi_json
 from gateway.event_schemas import EVENTS, event_schema
 from gateway.views import Operation, schema_of
 from hub import asyncapi
@@ -32,6 +37,15 @@ def document() -> dict[str, Any]:
     """The document as the gateway serves it."""
     found: dict[str, Any] = json.loads(json.dumps(asyncapi_document()))
     return found
+
+
+def queues_of(document: dict[str, Any]) -> set[str]:
+    """Name the queues that a document describes."""
+    return {
+        channel["bindings"]["amqp"]["queue"]["name"]
+        for channel in document["channels"].values()
+        if channel.get("bindings", {}).get("amqp", {}).get("is") == "queue"
+    }
 
 
 def test_an_integrator_reads_first_what_is_for_integrators(document: dict[str, Any]) -> None:
@@ -64,12 +78,15 @@ def test_it_is_asyncapi_3_and_every_reference_leads_somewhere(document: dict[str
 
 def test_every_queue_that_the_hub_reads_is_there_and_no_other(document: dict[str, Any]) -> None:
     wanted = {queue.name for queue in topology(8).queues} - NOT_READ
-    named = {
-        channel["bindings"]["amqp"]["queue"]["name"]
-        for channel in document["channels"].values()
-        if channel.get("bindings", {}).get("amqp", {}).get("is") == "queue"
-    }
-    assert named == wanted | {"hub.out.{pharmacy_id}"}
+    assert queues_of(document) == wanted | {"hub.out.{pharmacy_id}"}
+
+
+def test_the_gateway_serves_it_with_the_queues_of_this_installation() -> None:
+    app = Litestar([asyncapi_json], state=State({"hub": SimpleNamespace(partitions=2)}), openapi_config=None)
+    with TestClient(app) as client:
+        served = client.get(ASYNCAPI_PATH).json()
+    wanted = {queue.name for queue in topology(2).queues} - NOT_READ
+    assert queues_of(served) == wanted | {"hub.out.{pharmacy_id}"}
 
 
 def test_every_command_and_every_event_is_a_message(document: dict[str, Any]) -> None:

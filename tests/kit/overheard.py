@@ -21,10 +21,6 @@ class Overheard:
     events: list[dict[str, Any]] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def first_of_each(self) -> list[dict[str, Any]]:
-        """Leave out what was said again."""
-        return list({event["id"]: event for event in reversed(self.events)}.values())[::-1]
-
     def sequences(self, pharmacy_id: object) -> list[int]:
         """Name a pharmacy's sequences in the order in which each was first said."""
         seen = [event["sequence"] for event in self.events if event["pharmacyid"] == str(pharmacy_id)]
