@@ -11,11 +11,11 @@ from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
-import orjson
 import structlog
 
 from consumers.figures import Figures
 from consumers.pausing import Pause
+from consumers.processing import OwnCommand
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.domain.audit import AuditEntry
@@ -25,7 +25,7 @@ from hub.faults import Poison, Unavailable
 from hub.messaging.audit import read_audit
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.parking import Parked, park
-from hub.messaging.topology import AUDIT, COMMANDS, partition_of
+from hub.messaging.topology import AUDIT
 from hub.settings import Settings
 from hub.storage.audit import add_entries, keep_audit, note_key_uses
 from hub.storage.database import Connection, Database
@@ -180,23 +180,10 @@ class Janitor:
             if not await try_lock(connection):
                 return 0
             stale = await find_stale_orders(connection, now - timedelta(hours=hours), _EXPIRED_A_ROUND)
-        await self._publisher.publish([self._expiry(now, hours, *order) for order in stale])
+        await self._publisher.publish(
+            [_expiry(hours, *order).message(now, self._settings.partitions) for order in stale]
+        )
         return len(stale)
-
-    def _expiry(self, now: datetime, hours: int, pharmacy_id: UUID, order_id: UUID, version: int) -> Outgoing:
-        command = {
-            # The version is part of the id: the same order is told once, however many rounds find it.
-            "operation_id": str(derived_id(order_id, "expiry", version)),
-            "pharmacy_id": str(pharmacy_id),
-            "resource_id": str(order_id),
-            "type": "order.transition",
-            "accepted_at": now.isoformat(),
-            "body": {"status": "expired", "reason": f"not fetched within {hours} hours"},
-            "if_match": [version],
-            "actor": "system",
-            "door": "system",
-        }
-        return Outgoing(COMMANDS, str(partition_of(pharmacy_id, self._settings.partitions)), orjson.dumps([command]))
 
     async def _write(self, deliveries: Sequence[Delivery]) -> None:
         """Write what gateways told, however long the database takes; what is no such message is parked."""
@@ -233,3 +220,10 @@ class Janitor:
                 entries, uses = [], {}
             else:
                 return
+
+
+def _expiry(hours: int, pharmacy_id: UUID, order_id: UUID, version: int) -> OwnCommand:
+    # The version is part of the id: the same order is told once, however many rounds find it.
+    operation_id = derived_id(order_id, "expiry", version)
+    body = {"status": "expired", "reason": f"not fetched within {hours} hours"}
+    return OwnCommand(pharmacy_id, "order.transition", order_id, operation_id, body, if_match=[version])

@@ -11,7 +11,7 @@ import aiormq
 import structlog
 
 from consumers.pausing import Pause
-from consumers.processing import CommandSender
+from consumers.processing import CommandSender, OwnCommand
 from consumers.pulse import Pulse
 from consumers.window import Delivery
 from hub import clock
@@ -26,8 +26,6 @@ from hub.storage.deliveries import Attempted, Head, find_heads, put_off, save_at
 _BATCH = 1000
 
 log = structlog.get_logger("deliver")
-
-Command = tuple[UUID, str, UUID, UUID, Mapping[str, Any]]
 
 
 @dataclass(slots=True)
@@ -63,9 +61,11 @@ class Settling:
     """Writes what the deliverer hands in, in order.
 
     Args:
-        keep_health: gives an endpoint's health and takes the new one.
+        limit: how long an endpoint may fail before it is disabled.
+        health: of endpoints, as this process knows it; what attempts make of it is written there.
         let_go: told of each delivery that is out of this process.
         set_heads: told which deliveries of these ordered endpoints are next.
+        is_ordered: tells whether an endpoint gets one event after the other.
         pulse: shows that it goes on.
     """
 
@@ -139,10 +139,10 @@ class Settling:
         if ordered:
             self._set_heads(ordered, heads)
 
-    def _judge(self, items: Sequence[Item]) -> tuple[dict[tuple[UUID, UUID], Health], list[Command]]:
+    def _judge(self, items: Sequence[Item]) -> tuple[dict[tuple[UUID, UUID], Health], list[OwnCommand]]:
         """Take the attempts into their endpoints' health; say what the writer has to be told."""
         touched: dict[tuple[UUID, UUID], Health] = {}
-        commands: list[Command] = []
+        commands: list[OwnCommand] = []
         for item in items:
             attempted = item.attempted
             if attempted is None:
@@ -172,7 +172,7 @@ async def _save(connection: Connection, items: Sequence[Item], health: Mapping[t
         await save_health(connection, health)
 
 
-def _tell(pharmacy_id: UUID, endpoint_id: UUID, after: Health, before: Health, verdict: Verdict) -> Command:
+def _tell(pharmacy_id: UUID, endpoint_id: UUID, after: Health, before: Health, verdict: Verdict) -> OwnCommand:
     since = format_time(after.failing_since or before.failing_since or clock.now())
     told = {"failing_since": since, "failures": max(after.failures, before.failures)}
     body: dict[str, Any] = told
@@ -185,10 +185,10 @@ def _tell(pharmacy_id: UUID, endpoint_id: UUID, after: Health, before: Health, v
             name, once = "webhook_health.clear", "clear"
     log.info("endpoint.judged", endpoint_id=str(endpoint_id), verdict=once, **told)
     # The spell of failures is part of the id: each is told of once, however often it is said.
-    return pharmacy_id, name, endpoint_id, derived_id(endpoint_id, once, since), body
+    return OwnCommand(pharmacy_id, name, endpoint_id, derived_id(endpoint_id, once, since), body)
 
 
-def _tell_exhausted(attempted: Attempted) -> Command:
+def _tell_exhausted(attempted: Attempted) -> OwnCommand:
     due = attempted.delivery
     attempts = due.attempts + 1
     body = {
@@ -202,4 +202,5 @@ def _tell_exhausted(attempted: Attempted) -> Command:
         "created_at": format_time(due.created_at),
         "ended_at": format_time(attempted.at),
     }
-    return due.pharmacy_id, "webhook_delivery.exhaust", due.id, derived_id(due.id, "exhausted", attempts), body
+    operation_id = derived_id(due.id, "exhausted", attempts)
+    return OwnCommand(due.pharmacy_id, "webhook_delivery.exhaust", due.id, operation_id, body)

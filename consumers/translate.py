@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-import orjson
 import structlog
 
 from consumers.pausing import Pause
-from consumers.webhook_steps import ROUNDS, Received, Step, Work, add_step, articles_of, open_round, read_event, settled
+from consumers.processing import OwnCommand
+from consumers.webhook_steps import ROUNDS, Received, Work, add_step, articles_of, open_round, read_event, settled
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.domain.adapters.wish import Untranslatable, Wish
@@ -17,8 +17,7 @@ from hub.domain.ids import derived_id
 from hub.domain.mapping import Mapping
 from hub.domain.translation import translate
 from hub.faults import Unavailable
-from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
-from hub.messaging.topology import COMMANDS, partition_of
+from hub.messaging.bulk_publisher import BulkPublisher
 from hub.storage.database import Database
 from hub.storage.translating import Ended, find_ends, find_items, find_mappings
 
@@ -59,15 +58,11 @@ class Translator:
         while not self._closing:
             try:
                 work = await self._plan(received)
-                await self._send(
-                    (one.received.pharmacy_id, step, f"source:{one.received.source_id}", "webhook")
-                    for one in work
-                    for step in one.steps
-                )
+                await self._send(one.command(step) for one in work for step in one.steps)
                 ends = await self._wait([step.operation_id for one in work for step in one.steps])
                 if ends is None:
                     return False
-                await self._send((one.received.pharmacy_id, settled(one, ends), "system", "system") for one in work)
+                await self._send(settled(one, ends) for one in work)
             except Unavailable as fault:
                 log.warning("translate.held", what=fault.what, detail=fault.detail, webhooks=len(received))
                 await pause.wait()
@@ -97,10 +92,10 @@ class Translator:
                 for name, scheme in articles_of(wish, mapping)
             ]
             items = await find_items(connection, asked)
-            for work, wishes, mapping in works:
-                for wish in wishes:
-                    add_step(work, wish, mapping, items)
-            return await self._with_rounds([work for work, _, _ in works])
+        for work, wishes, mapping in works:
+            for wish in wishes:
+                add_step(work, wish, mapping, items)
+        return await self._with_rounds([work for work, _, _ in works])
 
     async def _with_rounds(self, works: list[Work]) -> list[Work]:
         """Give what was refused in an earlier round the id of the next one."""
@@ -119,29 +114,9 @@ class Translator:
             work.steps = [replace(step, operation_id=open_round(step.operation_id, ends)) for step in work.steps]
         return works
 
-    async def _send(self, commands: Iterable[tuple[UUID, Step, str, str]]) -> None:
-        now = clock.now().isoformat()
-        messages = [
-            Outgoing(
-                COMMANDS,
-                str(partition_of(pharmacy_id, self._partitions)),
-                orjson.dumps(
-                    [
-                        {
-                            "operation_id": str(step.operation_id),
-                            "pharmacy_id": str(pharmacy_id),
-                            "resource_id": str(step.resource_id),
-                            "type": step.type,
-                            "accepted_at": now,
-                            "body": step.body,
-                            "actor": actor,
-                            "door": door,
-                        }
-                    ]
-                ),
-            )
-            for pharmacy_id, step, actor, door in commands
-        ]
+    async def _send(self, commands: Iterable[OwnCommand]) -> None:
+        now = clock.now()
+        messages = [command.message(now, self._partitions) for command in commands]
         if messages:
             await self._publisher.publish(messages)
 

@@ -12,6 +12,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from consumers.processing import OwnCommand
 from hub.domain.adapters.wish import Wish
 from hub.domain.checking import field_errors
 from hub.domain.fingerprint import fingerprint_of
@@ -57,6 +58,18 @@ class Work:
     steps: list[Step] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
+    def command(self, step: Step) -> OwnCommand:
+        """Make the command of a step; its source is behind it."""
+        return OwnCommand(
+            self.received.pharmacy_id,
+            step.type,
+            step.resource_id,
+            step.operation_id,
+            step.body,
+            actor=f"source:{self.received.source_id}",
+            door="webhook",
+        )
+
 
 def read_event(body: bytes) -> Received | None:
     """Read the event of a received or reopened webhook; None: it is none, and nobody is helped by keeping it."""
@@ -77,7 +90,7 @@ def read_event(body: bytes) -> Received | None:
         return None
 
 
-def settled(work: Work, ends: dict[UUID, Ended]) -> Step:
+def settled(work: Work, ends: dict[UUID, Ended]) -> OwnCommand:
     """Make the command that says what came of a webhook."""
     faults = list(work.faults)
     commands = []
@@ -93,7 +106,8 @@ def settled(work: Work, ends: dict[UUID, Ended]) -> Step:
     reason = "; ".join(dict.fromkeys(faults))[:_REASON_CHARACTERS] or None
     received = work.received
     body = {"processed": is_settled, "reason": reason, "commands": commands}
-    return Step(derived_id(received.event_id, "settled"), "webhook_event.settle", received.webhook_id, body)
+    operation_id = derived_id(received.event_id, "settled")
+    return OwnCommand(received.pharmacy_id, "webhook_event.settle", received.webhook_id, operation_id, body)
 
 
 def open_round(first: UUID, ends: dict[UUID, Ended]) -> UUID:
