@@ -22,7 +22,7 @@ class Caller:
         key_id: the key's id; limits count by it.
         pharmacy_id: the pharmacy that is acted for; None for an operator who names none.
         scopes: some of `read`, `write`, `webhooks`.
-        actor: what commands and the audit call the caller, `key:<id>` or `operator:<id>`.
+        actor: what commands and the audit call the caller, `key:<id>`, `operator:<id>` or `integrator:<id>`.
         expires_at: when the key ends; None: never.
         integrator_id: whose key it is, where it is an integrator's.
         role: of an operator; a key may do everything, a person at the console what their role says.

@@ -37,7 +37,9 @@ class KeyCache(Kept):
         self.grants: Mapping[UUID, frozenset[UUID]] = {}  # integrators to the active pharmacies they may act for
         self._people: set[UUID] = set()
         self._state: str | None = None
-        self.changed = asyncio.Event()  # set at every such load; the keeper of the AMQP door clears it
+        self.changed = (
+            asyncio.Event()
+        )  # set at every load that changed something; the keeper of the AMQP door clears it
         self.generation = 0  # counts the loads that changed something: sockets then look after their keys
 
     async def authenticate(self, key: bytes | None, pharmacy_header: bytes | None = None) -> Caller:

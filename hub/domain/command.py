@@ -50,7 +50,7 @@ class Command:
         fingerprint: digest of type, target and body where the client chose the operation's id; else empty.
         if_match: versions the row may have (`"*"`: it must exist); None: any.
         minted: hashes and ciphertexts of secrets minted at the door, by name.
-        actor: who sent it: `key:<id>`, `operator:<id>`, `source:<id>`, `system`.
+        actor: who sent it: `key:<id>`, `operator:<id>`, `source:<id>`, `system`; over AMQP `pharmacy:<id>`, `integrator:<id>`.
         origin: from where, for the audit log: the client's address and the request's id; empty where nobody audits it.
         refused: why the door says no where it cannot answer itself; then nothing is decided any more.
         receipt: the place of the outcome in the answer to an AMQP message; None: the answer is for a gateway.
