@@ -285,7 +285,7 @@ def test_a_late_answer_is_queued_and_found_later(
     status = re.search(r'hx-get="([^"]+)"[^>]*hx-trigger="load', done.text)
     assert status is not None
     address = html.unescape(status[1])
-    part = until(lambda: admin.get(address, HX_Request="true"), lambda seen: "applied" in seen.text)
+    part = until(lambda: admin.get(address, HX_Request="true"), lambda seen: "Queued." not in seen.text)
     assert "Open it" in part.text
     assert "<html" not in part.text
 
