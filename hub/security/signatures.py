@@ -14,8 +14,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.security.derive import derive
 
@@ -147,22 +146,6 @@ def refuse_signature(headers: Mapping[str, str], body: bytes, secrets: Iterable[
     expected = [_signature(message_id, timestamp, body, secret).encode("ascii") for secret in secrets]
     matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in candidates]
     return None if any(matches) else "no signature fits"
-
-
-def refuse_public_signature(headers: Mapping[str, str], body: bytes, public_key: str) -> str | None:
-    """Say why no `v1a` signature of a message fits a `whpk_` key, or None when one does; the time is not looked at."""
-    key = Ed25519PublicKey.from_public_bytes(_raw(public_key, PUBLIC_PREFIX))
-    content = b".".join((headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body))
-    for part in headers["webhook-signature"].split(" ")[:SIGNATURES]:
-        version, _, text = part.partition(",")
-        if version != "v1a":
-            continue
-        try:
-            key.verify(b64decode(text, validate=True), content)
-        except (InvalidSignature, ValueError):
-            continue
-        return None
-    return "no signature fits"
 
 
 @lru_cache(maxsize=4096)

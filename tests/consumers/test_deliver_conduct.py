@@ -7,10 +7,11 @@ import orjson
 import pytest
 
 from hub import clock
-from hub.security.signatures import derive_webhook_secret, public_key_of, refuse_public_signature
+from hub.security.signatures import derive_webhook_secret, public_key_of
 from hub.settings import Settings
 from tests.kit.endpoints import ITEMS, calling, create_items, sending
 from tests.kit.receiver import Received, open_receiver
+from tests.kit.signatures import refuse_public_signature
 from tests.kit.wait import eventually
 
 

@@ -19,11 +19,11 @@ from hub.security.signatures import (
     derive_signing_key,
     derive_webhook_secret,
     public_key_of,
-    refuse_public_signature,
     refuse_secret,
     refuse_signature,
     sign,
 )
+from tests.kit.signatures import refuse_public_signature
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "standard_webhooks.json").read_text("utf-8"))
 NOW = datetime.now(UTC)
