@@ -87,6 +87,19 @@ async def test_strangers_are_told_401_in_the_handshake(live: GatewayStage) -> No
         assert json.loads(response.body)["type"] == "/problems/unauthorized"
 
 
+async def test_a_refused_handshake_leaves_no_fault_in_the_servers_log(settings: Settings) -> None:
+    log = settings.data_dir / "gateway.log"
+    async with running_gateway(settings, log=log) as live:
+
+        async def be_refused() -> None:
+            with pytest.raises(InvalidStatus):
+                async with follow(live, None):
+                    pass
+
+        await asyncio.gather(*(be_refused() for _ in range(20)))
+    assert "ASGI callable" not in await asyncio.to_thread(log.read_text)
+
+
 async def test_a_key_without_the_scope_read_is_refused(live: GatewayStage) -> None:
     key = await live.add_key(scopes=["write"])
     with pytest.raises(InvalidStatus) as refusal:
