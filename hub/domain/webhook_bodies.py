@@ -16,10 +16,12 @@ DEFAULT_OVERLAP_SECONDS = 86_400
 _TYPES = r"([a-z][a-z_]*\.[a-z][a-z_]*|[a-z_]*\*|[a-z][a-z_]*\.[a-z_]*\*)"
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}"
 _VALUE = r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?"
-# Hop-by-hop (RFC 9110, 7.6.1), what says where the call goes and what its body is, and what is set by other means.
+# Hop-by-hop (RFC 9110, 7.6.1), what says where the call goes and what its body is, what a receiver believes of its proxies,
+# browsers and tracing alone, and what is set by other means.
 _REFUSED = re.compile(
     r"host|content-.*|webhook-.*|transfer-encoding|connection|keep-alive|proxy-.*|te|trailers?|upgrade|expect|http2-settings"
-    r"|authorization|cookie2?|user-agent|accept-encoding|range|if-.*|max-forwards|date|via",
+    r"|authorization|cookie2?|user-agent|accept-encoding|range|if-.*|max-forwards|date|via"
+    r"|forwarded|x-forwarded-.*|x-real-ip|sec-.*|traceparent|tracestate",
     re.IGNORECASE,
 )
 

@@ -28,7 +28,7 @@ def test_a_plain_header_may_be_saved(name: str, value: str) -> None:
     [
         "Host", "Content-Length", "content-type", "Transfer-Encoding", "Connection", "webhook-signature", "Webhook-Id",
         "webhook-anything", "Expect", "Upgrade", "TE", "Trailer", "Proxy-Authorization", "Cookie", "Accept-Encoding",
-        "Authorization",
+        "Authorization", "Forwarded", "X-Forwarded-For", "X-Real-IP", "Sec-Fetch-Site", "traceparent", "tracestate",
     ],
 )  # fmt: skip
 def test_a_header_of_the_hub_is_refused(name: str) -> None:
