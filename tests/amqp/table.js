@@ -4,14 +4,16 @@ const { randomUUID } = require("node:crypto");
 const amqp = require("amqplib");
 
 const TRICKS = {
-  declare: (channel, name) => channel.assertQueue(name),
-  exchange: (channel, name) => channel.assertExchange(name, "fanout"),
+  declare: (channel, name, options) => channel.assertQueue(name, { durable: false, ...JSON.parse(options) }),
+  exchange: (channel, name, kind) => channel.assertExchange(name, kind),
   bindExchange: (channel, to, from, key) => channel.bindExchange(to, from, key),
   bind: (channel, queue, from, key) => channel.bindQueue(queue, from, key),
+  unbind: (channel, queue, from, key) => channel.unbindQueue(queue, from, key),
   get: (channel, name) => channel.get(name),
   consume: (channel, name) => channel.consume(name, () => {}),
   purge: (channel, name) => channel.purgeQueue(name),
   remove: (channel, name) => channel.deleteQueue(name),
+  removeExchange: (channel, name) => channel.deleteExchange(name),
 };
 
 async function table(connection, user, cases) {
@@ -22,29 +24,28 @@ async function table(connection, user, cases) {
   }, { noAck: true });
   const told = {};
   for (const one of cases) {
-    const correlationId = randomUUID();
-    const answer = new Promise((resolve) => waiting.set(correlationId, resolve));
     const properties = {
       userId: user, messageId: randomUUID(), type: "inventory.create", contentType: "application/json", persistent: true,
-      mandatory: true, replyTo: "amq.rabbitmq.reply-to", correlationId, ...one.properties,
+      mandatory: true, replyTo: "amq.rabbitmq.reply-to", correlationId: randomUUID(), ...one.properties,
     };
     for (const name of one.without) delete properties[name];
+    const answer = new Promise((resolve) => waiting.set(properties.correlationId, resolve));
     channel.publish("hub.ingress", user, Buffer.from(one.body, "base64"), properties);
     await channel.waitForConfirms();
-    told[one.name] = await answer;
+    if (one.answered) told[one.name] = await answer;
   }
   await channel.close();
   return told;
 }
 
-async function trick(connection, step, words, user) {
+async function trick(connection, step, words) {
   const channel = await connection.createConfirmChannel();
   const closed = new Promise((resolve) => channel.on("error", (error) => resolve(error.message)));
   try {
     if (step === "publish") {
-      const [exchange, key, userId] = words;
-      channel.publish(exchange, key, Buffer.from("{}"), {
-        userId: userId || user, messageId: randomUUID(), type: "inventory.create", contentType: "application/json", mandatory: true,
+      const [exchange, key, userId, size] = words;
+      channel.publish(exchange, key, Buffer.alloc(Number(size || 2), "x"), {
+        userId: userId || undefined, messageId: randomUUID(), type: "inventory.create", mandatory: true,
       });
       channel.waitForConfirms().catch(() => {});
       return await Promise.race([closed, new Promise((resolve) => setTimeout(() => resolve("nothing happened"), 3000))]);
@@ -63,7 +64,7 @@ async function main() {
   const connection = await amqp.connect({ protocol: "amqp", hostname: "127.0.0.1", port, username: user, password, vhost: "/" });
   const answers = await table(connection, user, cases);
   const refusals = {};
-  for (const { name, step, words } of tricks) refusals[name] = await trick(connection, step, words, user);
+  for (const { name, step, words } of tricks) refusals[name] = await trick(connection, step, words);
   process.stdout.write(JSON.stringify({ answers, refusals }), () => process.exit(0));
 }
 

@@ -100,6 +100,17 @@ def test_a_filtered_feed_takes_its_types_and_says_up_to_where_it_goes(till: Till
     assert [event["type"] for event in _read(till, 1)] == ["inventory.adjusted"]
 
 
+def test_a_feed_that_its_pharmacy_purged_has_what_comes_after(till: Till) -> None:
+    _open(till)
+    till.send("inventory.create", ITEM)
+    until(lambda: till.http("GET", "/api/event-queue/").json()["depth"] == 1)
+    with till.channel() as channel:
+        channel.queue_purge(f"hub.out.{till.id}")
+    _sell(till, 1)
+    assert [event["sequence"] for event in _read(till, 1)] == [3]
+    assert [event["sequence"] for event in till.events()] == [1, 2, 3]
+
+
 def test_a_removed_feed_is_gone_and_can_be_made_again(stage: AmqpStage, till: Till) -> None:
     _open(till, max_length=3)
     assert till.http("DELETE", "/api/event-queue/").status_code == 204

@@ -1,6 +1,5 @@
 """What a message may hold: each bad one is refused by name or parked, answered where it asks, and stops nobody."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -10,40 +9,14 @@ import pytest
 from pamqp import commands, header
 
 from hub.messaging.lenient import read_leniently
+from tests.amqp.table import BODIES, ITEM
 from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt, until
-
-ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
-NESTED = b"[" * 100_000
-Spoiled = tuple[object, Mapping[str, Any], str]
 
 
 @pytest.fixture(scope="module")
 def shared(stage: AmqpStage) -> Till:
     """A pharmacy for what changes nothing."""
     return stage.open_pharmacy("Shared")
-
-
-BODIES: dict[str, Spoiled] = {
-    "empty": (b"", {}, "malformed"), "no JSON": (b"\x80\x81", {}, "malformed"), "two documents": (b"{}{}", {}, "malformed"),
-    "a BOM": (b"\xef\xbb\xbf{}", {}, "malformed"), "NaN": (b'{"price": NaN}', {}, "malformed"), "a key twice": (b'{"a":1,"a":2}', {}, "malformed"),
-    "100,000 brackets": (NESTED, {}, "malformed"), "null": (b"null", {}, "validation"), "text": (b'"x"', {}, "validation"),
-    "an empty list": (b"[]", {}, "validation"), "501 commands": ([{}] * 501, {}, "too-large"), "10,001 commands": ([{}] * 10_001, {}, "too-large"),
-    "a list of lists": ([[]], {}, "validation"), "NUL": (b'{"sku": "a\\u0000"}', {}, "validation"), "an unknown field": ({**ITEM, "x": 1}, {}, "validation"),
-    "an id where none is": ({**ITEM, "id": str(uuid4())}, {}, "validation"), "more than 1 MiB": (b'{"sku": "' + b"x" * 1_048_576 + b'"}', {}, "too-large"),
-    "7 MiB": (b'{"sku": "' + b"x" * 7_340_032 + b'"}', {}, "too-large"),
-    "no content type": (ITEM, {"content_type": None}, "unsupported-media-type"), "msgpack": (ITEM, {"content_type": "application/msgpack"}, "unsupported-media-type"),
-    "Latin-1": (ITEM, {"content_type": "application/json; charset=latin1"}, "unsupported-media-type"),
-    "a CloudEvent": (ITEM, {"content_type": "application/cloudevents+json"}, "unsupported-media-type"),
-    "a CloudEvent in headers": (ITEM, {"headers": {"cloudEvents:specversion": "1.0", "cloudEvents:source": "/pharmacies/x"}}, "malformed"),
-    "gzip": (b"\x1f\x8b" + b"\x00" * 100, {"content_encoding": "gzip"}, "unsupported-media-type"),
-    "no type": (ITEM, {"type": None}, "validation"), "an unknown type": (ITEM, {"type": "inventory.explode"}, "validation"),
-    "a type that is for HTTP": ({"name": "k"}, {"type": "api_key.create"}, "validation"), "a type of the hub": ({}, {"type": "parked.replay"}, "validation"),
-    "a type with NUL": (ITEM, {"type": "a\x00b"}, "validation"), "no message id": (ITEM, {"message_id": None}, "malformed"),
-    "an empty message id": (ITEM, {"message_id": ""}, "malformed"), "a message id with a space": (ITEM, {"message_id": "a b"}, "malformed"),
-    "a message id with NUL": (ITEM, {"message_id": "a\x00"}, "malformed"), "no id": ({"delta": 1, "reason": "found"}, {"type": "inventory.adjust"}, "validation"),
-    "an id that is none": ({"id": 7, "delta": 1, "reason": "found"}, {"type": "inventory.adjust"}, "validation"),
-    "a quantity without condition": ({"id": str(uuid4()), "quantity": 1}, {"type": "inventory.update"}, "precondition-required"),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", list(BODIES))

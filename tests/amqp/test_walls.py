@@ -1,19 +1,17 @@
-"""Walls on the broker: nobody reads, writes or speaks for another, tried with every resource and binding trick known."""
+"""Walls on the broker: nobody logs in, reads, writes or speaks for another; `test_clients.py` plays every trick on resources."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 import pika
 import pytest
-from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from hub.security.derive import login_path
 from hub.security.keys import derive_key
 from tests.conftest import SECRET_KEY
-from tests.kit.amqp import DIRECT, AmqpStage, Till, properties_of, publish, raw, receipt, until
+from tests.kit.amqp import DIRECT, AmqpStage, Till, properties_of, publish, raw, receipt, shut, until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
@@ -43,146 +41,24 @@ def test_nobody_logs_in_without_a_key_of_that_pharmacy(stage: AmqpStage, till: T
         Till(stage, user, key).connect()
 
 
-def _own_queue(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.queue_declare(f"{till.id}.mine")
+@pytest.mark.parametrize("vhost", ["another", "/another", "%2F"])
+def test_nobody_logs_in_to_another_virtual_host(stage: AmqpStage, till: Till, vhost: str) -> None:
+    stage.management("PUT", f"/api/vhosts/{quote(vhost, safe='')}")
+    try:
+        with pytest.raises((AMQPError, ProbableAccessDeniedError)):
+            till.connect(vhost=vhost)
+    finally:
+        stage.management("DELETE", f"/api/vhosts/{quote(vhost, safe='')}")
 
 
-def _exclusive_queue(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.queue_declare("", exclusive=True)
-
-
-def _own_exchange(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.exchange_declare(f"{till.id}.mine", "fanout")
-
-
-def _bind_exchange(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.exchange_bind("hub.ingress", "hub.events", "#")
-
-
-def _bind_feed(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.queue_bind(f"hub.out.{till.id}", "hub.events", f"{other.id}.#")
-
-
-def _read_feed(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.basic_get(f"hub.out.{other.id}")
-
-
-def _consume_feed(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.basic_consume(f"hub.out.{other.id}", lambda *_: None)
-
-
-def _purge_feed(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.queue_purge(f"hub.out.{other.id}")
-
-
-def _delete_feed(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.queue_delete(f"hub.out.{other.id}")
-
-
-def _delete_own_feed(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.queue_delete(f"hub.out.{till.id}")
-
-
-def _read_commands(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.basic_consume("hub.commands.0", lambda *_: None)
-
-
-def _read_ingress(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.basic_consume("hub.ingress.0", lambda *_: None)
-
-
-def _read_dead(channel: BlockingChannel, till: Till, other: Till) -> None:
-    channel.basic_consume("hub.dead", lambda *_: None)
-
-
-def _foreign_key(channel: BlockingChannel, till: Till, other: Till) -> None:
+def test_a_transaction_is_no_way_past_a_routing_key(till: Till, other: Till) -> None:
+    connection = till.connect()
+    channel = connection.channel()
+    channel.tx_select()
     publish(channel, till, "inventory.create", ITEM, routing_key=other.id)
-
-
-def _longer_key(channel: BlockingChannel, till: Till, other: Till) -> None:
-    publish(channel, till, "inventory.create", ITEM, routing_key=f"{till.id}.x")
-
-
-def _wild_key(channel: BlockingChannel, till: Till, other: Till) -> None:
-    publish(channel, till, "inventory.create", ITEM, routing_key="#")
-
-
-def _upper_key(channel: BlockingChannel, till: Till, other: Till) -> None:
-    publish(channel, till, "inventory.create", ITEM, routing_key=till.id.upper())
-
-
-def _no_key(channel: BlockingChannel, till: Till, other: Till) -> None:
-    publish(channel, till, "inventory.create", ITEM, routing_key="")
-
-
-def _forged_user(channel: BlockingChannel, till: Till, other: Till) -> None:
-    publish(channel, till, "inventory.create", ITEM, user_id=other.id)
-
-
-def _hub_user(channel: BlockingChannel, till: Till, other: Till) -> None:
-    publish(channel, till, "inventory.create", ITEM, user_id="hub")
-
-
-def _to(exchange: str, key: str) -> Callable[[BlockingChannel, Till, Till], None]:
-    def attack(channel: BlockingChannel, till: Till, other: Till) -> None:
-        channel.basic_publish(
-            exchange, key.format(till=till.id, other=other.id), b"[]", properties_of(till, "sale.record")
-        )
-
-    return attack
-
-
-TRICKS: dict[str, Callable[[BlockingChannel, Till, Till], None]] = {
-    "declare an own queue": _own_queue, "declare an exclusive queue": _exclusive_queue, "declare an exchange": _own_exchange,
-    "bind the events to ingress": _bind_exchange, "bind an own feed to another's events": _bind_feed, "get from another's feed": _read_feed,
-    "consume another's feed": _consume_feed, "purge another's feed": _purge_feed, "delete another's feed": _delete_feed,
-    "delete its own feed": _delete_own_feed, "read commands": _read_commands, "read ingress": _read_ingress, "read parked messages": _read_dead,
-    "another's routing key": _foreign_key, "a longer routing key": _longer_key, "a wild routing key": _wild_key,
-    "another spelling of its key": _upper_key, "no routing key": _no_key, "forge a user": _forged_user, "forge the hub": _hub_user,
-    "publish commands": _to("hub.commands", "0"), "publish to a partition's queue": _to("", "hub.commands.0"),
-    "publish to another's feed": _to("", "hub.out.{other}"), "publish events": _to("hub.events", "{till}.sale.recorded"),
-    "publish to the hash": _to("hub.ingress.hash", "{other}"), "publish notices": _to("hub.control", ""),
-    "publish to amq.topic": _to("amq.topic", "{till}"), "publish to the parked": _to("", "hub.dead"),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def thief(stage: AmqpStage, other: Till) -> Till:
-    """Who plays the tricks; both have a feed."""
-    thief = stage.open_pharmacy("Thief")
-    for owner in (thief, other):
-        stage.management(
-            "PUT", f"/api/queues/%2F/hub.out.{owner.id}", {"durable": True, "arguments": {"x-queue-type": "quorum"}}
-        )
-    return thief
-
-
-@pytest.fixture(scope="module")
-def line(thief: Till) -> Iterator[pika.BlockingConnection]:
-    """One connection for all tricks: a refusal closes the channel alone."""
-    connection = thief.connect()
-    yield connection
-    connection.close()
-
-
-@pytest.mark.parametrize("trick", list(TRICKS))
-def test_the_broker_refuses(line: pika.BlockingConnection, thief: Till, other: Till, trick: str) -> None:
-    channel = line.channel()
-    channel.confirm_delivery()
-    with pytest.raises(AMQPError, match=r"ACCESS_REFUSED|PRECONDITION_FAILED|NOT_FOUND"):
-        TRICKS[trick](channel, thief, other)
-    assert line.is_open
-
-
-def test_what_was_refused_touched_nobody(other: Till) -> None:
-    _untouched(other)
-
-
-@pytest.mark.parametrize("header", ["CC", "BCC"])
-def test_a_copy_to_another_key_speaks_for_its_user_alone(till: Till, other: Till, header: str) -> None:
-    told = till.send("inventory.create", ITEM, headers={header: [other.id]})
-    assert told["status"] == "applied"
-    assert len(till.http("GET", "/api/inventory/").json()["items"]) == 1
+    with pytest.raises(AMQPError, match="ACCESS_REFUSED"):
+        channel.tx_commit()
+    shut(connection)
     _untouched(other)
 
 
@@ -205,32 +81,10 @@ def test_dead_lettered_and_bound_messages_speak_for_their_user_alone(stage: Amqp
     _untouched(other)
 
 
-def test_forged_headers_of_the_broker_change_nothing(till: Till, other: Till) -> None:
-    forged = {
-        "x-death": [{"queue": f"hub.out.{other.id}", "exchange": "hub.ingress", "routing-keys": [other.id], "count": 99, "reason": "rejected"}],
-        "x-delivery-count": 99, "x-first-death-queue": "hub.dead", "pharmacy_id": other.id, "hub-reason": "forged", "sequence": 1,
-    }  # fmt: skip
-    assert till.send("inventory.create", ITEM, headers=forged)["status"] == "applied"
-    assert len(till.http("GET", "/api/inventory/").json()["items"]) == 1
-    _untouched(other)
-
-
-@pytest.mark.parametrize(
-    "queue", ["hub.commands.0", "hub.dead", "hub.audit", "hub.replies.x", "hub.out.{other}", "amq.rabbitmq.reply-to"]
-)
-def test_a_receipt_goes_nowhere_but_to_a_direct_reply(stage: AmqpStage, till: Till, other: Till, queue: str) -> None:
-    name = queue.format(other=other.id)
-    parked = stage.sql("SELECT count(*) FROM parked_messages")
-    with till.channel() as channel:
-        if name == DIRECT:  # asked for by nobody who listens: RabbitMQ refuses it itself
-            with pytest.raises(AMQPError):
-                publish(channel, till, "inventory.create", ITEM, reply_to=name, correlation_id="c")
-        else:
-            publish(channel, till, "inventory.create", ITEM, reply_to=name, correlation_id="c")
-    assert till.send("inventory.create", {**ITEM, "sku": "after"})["status"] == "applied"
-    assert stage.sql("SELECT count(*) FROM parked_messages") == parked
-    with contextlib.suppress(httpx.HTTPStatusError):
-        assert not stage.management("GET", f"/api/queues/%2F/hub.out.{other.id}").get("messages", 0)
+def test_a_receipt_is_asked_for_by_nobody_who_does_not_listen(till: Till) -> None:
+    with till.channel() as channel, pytest.raises(AMQPError, match="PRECONDITION_FAILED"):
+        publish(channel, till, "inventory.create", ITEM, reply_to=DIRECT, correlation_id="c")
+    assert till.send("inventory.create", ITEM)["status"] == "applied"
 
 
 FORGED = [

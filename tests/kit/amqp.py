@@ -86,14 +86,14 @@ class Till:
     id: str
     key: str
 
-    def connect(self, key: str | None = None) -> pika.BlockingConnection:
+    def connect(self, key: str | None = None, vhost: str = "/") -> pika.BlockingConnection:
         """Log in."""
         credentials = pika.PlainCredentials(self.id, self.key if key is None else key)
         return pika.BlockingConnection(
             pika.ConnectionParameters(
                 "127.0.0.1",
                 self.stage.broker.amqp_port,
-                "/",
+                vhost,
                 credentials,
                 blocked_connection_timeout=20,
                 socket_timeout=20,
