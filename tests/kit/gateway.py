@@ -154,10 +154,13 @@ def _event(pharmacy_id: UUID, sequence: int, event_type: str, size: int) -> Stor
 
 
 @asynccontextmanager
-async def running_gateway(settings: Settings, log: Path | None = None) -> AsyncIterator[GatewayStage]:
+async def running_gateway(
+    settings: Settings, log: Path | None = None, options: Sequence[str] = ()
+) -> AsyncIterator[GatewayStage]:
     """Start a gateway on this test's database and virtual host, and end it.
 
     Args:
+        options: further ones of uvicorn's command line.
         log: a file for all that it prints; it is then started with the server's defaults, as a careless operator would.
     """
     port = a_free_port()
@@ -167,7 +170,7 @@ async def running_gateway(settings: Settings, log: Path | None = None) -> AsyncI
         writes = await stack.enter_async_context(open_database(database_url, "hub_write", pool=4))
         publishing = await stack.enter_async_context(open_connection(settings.amqp_urls, name="test publishing"))
         await declare_topology(publishing, settings.partitions)
-        process = await _start(settings, port, log)
+        process = await _start(settings, port, log, options)
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30, trust_env=False))
         stage = GatewayStage(url, process, client, writes, BulkPublisher(publishing, confirm_seconds=5), settings)
         try:
@@ -177,7 +180,9 @@ async def running_gateway(settings: Settings, log: Path | None = None) -> AsyncI
             await stage.stop()
 
 
-async def _start(settings: Settings, port: int, log: Path | None = None) -> asyncio.subprocess.Process:
+async def _start(
+    settings: Settings, port: int, log: Path | None = None, options: Sequence[str] = ()
+) -> asyncio.subprocess.Process:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("HUB_")
     } | {
@@ -198,6 +203,7 @@ async def _start(settings: Settings, port: int, log: Path | None = None) -> asyn
         "127.0.0.1",
         "--port",
         str(port),
+        *options,
     )
     if log is not None:
         with log.open("ab") as output:
