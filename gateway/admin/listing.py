@@ -19,9 +19,11 @@ from gateway.admin.frame import visitor_here
 from gateway.admin.inside import ask, cursor_of, read_all
 from gateway.admin.pages import render
 from gateway.admin.registry import Model, words
+from gateway.context import gateway_of
 from gateway.problems import refused
 from hub import clock
 from hub.domain.problem import Problem
+from hub.storage.pages import estimate_rows_of_any_pharmacy
 from hub.storage.paging import Filter
 
 Asked = Request[Any, Any, Any]
@@ -140,7 +142,10 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
     following: str | None = None
     status = 200
     is_waiting = model.needs_pharmacy and choice.chosen is None
-    if not is_waiting:
+    rows = await _count_roughly(request, model, choice)
+    narrowed = [name for name in wanted if name in model.api.filters]
+    is_too_much = rows > (model.api.most_rows(narrowed, sort or model.api.default_sort) or rows)
+    if not is_waiting and not is_too_much:
         pairs = [*({"sort": sort} | wanted if sort else wanted).items()]
         if cursor := request.query_params.get("cursor"):
             pairs.append(("cursor", cursor))
@@ -166,6 +171,12 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
         names={**choice.names} | (await names_of(request, named) if named - set(choice.names) else {}),
         choice=choice,
         is_waiting=is_waiting,
+        rows=rows,
+        is_too_much=is_too_much,
+        everywhere=[words(name) for name in model.filters if model.api.filters[name].everywhere],
+        can_sort=lambda name: (
+            model.api.is_sortable and name in model.api.sorts and rows <= (model.api.most_rows((), name) or rows)
+        ),
         problem=problem,
         wanted=wanted,
         sort=sort,
@@ -179,6 +190,18 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
         bulk=[one for one in model.all_actions if one.bulk and may(visitor, model, one)],
         queued=_queued(request),
     )
+
+
+async def _count_roughly(request: Asked, model: Model, choice: Choice) -> int:
+    """Say about how many rows a list of all pharmacies has; 0 where it is of one, whose rows are never too many.
+
+    No index serves a search or most orders over all pharmacies: each would cost every write. So of very many rows the
+    console offers what an index finds, and asks for a pharmacy for the rest.
+    """
+    if model.is_hubs or model.needs_pharmacy or choice.chosen is not None:
+        return 0
+    async with gateway_of(request).reads_all.connection() as connection:
+        return await estimate_rows_of_any_pharmacy(connection, model.api)
 
 
 def _queued(request: Asked) -> dict[str, str] | None:

@@ -219,8 +219,8 @@ async def open_database(url: str, role: Role, *, pool: int) -> AsyncIterator[Dat
     client.connection_name = role
     readers = None
     if role != "hub_write":
-        # A plan made anew for each call costs as much as the page it reads.
-        server_settings |= {"plan_cache_mode": "force_generic_plan"}
+        # A plan made anew for each call costs as much as the page it reads; a parallel one takes all cores for one page.
+        server_settings |= {"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0"}
         readers = ReadPool(
             pool, {**credentials, "timeout": 3.0, "command_timeout": seconds, "server_settings": server_settings}
         )

@@ -38,7 +38,17 @@ def search(*columns: str) -> dict[str, Filter]:
     shown = ", ".join(
         f"`{column.partition('(')[2].partition(')')[0] or column}`".replace("t.", "") for column in columns
     )
-    return {"q": Filter(text_of(MAX_QUERY_TEXT), contains_text(*columns), f"A literal part, in any case, of {shown}.")}
+    return {
+        "q": Filter(
+            text_of(MAX_QUERY_TEXT), contains_text(*columns), f"A literal part, in any case, of {shown}.", cost="costly"
+        )
+    }
+
+
+def has_one(column: str, member: str) -> str:
+    """Make the condition that an element of a JSON column has `{}` as this member."""
+    # As a subquery it is built once; a generic plan would build it again for each row.
+    return f"t.{column} @> (SELECT jsonb_build_array(jsonb_build_object('{member}', {{}}::text)))"
 
 
 def in_lines(column: str, *names: str) -> str:

@@ -15,6 +15,7 @@ from hub.storage.list_parts import (
     VERSIONED,
     bounds,
     equal,
+    has_one,
     in_lines,
     search,
     since,
@@ -119,12 +120,13 @@ _LISTINGS: Final = (
             available="(t.quantity - t.reserved)::text",
         ),
         {
-            "sku": equal("sku", REFERENCE),
+            "sku": Filter(REFERENCE, "t.sku = {}", everywhere="t.pharmacy_id IN (SELECT p.id FROM pharmacies p)"),
             "name": equal("name", text_of(1000)),
             "identifier": Filter(
                 REFERENCE,
-                "t.identifiers @> jsonb_build_array(jsonb_build_object('value', {}))",
+                has_one("identifiers", "value"),
                 "Has an identifier of this value.",
+                cost="costly",
             ),
             "quantity": equal("quantity", INTEGER),
             **bounds("quantity", "t.quantity", INTEGER),
@@ -173,6 +175,7 @@ _LISTINGS: Final = (
                 REFERENCE,
                 "t.item_id IN (SELECT i.id FROM inventory_items i WHERE i.sku = {})",
                 "Movements of the items that have, or had when they were deleted, this sku.",
+                cost="costly",
             ),
             **_OF_MOVEMENTS,
             "recorded_before": Filter(TIME, "t.recorded_at < {}", "`recorded_at` before this time."),
@@ -211,13 +214,12 @@ _LISTINGS: Final = (
         {
             "status": equal("status", one_of(("recorded", "voided"))),
             "reference": equal("reference", REFERENCE),
-            "sku": Filter(
-                REFERENCE, "t.lines @> jsonb_build_array(jsonb_build_object('sku', {}))", "Has a line of this sku."
-            ),
+            "sku": Filter(REFERENCE, has_one("lines", "sku"), "Has a line of this sku.", cost="costly"),
             "inventory_item": Filter(
                 IDENTIFIER,
-                "t.lines @> jsonb_build_array(jsonb_build_object('inventory_item', {}::text))",
+                has_one("lines", "inventory_item"),
                 "Has a line of this item.",
+                cost="costly",
             ),
             "sale_time_gte": Filter(TIME, "t.sale_time >= {}", "Sold at or after this time."),
             "sale_time_lt": Filter(TIME, "t.sale_time < {}", "Sold before this time."),
@@ -225,6 +227,7 @@ _LISTINGS: Final = (
                 text_of(MAX_QUERY_TEXT),
                 f"{contains_text('t.reference')} OR {in_lines('lines', 'sku')}",
                 "A literal part, in any case, of `reference` or a line's `sku`.",
+                cost="costly",
             ),
             **TIMES,
         },
@@ -255,13 +258,12 @@ _LISTINGS: Final = (
             "status": equal("status", one_of(OrderStatus)),
             "order_reference": equal("order_reference", REFERENCE),
             "source": equal("source", REFERENCE),
-            "sku": Filter(
-                REFERENCE, "t.items @> jsonb_build_array(jsonb_build_object('sku', {}))", "Has a line of this sku."
-            ),
+            "sku": Filter(REFERENCE, has_one("items", "sku"), "Has a line of this sku.", cost="costly"),
             "q": Filter(
                 text_of(MAX_QUERY_TEXT),
                 f"{contains_text('t.order_reference')} OR {in_lines('items', 'sku', 'name')}",
                 "A literal part, in any case, of `order_reference` or a line's `sku` or `name`.",
+                cost="costly",
             ),
             **TIMES,
         },

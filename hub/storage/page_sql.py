@@ -9,6 +9,7 @@ the round trip that would set it: `own` sets it, and the LATERAL part, which nee
 LIMIT or aggregate keeps the planner from merging the two). Were it ever to run before, it would see nobody's rows.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ from hub.storage.paging import COUNT_CAP, Listing
 
 # A literal LIMIT gives PostgreSQL a better plan, but each text is a prepared statement of its own.
 _LITERAL_LIMITS = frozenset({50, 100, 500})
+_COLUMN = re.compile(r'\bt\."?(\w+)')
 
 
 def item_of(model: type[Model], members: Iterable[str], **computed: str) -> str:
@@ -95,11 +97,12 @@ def page_statement(
         number += 2
     hidden = "" if order.read else f", {order.expression} AS key, {tie} AS tie"
     amount = str(limit + 1) if limit in _LITERAL_LIMITS else f"${number}::int8"
-    return _scoped(
-        f'SELECT {listing.item} AS item{hidden} FROM "{listing.table}" t WHERE {" AND ".join(conditions)} '  # noqa: S608 -- names of our own
-        f"ORDER BY {order.expression} {direction}, {tie} {direction} LIMIT {amount}",
-        is_scoped=is_scoped,
-    )
+    ordered = f"ORDER BY {order.expression} {direction}, {tie} {direction}"
+    # The rows are chosen first and shown afterwards: else PostgreSQL makes the JSON of every row that it sorts, which of a
+    # million items takes 4 s instead of 0.3 s.
+    needed = ", ".join(sorted({f't."{name}"' for name in _COLUMN.findall(f"{listing.item} {order.expression} {tie}")}))
+    chosen = f'SELECT {needed} FROM "{listing.table}" t WHERE {" AND ".join(conditions)} {ordered} LIMIT {amount}'  # noqa: S608 -- names of our own
+    return _scoped(f"SELECT {listing.item} AS item{hidden} FROM ({chosen}) AS t {ordered}", is_scoped=is_scoped)  # noqa: S608 -- as above
 
 
 @lru_cache(256)
@@ -162,6 +165,8 @@ def _conditions(
     for name in names:
         wanted = listing.filters[name]
         conditions.append("(" + wanted.condition.replace("{}", f"${number}::{wanted.kind.sql}") + ")")
+        if wanted.everywhere and not is_scoped:
+            conditions.append(wanted.everywhere)
         number += 1
     return conditions, number
 
@@ -170,8 +175,17 @@ def contains_text(*columns: str) -> str:
     """Make the condition that one of these text expressions holds `{}` as a literal part, whatever its case.
 
     `strpos` knows no wildcards, so nothing is escaped; ICU knows the case of all letters, the database's own collation
-    may know ASCII only.
+    may know ASCII only. Text that is ASCII goes without ICU, which takes ten times as long. What is sought is folded once:
+    as a subquery, since a generic plan would fold a parameter again for each row.
     """
-    return " OR ".join(
-        f"""strpos(lower({column} COLLATE "und-x-icu"), lower({{}} COLLATE "und-x-icu")) > 0""" for column in columns
+    sought = f"(SELECT {_folded('{}')})"
+    return " OR ".join(f"strpos({_folded(column)}, {sought}) > 0" for column in columns)
+
+
+def _folded(text: str) -> str:
+    """Write a text expression in lower case; what is normalised is so once and only where it can differ."""
+    plain = text.removeprefix("normalize(").removesuffix(")") if text.startswith("normalize(") else text
+    return (
+        f'CASE WHEN octet_length({plain}) = char_length({plain}) THEN lower({plain} COLLATE "C") COLLATE "und-x-icu" '
+        f'ELSE lower({text} COLLATE "und-x-icu") END'
     )

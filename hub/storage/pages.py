@@ -68,6 +68,14 @@ async def list_page_of_any_pharmacy(
     return await _page(connection, [], listing, wanted, after, parent_id)
 
 
+async def estimate_rows_of_any_pharmacy(connection: Connection, listing: Listing) -> int:
+    """Say about how many rows a list's table holds, as PostgreSQL counted them last; 0 where it never has."""
+    estimate: float = await connection.fetchval(
+        "SELECT reltuples FROM pg_class WHERE oid = $1::text::regclass", listing.table
+    )
+    return max(0, round(estimate))
+
+
 async def find_one(connection: Connection, pharmacy_id: UUID, listing: Listing, row_id: UUID) -> Single | None:
     """Find a row of a pharmacy as it is shown."""
     return await _one(connection, [str(pharmacy_id), row_id], listing)

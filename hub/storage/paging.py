@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 COUNT_CAP = 10_000
+MANY = {"plain": 300_000, "costly": 100_000}
+"""Rows of a table that are read whole in about 0.1 s, by what is done with each: a comparison; a search, or an order."""
 MAX_PARAMETERS = 30
 MAX_QUERY_TEXT = 200
 
@@ -28,6 +30,8 @@ TIME_PATTERN = (
     r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:[Zz]|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 )
 _TIME = re.compile(TIME_PATTERN)
+_INDEXED = frozenset({"created_at", "updated_at"})
+"""Orders that every table has an index for, whoever's the rows are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,15 @@ class Filter:
         kind: what its value is.
         condition: SQL over the row `t`, `{}` being the value.
         help: for the OpenAPI document.
+        everywhere: a further condition, true of every row, with which an index finds this value in all pharmacies.
+        cost: of looking at one row.
     """
 
     kind: Kind
     condition: str
     help: str = ""
+    everywhere: str = ""
+    cost: Literal["plain", "costly"] = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,17 @@ class Listing:
     is_sortable: bool = True
     parent: Parent | None = None
     versioned: bool = True
+
+    def most_rows(self, names: Iterable[str], sort: str) -> int | None:
+        """Say of how many rows at most a list of all pharmacies may be narrowed and ordered so: it reads the whole table.
+
+        None: of any number, an index finds them.
+        """
+        order = sort.removeprefix("-")
+        read = [wanted for name in names if not (wanted := self.filters[name]).everywhere]
+        if order not in _INDEXED | {self.default_sort.removeprefix("-")} or any(one.cost == "costly" for one in read):
+            return MANY["costly"]
+        return MANY["plain"] if read else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,44 +17,13 @@ from hub.storage.operations import ABOUT
 from hub.storage.page_sql import page_statement
 from hub.storage.paging import Listing
 from tests.conftest import Servers
+from tests.kit.full_tables import fill_table
 
 ROWS = 100_000
 FEW_ROWS = 8_000
 OPERATORS_ONLY = {"parked", "audit"}
 FEW = {"operators", "operator_keys", "integrators", "integrator_keys"}
 """Lists of the hub's own people and partners: a few rows each, which are read whole."""
-PHARMACIES = 200
-# A column to its value in row g, where the type alone does not say enough.
-_SPECIAL = {
-    "pharmacy_id": "md5((g % {n})::text)::uuid", "item_id": "md5((g % 5000)::text)::uuid", "upload_id": "md5((g % 5000)::text)::uuid",
-    "delivery_id": "md5((g % 50000)::text)::uuid", "number": "1 + g / 50000", "event_id": "gen_random_uuid()", "delta": "1", "reason": "'sold'",
-    "at": "now() - g * interval '1 second'", "role": "'admin'", "signing": "'v1'", "max_length": "1", "reserved": "0", "applied": "0", "rejected": "0",
-}  # fmt: skip
-_STATUS = {
-    "sales": "'recorded'",
-    "orders": "'pending'",
-    "webhook_deliveries": "'delivered'",
-    "operations": "'applied'",
-}
-_BY_TYPE = {
-    "uuid": "gen_random_uuid()", "text": "'x' || g", "character varying": "'x' || g", "integer": "1", "bigint": "g", "numeric": "1",
-    "boolean": "true", "timestamp with time zone": "now() - g * interval '1 second'", "jsonb": "'{}'", "bytea": "''",
-}  # fmt: skip
-
-
-def _insert(table: str, columns: list[tuple[str, str]], rows: int) -> str:
-    names, values = [], []
-    for name, kind in columns:
-        names.append(f'"{name}"')
-        if name == "id" and table == "pharmacies":
-            values.append("md5(g::text)::uuid")
-        elif name == "status":
-            values.append(_STATUS.get(table, "'x'"))
-        elif name in {"lines", "items"} or name.endswith("_types"):
-            values.append("'[]'")
-        else:
-            values.append(_SPECIAL.get(name, _BY_TYPE[kind]).replace("{n}", str(PHARMACIES)))
-    return f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM generate_series(1, {rows}) AS g"
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +36,7 @@ async def full(servers: Servers, template_database: str, pytestconfig: pytest.Co
     try:
         await owner.execute("SET synchronous_commit = off; SET session_replication_role = replica")
         for table in sorted({"operations", *(listing.table for listing in LISTINGS.values())}):
-            needed = await owner.fetch(
-                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1 "
-                "AND is_nullable = 'NO' AND column_default IS NULL",
-                table,
-            )
-            columns = [(row[0], row[1]) for row in needed]
-            await owner.execute(_insert(table, columns, rows))
-            await owner.execute(f"ANALYZE {table}")
+            await fill_table(owner, table, rows)
     finally:
         await owner.close()
     yield servers.database_url(name)
@@ -151,6 +113,39 @@ async def test_the_history_of_a_row_reads_no_whole_table(full: str) -> None:
             assert _scans(json.loads(plan), set()) == set(), role
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+async def test_only_the_rows_of_the_page_are_made_into_json(full: str, name: str) -> None:
+    listing = LISTINGS[name]
+    parent = None if listing.parent is None else LISTINGS[listing.parent.listing]
+    connection = await asyncpg.connect(**credentials_of(full))
+    faults = []
+    try:
+        await connection.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
+        for sort in listing.sorts:
+            statement = page_statement(listing, (), sort, 50, is_scoped=False, is_continued=False, parent=parent)
+            arguments = "(NULL)" if parent is not None else ""
+            await connection.execute(f"PREPARE page AS {statement}")
+            plan = json.loads(await connection.fetchval(f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE page{arguments}"))
+            await connection.execute("DEALLOCATE page")
+            faults += [(sort, kind) for kind in _makers(plan, is_below=False)]
+    finally:
+        await connection.close()
+    assert faults == []
+
+
+def _makers(plan: Any, *, is_below: bool) -> Iterator[str]:
+    """Name the nodes at or below a limit that make the JSON of a row: they would make it of rows that no page shows."""
+    if isinstance(plan, list):
+        for one in plan:
+            yield from _makers(one, is_below=is_below)
+    elif isinstance(plan, dict):
+        is_below = is_below or plan.get("Node Type") == "Limit"
+        if is_below and any("concat(" in text for text in plan.get("Output", ())):
+            yield plan["Node Type"]
+        for inner in (plan.get("Plan", []), plan.get("Plans", [])):
+            yield from _makers(inner, is_below=is_below)
 
 
 async def test_the_test_would_see_a_scan(full: str) -> None:
