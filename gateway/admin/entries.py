@@ -181,7 +181,7 @@ _INVENTORY: Final = Model(
         Column("extra_data", "json"),
         *_TIMES,
     ),
-    filters=("is_low", "quantity_lt", "identifier"),
+    filters=("sku", "is_low", "quantity_lt", "identifier"),
     search="Search SKUs and names",
     create=Form(
         "inventory.create",
@@ -224,12 +224,13 @@ _INVENTORY: Final = Model(
             "inventory.adjust",
             "/api/inventory/{id}/adjustments",
             icon="adjustments",
-            fields=("reason", "delta", "quantity", "note", "reference_uri"),
+            fields=("reason", "delta", "quantity", "note", "reference_uri", "occurred_at"),
             inputs={
                 "reason": Input(help=_RESERVED_REASONS),
                 "delta": Input(help="How many come (5) or go (-5)."),
                 "quantity": Input(help="Only with the reason count, instead of a delta: what was counted."),
                 "note": Input(widget="textarea"),
+                "occurred_at": Input(help="In UTC. Empty: now."),
             },
         ),
     ),

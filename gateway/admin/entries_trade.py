@@ -133,8 +133,14 @@ _ORDERS: Final = Model(
         "order.update",
         "/api/orders/{id}",
         "PATCH",
-        ("order_reference", "items", "extra_data"),
-        {"items": Input(widget="lines", help="Items change only while the order is pending."), "extra_data": _JSON},
+        ("order_reference", "items", "source", "total_amount", "extra_data"),
+        {
+            "items": Input(widget="lines", help="Items change only while the order is pending."),
+            "total_amount": Input(
+                help="The sum of the items, unless the source is external. It follows them by itself."
+            ),
+            "extra_data": _JSON,
+        },
     ),
     delete=Action(
         "cancel",

@@ -6,11 +6,25 @@ from litestar import Router
 
 from gateway.admin import account, bulk, doing, listing, sign_in, writing
 from gateway.admin.frame import EXCEPTION_HANDLERS, frame
-from gateway.admin.screens import doctor, event_queue, importing, jump, live, lookup, mending, overview, reprocessing
+from gateway.admin.screens import (
+    doctor,
+    event_log,
+    event_queue,
+    importing,
+    jump,
+    live,
+    lookup,
+    mending,
+    overview,
+    reconciling,
+    reprocessing,
+)
 
 HANDLERS: Final = (
     *overview.HANDLERS,
     *live.HANDLERS,
+    *event_log.HANDLERS,
+    *reconciling.HANDLERS,
     *lookup.HANDLERS,
     *importing.HANDLERS,
     *jump.HANDLERS,

@@ -52,7 +52,7 @@ FLOWS: Mapping[str, Flow] = MappingProxyType({
     "sales": Flow({"lines.0.sku": "SHELF", "lines.0.quantity": "1", "lines.0.total_price": "3.00", "reference": "{x}"}, {"reference": "{x} 2"}, ("void", "voided")),
     "orders": Flow(
         {"order_reference": "{x}", "items.0.sku": "SHELF", "items.0.name": "n", "items.0.quantity": "1", "items.0.unit_price": "3.00", "source": "hub", "status": "pending"},
-        {"order_reference": "{x} 2", "items.0.sku": "SHELF", "items.0.name": "n", "items.0.quantity": "2", "items.0.unit_price": "3.00"},
+        {"order_reference": "{x} 2", "items.0.sku": "SHELF", "items.0.name": "n", "items.0.quantity": "2", "items.0.unit_price": "3.00", "source": "hub", "total_amount": "3.00"},
         ("cancel", "cancelled"),
     ),
     "webhook-events": Flow({"event_type": "{x}", "payload": '{"a": [1]}'}, {}, ("delete", "")),
