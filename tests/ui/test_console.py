@@ -61,6 +61,8 @@ def pages_of(name: str, shop: dict[str, str], operator_id: str) -> list[str]:
             "/admin/nothing/",
             "/admin/no/such/page/",
             queue,
+            f"/admin/event-log/?pharmacy={shop['pharmacies']}",
+            "/admin/reconciliation/",
         ]
     model = MODELS[name]
     suffix = f"?pharmacy={shop['pharmacies']}" if model.needs_pharmacy else ""
