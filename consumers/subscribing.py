@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import aio_pika
+import structlog
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from consumers.pulse import Pulse
+from consumers.whereabouts import whereabouts
 from consumers.window import Delivery, Window
 from hub.faults import Unavailable
 from hub.messaging.connection import within
 
 _DRAIN_SECONDS = 5.0
 _LEAVE_SECONDS = 1.0
+
+log = structlog.get_logger("consumers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,10 @@ def a_role(
 
     async def drain() -> None:
         close()
-        await asyncio.wait([work], timeout=_DRAIN_SECONDS)
+        _, undrained = await asyncio.wait([work], timeout=_DRAIN_SECONDS)
+        if undrained:
+            # Nothing is lost: the broker delivers again what it has in hand.
+            log.warning("role.undrained", role=name, seconds=_DRAIN_SECONDS, at=whereabouts(asyncio.all_tasks()))
         # Together: where the broker does not answer, each takes its whole time.
         await asyncio.gather(*map(leave, queues.values()))
 

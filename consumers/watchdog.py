@@ -19,6 +19,7 @@ import structlog
 
 from consumers.pulse import Pulse
 from consumers.subscribing import Role, is_listening
+from consumers.whereabouts import whereabouts
 from hub import clock
 from hub.faults import HubFault, Unavailable
 from hub.messaging.connection import HubConnection
@@ -118,6 +119,7 @@ class LastWatch:
         self._seconds = seconds
         self._loop = Pulse("event loop")
         self._ends_at: float | None = None
+        self._running: asyncio.AbstractEventLoop | None = None
 
     def end_soon(self) -> None:
         """Give the process 8 s from now on to end by itself; the first call counts."""
@@ -130,6 +132,7 @@ class LastWatch:
         if not self._seconds:
             yield
             return
+        self._running = asyncio.get_running_loop()
         beating = asyncio.create_task(self._beat(), name="watchdog: the event loop's pulse")
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         try:
@@ -158,7 +161,9 @@ class LastWatch:
                 self._kill(f"the event loop stands still for {silent:.0f} s")
             suspect = is_silent
 
-    @staticmethod
-    def _kill(detail: str) -> NoReturn:
-        log.error("process.stands_still", detail=detail, next="the process is ended and started again")
-        os._exit(_EXIT_CODE)
+    def _kill(self, detail: str) -> NoReturn:
+        try:
+            at = [] if self._running is None else whereabouts(asyncio.all_tasks(self._running))
+            log.error("process.stands_still", detail=detail, at=at, next="the process is ended and started again")
+        finally:
+            os._exit(_EXIT_CODE)  # whatever looking at a loop that goes on all the while may bring

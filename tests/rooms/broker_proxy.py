@@ -24,6 +24,7 @@ class BrokerProxy:
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
         self.accepted = 0
+        self.delay_seconds = 0.0
 
     @property
     def url(self) -> str:
@@ -100,6 +101,7 @@ class BrokerProxy:
     ) -> None:
         while data := await reader.read(65536):
             await flowing.wait()
+            await asyncio.sleep(self.delay_seconds)
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError
