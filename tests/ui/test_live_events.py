@@ -79,8 +79,8 @@ def _send(hub: Hub, key: str, number: int, began: float) -> int:
         for index in range(share):
             due = began + (index * SENDERS + number) / PER_SECOND
             time.sleep(max(0.0, due - time.monotonic()))
-            body = {"event_type": "order.created", "payload": {"number": index, "note": "x" * 200}}
-            answer = web.post("/api/webhook-events/", json=body)
+            item = {"sku": f"live-{number}-{index}", "name": "Live", "price": "1.00", "extra_data": {"note": "x" * 200}}
+            answer = web.post("/api/inventory/", json=item)
             assert answer.status_code == 202, answer.text
     return share
 

@@ -130,8 +130,9 @@
   );
   source.addEventListener("message", (event) => {
     waiting.push(event.data);
-    if (isPaused && waiting.length > MOST) waiting = waiting.slice(-MOST);
-    if (isPaused) pause.querySelector("span").textContent = `Go on (${waiting.length})`;
+    // Drawing waits too while the tab is in the background: what would not be shown any more is let go.
+    if (waiting.length > 2 * MOST) waiting = waiting.slice(-MOST);
+    if (isPaused) pause.querySelector("span").textContent = `Go on (${Math.min(waiting.length, MOST)}${waiting.length > MOST ? "+" : ""})`;
     else plan();
   });
 })();
