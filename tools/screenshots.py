@@ -53,6 +53,9 @@ def take(said: str) -> None:
     key, pharmacy = _found(r"phk_\w+", said), _found(r"(?<=Pharmacy  )[0-9a-f-]{36}", said)
     api = httpx.Client(base_url=URL, headers={"X-API-KEY": key, "Prefer": "wait=10"}, timeout=30)
     order = _write(api)
+    source = _receive(api)
+    api.post("/api/event-queue/", json={"types": ["sale.*", "order.*"], "max_length": 50_000}).raise_for_status()
+    _mint(_found(r"pho_\w+", said))
     item = api.get("/api/inventory/", params={"limit": 1}).json()["items"][0]["id"]
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -68,9 +71,21 @@ def take(said: str) -> None:
             "order": f"orders/{order}/?pharmacy={pharmacy}",
             "live": f"live/?pharmacy={pharmacy}",
             "deliveries": f"deliveries/?pharmacy={pharmacy}",
+            "movements": f"movements/?pharmacy={pharmacy}",
+            "event-log": f"event-log/?pharmacy={pharmacy}",
+            "event-queue": f"event-queue/?pharmacy={pharmacy}",
+            "reconciliation": "reconciliation/",
+            "operator-keys": "operator-keys/",
         }.items():
             _show(page, path)
             _picture(page, f"console-{name}")
+        for name, path, heading in [
+            ("history", f"orders/{order}/?pharmacy={pharmacy}", "History"),
+            ("reprocess", f"sources/{source}/", "Translate again"),
+        ]:
+            _show(page, path)
+            section = page.locator("section.card", has=page.get_by_role("heading", name=heading, exact=True))
+            section.screenshot(path=IMAGES / f"console-{name}.png")
         page.emulate_media(color_scheme="dark")
         _show(page, "")
         _picture(page, "console-overview-dark")
@@ -107,6 +122,29 @@ def _write(api: httpx.Client) -> str:
                 api.post(f"/api/orders/{order}/transitions/", json={"status": status})
         time.sleep(0.05)
     return order
+
+
+def _receive(api: httpx.Client) -> str:
+    """Let a web shop send some webhooks; give its source's id."""
+    body = {"name": "Web shop", "scheme": "api_key", "event_type_path": "/type"}
+    made = api.post("/api/sources/", json=body)
+    made.raise_for_status()
+    source = made.json()
+    for number in range(6):
+        sent = {"type": "order.created", "id": f"shop-{number}", "order": {"number": 7000 + number}}
+        answer = httpx.post(source["url"], json=sent, headers={"X-API-KEY": source["secret"]}, timeout=30)
+        answer.raise_for_status()
+    return str(source["id"])
+
+
+def _mint(operator_key: str) -> None:
+    """Make some keys of operators, one of them revoked."""
+    headers = {"X-API-KEY": operator_key, "Prefer": "wait=10"}
+    with httpx.Client(base_url=URL, headers=headers, timeout=30) as web:
+        for name in ("Nightly reports", "Monitoring", "Migration 2026"):
+            made = web.post("/api/operator-keys/", json={"name": name})
+            made.raise_for_status()
+        web.delete(f"/api/operator-keys/{made.json()['id']}/").raise_for_status()
 
 
 def _found(pattern: str, text: str) -> str:

@@ -36,6 +36,8 @@ _UNITS: Final = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (86_400 *
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from gateway.admin.registry import words
+
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -46,6 +48,7 @@ def _environment() -> "Environment":
     )
     environment.globals |= {"icon": icon}
     environment.filters |= {"ago": ago, "moment": moment, "pretty": pretty, "short": short, "ref": ref, "brief": brief}
+    environment.filters |= {"words": words}
     return environment
 
 

@@ -90,7 +90,8 @@ async def history(request: Asked, row: Row) -> Panel:
         "links": [("Open", f"/admin/operations/{one.id}/") for one in found],
         "whole": "",
         "has_links": True,
-        "empty": f"Nothing in the last {gateway.settings.retention_operations_days} days.",
+        "empty": f"No write was about this alone in the last {gateway.settings.retention_operations_days} days; "
+        "what came in a file stands under Uploads.",
     }
     return Panel("History", "panel_table.html", values)
 

@@ -71,11 +71,11 @@ async def test_what_a_source_sent_is_counted_and_translated_again_on_its_page(hu
     assert "Translate again" in person.get(f"/admin/sources/{source['id']}/").text
     form = {"pharmacy": pharmacy, "received_since": "2020-01-01T00:00"}
     counted = person.post(f"/admin/reprocess/{source['id']}/", form | {"count": "yes"})
-    assert "1 webhooks match. Nothing was changed." in counted.text
+    assert "1 webhook matches. Nothing was changed." in counted.text
     none = person.post(f"/admin/reprocess/{source['id']}/", form | {"count": "yes", "event_type": "other"})
     assert "0 webhooks match" in none.text
     assert events(hub, key, "webhook_event.reopened") == []
-    assert "are translated once more" in person.post(f"/admin/reprocess/{source['id']}/", form).text
+    assert "1 webhook is translated once more" in person.post(f"/admin/reprocess/{source['id']}/", form).text
 
     async def reopened() -> int:
         return len(events(hub, key, "webhook_event.reopened"))

@@ -21,7 +21,7 @@ SHOWN: Final = 50
 
 PLACES.insert(
     next(index for index, place in enumerate(PLACES) if place.path == "/admin/live/") + 1,
-    Place("Event log", PATH, "history", role="signed-in"),
+    Place("Event log", PATH, "file-text", role="signed-in"),
 )
 
 

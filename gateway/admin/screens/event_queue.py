@@ -37,7 +37,7 @@ _MODEL: Final = {"name": "event-queue", "plural": "Event queue"}
 
 PLACES.insert(
     next(index for index, place in enumerate(PLACES) if place.group == "Webhooks"),
-    Place("Event queue", PATH, "plug", "Pharmacies", role="signed-in"),
+    Place("Event queue", PATH, "database", "Pharmacies", role="signed-in"),
 )
 
 

@@ -37,10 +37,19 @@ async def reprocess(request: Asked, source_id: FromPath[UUID]) -> Response[Any]:
     if said.is_problem:
         flash(request, said.problem().detail, "danger")
     elif is_dry:
-        flash(request, f"{said.json['matched']:,} webhooks match. Nothing was changed.")
+        flash(request, f"{_counted(said.json['matched'], 'matches', 'match')}. Nothing was changed.")
     else:
-        flash(request, f"{said.json['matched']:,} webhooks are translated once more.")
+        flash(request, f"{_counted(said.json['matched'], 'is', 'are')} translated once more.")
     return redirect(request, f"/admin/sources/{source_id}/")
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    """Count webhooks in a sentence.
+
+    >>> _counted(1, "is", "are"), _counted(2000, "is", "are")
+    ('1 webhook is', '2,000 webhooks are')
+    """
+    return f"1 webhook {one}" if count == 1 else f"{count:,} webhooks {many}"
 
 
 def _filter(form: Form, source_id: UUID) -> dict[str, Any]:
