@@ -1,12 +1,15 @@
 """Commands over AMQP: applied as over HTTP, and every one answered."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from tests.kit.amqp import Till, publish, receipt, until
+from tests.kit.buggy import a_bug
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 
@@ -66,6 +69,43 @@ def test_a_key_sent_over_both_doors_applies_once(till: Till) -> None:
     assert len(till.http("GET", "/api/inventory/").json()["items"]) == 1
 
 
+def test_a_key_sent_over_both_doors_at_the_same_moment_applies_once(till: Till) -> None:
+    over_http: list[str] = []
+    turn = threading.Barrier(2, timeout=20)
+
+    def post() -> None:
+        for number in range(20):
+            turn.wait()
+            answer = till.http(
+                "POST", "/api/inventory/", {**ITEM, "sku": str(number)}, Idempotency_Key=f"both-{number}"
+            )
+            assert answer.status_code == 201, answer.text
+            over_http.append(answer.headers["operation-id"])
+
+    with till.channel() as channel, ThreadPoolExecutor(1) as threads:
+        other = threads.submit(post)
+        told = []
+        for number in range(20):
+            turn.wait()
+            told.append(
+                receipt(channel, till, "inventory.create", {**ITEM, "sku": str(number)}, message_id=f"both-{number}")
+            )
+        other.result()
+    assert [one["status"] for one in told] == ["applied"] * 20
+    assert [one["id"] for one in told] == over_http
+    assert len(till.events()) == 21
+
+
+def test_a_command_that_breaks_is_answered_as_parked_and_its_neighbours_as_applied(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_bug(monkeypatch):
+        told = till.send("inventory.create", [ITEM, {**ITEM, "sku": "BUG"}, {**ITEM, "sku": "PZN2"}])
+    assert [one["status"] for one in told] == ["applied", "parked", "applied"]
+    assert told[1]["problem"]["type"] == "/problems/parked"
+    assert [till.http("GET", f"/api/operations/{one['id']}").json() for one in told] == told
+
+
 def test_a_key_used_for_another_body_is_a_mismatch_and_changes_nothing(till: Till) -> None:
     first = till.send("inventory.create", ITEM, message_id="m-1")
     other = till.send("inventory.create", {**ITEM, "sku": "other"}, message_id="m-1")
@@ -78,14 +118,15 @@ def test_a_key_used_for_another_body_is_a_mismatch_and_changes_nothing(till: Til
 
 def test_what_is_sent_after_the_other_doors_receipt_comes_after_it(till: Till) -> None:
     item = till.send("inventory.create", {**ITEM, "quantity": 0})["resource"]["id"]
+    sent: list[str] = []
     with till.channel() as channel:
         for _ in range(10):
             told = receipt(channel, till, "inventory.adjust", {"id": item, "delta": 1, "reason": "received"})
             over_http = till.http(
                 "POST", f"/api/inventory/{item}/adjustments/", {"delta": 10, "reason": "received"}
             ).headers["operation-id"]
-            log = {event["causationid"]: event["sequence"] for event in till.events()}
-            assert log[told["id"]] + 1 == log[over_http]
+            sent += [told["id"], over_http]
+    assert [event["causationid"] for event in till.events()[2:]] == sent
     assert till.http("GET", f"/api/inventory/{item}/").json()["quantity"] == 110
 
 
