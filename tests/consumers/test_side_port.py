@@ -47,6 +47,6 @@ async def test_the_consumers_tell_what_they_did_and_how_they_are(settings: Setti
                 async def log() -> str:
                     return (data_dir / "second.log").read_text()
 
-                await eventually(log, lambda text: "metrics.off" in text)
+                await eventually(log, lambda text: "metrics.off" in text, within=60)  # a whole process starts
             finally:
                 second.kill()
