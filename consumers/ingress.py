@@ -128,7 +128,9 @@ class Ingress:
                 "id": None, "type": incoming.type[:64] or None, "status": "parked", "accepted_at": None, "finished_at": None,
                 "resource": None, "events": [], "problem": Problem("forbidden", _FORBIDDEN).dump(),
             }  # fmt: skip
-            receipt = Receipt(clock.new_id().hex, incoming.correlation_id, 0, 0, incoming.user_id)
+            # Without a user the routing key names the sender: RabbitMQ lets nobody publish under another's.
+            sender = incoming.user_id or incoming.routing_key
+            receipt = Receipt(clock.new_id().hex, incoming.correlation_id, 0, 0, sender)
             work.receipts.append(Given(incoming.answers_to, receipt, shown))
 
 

@@ -112,6 +112,16 @@ def test_a_forged_direct_reply_costs_nobody_else_a_receipt(stage: AmqpStage, til
     until(lambda: [event["type"] for event in till.events()][-5:] == ["inventory.created"] * 5)
 
 
+def test_a_forged_direct_reply_without_a_user_silences_nobody_else_without_one(stage: AmqpStage, till: Till) -> None:
+    neighbour = stage.open_pharmacy("Neighbour")
+    with till.channel() as channel, neighbour.channel() as others:
+        for forged in FORGED:
+            publish(
+                channel, till, "inventory.create", ITEM, user_id=None, reply_to=f"{DIRECT}.{forged}", correlation_id="c"
+            )
+            assert receipt(others, neighbour, "inventory.create", ITEM, user_id=None)["status"] == "parked"
+
+
 @pytest.mark.parametrize("scopes", [["read"], ["webhooks"]])
 def test_a_key_without_the_scope_writes_nothing(till: Till, scopes: list[str]) -> None:
     made = till.http("POST", f"/api/pharmacies/{till.id}/keys/", {"name": "narrow", "scopes": scopes}).json()
