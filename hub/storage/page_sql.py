@@ -16,7 +16,7 @@ from functools import lru_cache
 from tortoise.fields import JSONField
 from tortoise.models import Model
 
-from hub.storage.paging import COUNT_CAP, Listing
+from hub.storage.paging import COUNT_CAP, INDEXED, Listing
 
 # A literal LIMIT gives PostgreSQL a better plan, but each text is a prepared statement of its own.
 _LITERAL_LIMITS = frozenset({50, 100, 500})
@@ -98,10 +98,14 @@ def page_statement(
     hidden = "" if order.read else f", {order.expression} AS key, {tie} AS tie"
     amount = str(limit + 1) if limit in _LITERAL_LIMITS else f"${number}::int8"
     ordered = f"ORDER BY {order.expression} {direction}, {tie} {direction}"
+    source = f'"{listing.table}" t WHERE {" AND ".join(conditions)} {ordered} LIMIT {amount}'
+    if not names and parent is None and sort.removeprefix("-") in INDEXED:
+        # An index gives the rows in this order: no others are made. 20 us less than below, for what is asked for most.
+        return _scoped(f"SELECT {listing.item} AS item{hidden} FROM {source}", is_scoped=is_scoped)  # noqa: S608 -- names of our own
     # The rows are chosen first and shown afterwards: else PostgreSQL makes the JSON of every row that it sorts, which of a
     # million items takes 4 s instead of 0.3 s.
     needed = ", ".join(sorted({f't."{name}"' for name in _COLUMN.findall(f"{listing.item} {order.expression} {tie}")}))
-    chosen = f'SELECT {needed} FROM "{listing.table}" t WHERE {" AND ".join(conditions)} {ordered} LIMIT {amount}'  # noqa: S608 -- names of our own
+    chosen = f"SELECT {needed} FROM {source}"  # noqa: S608 -- as above
     return _scoped(f"SELECT {listing.item} AS item{hidden} FROM ({chosen}) AS t {ordered}", is_scoped=is_scoped)  # noqa: S608 -- as above
 
 

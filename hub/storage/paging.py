@@ -30,7 +30,7 @@ TIME_PATTERN = (
     r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:[Zz]|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 )
 _TIME = re.compile(TIME_PATTERN)
-_INDEXED = frozenset({"created_at", "updated_at"})
+INDEXED = frozenset({"created_at", "updated_at"})
 """Orders that every table has an index for, whoever's the rows are."""
 
 
@@ -206,7 +206,7 @@ class Listing:
         """
         order = sort.removeprefix("-")
         read = [wanted for name in names if not (wanted := self.filters[name]).everywhere]
-        if order not in _INDEXED | {self.default_sort.removeprefix("-")} or any(one.cost == "costly" for one in read):
+        if order not in INDEXED | {self.default_sort.removeprefix("-")} or any(one.cost == "costly" for one in read):
             return MANY["costly"]
         return MANY["plain"] if read else None
 
