@@ -59,7 +59,7 @@ class HubBroker(RabbitBroker):
                 except Unavailable as fault:
                     if self._told_to_end.is_set():
                         return
-                    if not isinstance(fault.__cause__, _CONNECTION_LOST):
+                    if not _is_lost(fault.__cause__):
                         raise
                     log.warning("start.held", what=fault.what, detail=fault.detail)
                     await self._let_go()
@@ -99,6 +99,11 @@ class Rotating(RobustConnection):
     def give_up(self) -> None:
         """Never connect again. Otherwise it outlives whoever cancels it, subscribes, and keeps the queues from the next process."""
         self._close_called = True
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    """Tell a connection that went away: aiormq also rejects who comes late with a bare Exception."""
+    return isinstance(error, _CONNECTION_LOST) or type(error) is Exception
 
 
 def open_broker(settings: Settings) -> HubBroker:

@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+from aiormq.exceptions import AMQPConnectionError, ChannelAccessRefused, ChannelNotFoundEntity
 from pydantic import SecretStr
 
-from consumers.broker import open_broker
+from consumers.broker import _is_lost, open_broker
 from consumers.subscribing import leave, subscribe
 from consumers.whereabouts import whereabouts
 from hub.messaging.connection import HubConnection, open_connection
@@ -95,3 +97,17 @@ async def test_what_a_task_waits_for_is_the_last_line_that_is_not_asyncios() -> 
     assert line.startswith("a role: consumers/test_ending.py:")
     assert line.endswith(" in _wait_for")
     assert whereabouts([waiting]) == []
+
+
+@pytest.mark.parametrize(
+    "error", [AMQPConnectionError("gone"), OSError("reset"), Exception("late"), asyncio.CancelledError()], ids=repr
+)
+def test_whatever_tells_of_a_lost_connection_lets_a_start_begin_anew(error: BaseException) -> None:
+    assert _is_lost(error)
+
+
+@pytest.mark.parametrize(
+    "error", [ChannelNotFoundEntity("no queue"), ChannelAccessRefused("not yours"), TypeError("ours"), None], ids=repr
+)
+def test_what_would_break_again_ends_the_process(error: BaseException | None) -> None:
+    assert not _is_lost(error)
