@@ -4,11 +4,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
 from litestar import Litestar, MediaType, Response, get
+from litestar.datastructures import State
 
 from gateway.docs_pages import DOCS_HANDLERS, OPENAPI_PATH
 from gateway.routes import schemas
@@ -42,7 +44,9 @@ def openapi_document() -> Response[dict[str, Any]]:
 
 @pytest.fixture(name="address", scope="module")
 def _address() -> Iterator[str]:
-    app = Litestar([*DOCS_HANDLERS, *schemas.HANDLERS, openapi_document], openapi_config=None)
+    # The AsyncAPI document names the queues of an installation, and asks the gateway how many there are.
+    state = State({"hub": SimpleNamespace(partitions=8)})
+    app = Litestar([*DOCS_HANDLERS, *schemas.HANDLERS, openapi_document], openapi_config=None, state=state)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
