@@ -86,7 +86,13 @@ class HubBroker(RabbitBroker):
             with suppress(Unavailable):
                 await within(_CLOSE_SECONDS, connection.close(), "rabbitmq")
         self._opened.clear()
-        await super().stop()
+        try:
+            await within(_CLOSE_SECONDS, super().stop(), "rabbitmq")
+        except Unavailable as fault:  # channels whose connection did not take its end in time
+            if not _is_lost(fault.__cause__):
+                raise
+        self._channel = None
+        self.config.disconnect()
 
     def _give_up(self) -> None:
         for connection in self._opened:
