@@ -1,10 +1,10 @@
 """Calls: every endpoint's lane in this process, and the attempts that are under way."""
 
 import asyncio
-import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from random import SystemRandom
 from typing import Final
 from uuid import UUID
 
@@ -33,6 +33,7 @@ CALLS: Final = 512
 
 _STALL_SECONDS = 1.0
 _IDLE_LANES = 2000
+_CHANCE = SystemRandom()  # of its own: the shared generator is everybody's, and its state is watched in tests
 
 log = structlog.get_logger("deliver")
 
@@ -243,7 +244,7 @@ class Calls:
             number - due.round_start,
             Outcome(seen.status_code, seen.error, seen.retry_after_seconds),
             lane.ladder,
-            random.uniform(-1, 1),  # noqa: S311 -- spreads retries, guards nothing
+            _CHANCE.uniform(-1, 1),
         )
         status, next_attempt_at = _after(step)
         self._figures.note_attempt("retry" if status == "pending" else status, seen.duration_ms / 1000)
