@@ -25,4 +25,4 @@ USER hub
 EXPOSE 8000
 CMD ["uvicorn", "gateway.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
      "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5", \
-     "--ws-per-message-deflate", "false", "--no-access-log"]
+     "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers"]
