@@ -23,6 +23,6 @@ RUN /venv/bin/python -c "import pathlib, sysconfig; pathlib.Path(sysconfig.get_p
     && python -m compileall -q hub gateway consumers
 USER hub
 EXPOSE 8000
-CMD ["uvicorn", "gateway.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
-     "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5", \
-     "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers"]
+CMD ["uvicorn", "gateway.app:create_app", "--factory", "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", \
+     "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5", \
+     "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers", "--host", "0.0.0.0", "--port", "8000"]

@@ -22,6 +22,7 @@ from hub.settings import Settings
 from hub.up.binaries import ensure_installed
 from hub.up.box import Ready, show
 from hub.up.broker import start_broker
+from hub.up.commands import CONSUMERS, GATEWAY
 from hub.up.family import Family
 from hub.up.instance import end_leftovers, open_lock, prepare, write_instance
 from hub.up.plan import Plan, make_plan
@@ -191,20 +192,14 @@ async def _login_link(settings: Settings) -> str:
 def hub_processes(plan: Plan, environment: Mapping[str, str]) -> list[Spec]:
     """Say how gateway and consumers are started; `environment` is ours."""
     settings = plan.settings
-    # The packages' own servers, by name, as anybody could start them.
-    gateway = (
-        *("uvicorn", "gateway.app:create_app", "--factory", "--host", settings.host, "--port", str(settings.port)),
-        *("--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5"),
-        *("--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers"),
-    )
-    consumers = ("faststream", "run", "consumers.app:create_app", "--factory")
+    gateway = (*GATEWAY, "--host", settings.host, "--port", str(settings.port))
     own = {**environment, **plan.variables, MARK: str(settings.data_dir), "PYTHONUNBUFFERED": "1"}
     # One gateway without a neighbour: nobody could be sent elsewhere while it drains, and Ctrl-C is to be quick.
     drain = settings.drain_seconds or 0.0
     own["HUB_DRAIN_SECONDS"] = f"{drain:g}"
     return [
         Spec(name, [sys.executable, "-m", *argv], own, _CHECKOUT, stop_seconds=seconds)
-        for name, argv, seconds in (("gateway", gateway, 10.0 + drain), ("consumers", consumers, 20.0))
+        for name, argv, seconds in (("gateway", gateway, 10.0 + drain), ("consumers", CONSUMERS, 20.0))
     ]
 
 

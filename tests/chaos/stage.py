@@ -18,6 +18,8 @@ import httpx
 
 from hub.security.derive import login_path
 from hub.settings import Settings
+from hub.up.commands import CONSUMERS as CONSUMERS_COMMAND
+from hub.up.commands import GATEWAY
 from hub.up.ports import free_ports
 from hub.up.private import PrivateServers, open_private_servers
 from hub.up.processes import MARK, Child, Spec, start
@@ -248,13 +250,11 @@ def _prepare(servers: Servers, name: str, place: Path, *, is_small: bool, sabota
         }
     )
     specs = {
-        gateway: Spec(gateway, _python(sabotage, "uvicorn", "gateway.app:create_app", "--factory", "--host", "127.0.0.1",
-            "--port", str(port), "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5",
-            "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers", "--log-level", "warning"),
+        gateway: Spec(gateway, _python(sabotage, *GATEWAY, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
             _environment(reached, sabotage), _CHECKOUT)
         for gateway, port, reached in zip(GATEWAYS, ports.values(), (settings, far), strict=False)
     } | {
-        consumers: Spec(consumers, _python(sabotage, "faststream", "run", "consumers.app:create_app", "--factory"),
+        consumers: Spec(consumers, _python(sabotage, *CONSUMERS_COMMAND),
             _environment(reached.model_copy(update={"roles": roles}), sabotage), _CHECKOUT)
         for consumers, roles, reached in zip(
             CONSUMERS, SPLIT_ROLES if is_small else (ALL_ROLES, ALL_ROLES), (settings, far), strict=True)

@@ -1,5 +1,7 @@
 """How a request's bytes are framed: too much is said before it is read, and nothing is read in two ways."""
 
+import asyncio
+
 import pytest
 
 from tests.kit.gateway import GatewayStage, TestKey
@@ -44,3 +46,20 @@ async def test_ambiguous_framing_is_refused(live: GatewayStage, key: TestKey, fr
     head = f"POST /api/inventory/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: application/json\r\n".encode()
     status, _, _ = await wire(live, head + framing + b"\r\n\r\n5\r\n{    \r\n0\r\n\r\n")
     assert status == 400
+
+
+async def test_the_gateway_does_not_close_what_its_client_keeps(live: GatewayStage) -> None:
+    """httpx keeps a resting connection for 5 s: a gateway that closed it then would lose what is just being sent (RFC 9112 9.5)."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(live.url.rpartition(":")[2]))
+    try:
+        writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_end(reader), 7)
+    finally:
+        writer.close()
+
+
+async def _end(reader: asyncio.StreamReader) -> None:
+    while await reader.read(1024):
+        pass

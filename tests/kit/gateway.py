@@ -24,6 +24,7 @@ from hub.security.keys import derive_key, hash_key
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 from hub.storage.events import StoredEvent, append, take_numbers
+from hub.up.commands import GATEWAY
 from tests.rooms.broker_proxy import a_free_port
 
 _ROOT = Path(__file__).parents[2]
@@ -193,28 +194,16 @@ async def _start(
         "HUB_RATE_LIMIT_BURST": str(settings.rate_limit_burst), "HUB_DRAIN_SECONDS": str(settings.drain),
         "HUB_WEBHOOKS_ALLOW_NETWORKS": ",".join(map(str, settings.webhooks_allow_networks)),
     }  # fmt: skip
-    command = (
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "gateway.app:create_app",
-        "--factory",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        *options,
-    )
+    where = ("--host", "127.0.0.1", "--port", str(port), *options)
     if log is not None:
         with log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                *command, env=environment, cwd=_ROOT, stdout=output, stderr=output
-            )
+                sys.executable, "-m", "uvicorn", "gateway.app:create_app", "--factory", *where,
+                env=environment, cwd=_ROOT, stdout=output, stderr=output,
+            )  # fmt: skip
     return await asyncio.create_subprocess_exec(
-        *command, "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", "--timeout-graceful-shutdown", "5", "--ws-per-message-deflate", "false",
-        "--no-access-log", "--log-level", "warning",
-        env=environment, cwd=_ROOT,
-    )  # fmt: skip
+        sys.executable, "-m", *GATEWAY, "--log-level", "warning", *where, env=environment, cwd=_ROOT
+    )
 
 
 async def _until_it_answers(stage: GatewayStage) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hub.settings import Settings
+from hub.up.commands import CONSUMERS
 
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -37,7 +38,7 @@ class Consumers:
     def _start(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "faststream", "run", "consumers.app:create_app", "--factory"],
+                [sys.executable, "-m", *CONSUMERS],
                 cwd=_CHECKOUT,
                 env=environment_of(self._settings),
                 stdout=log,
