@@ -18,8 +18,8 @@ from hub.asyncapi import HubSpecification
 from hub.faults import Unavailable
 from hub.memory import collect_rarely
 from hub.messaging.connection import HubConnection, open_connection
+from hub.messaging.declaring import declare_topology
 from hub.messaging.management import open_management
-from hub.messaging.topology import declare_topology
 from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
 

@@ -24,7 +24,7 @@ from hub.domain.webhooks import OPERATIONAL, TESTED, wants
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection
-from hub.messaging.topology import bind_fanout, unbind_fanout
+from hub.messaging.declaring import bind_fanout, unbind_fanout
 from hub.storage.database import Database
 from hub.storage.webhooks import (
     LoggedEvent,

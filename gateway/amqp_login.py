@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import structlog
 from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
@@ -22,6 +23,8 @@ from gateway.bodies import read_body
 from gateway.context import gateway_of
 from gateway.keys import KeyCache
 from gateway.problems import Refused
+from hub.faults import Unavailable
+from hub.messaging.ingress_bindings import IngressBindings
 from hub.messaging.topology import INGRESS, OUT
 from hub.security.derive import login_path
 from hub.settings import Settings
@@ -33,6 +36,8 @@ ALLOW: Final = "allow"
 
 Form = Mapping[str, str]
 
+log = structlog.get_logger("gateway")
+
 
 class AmqpDoor:
     """Answers RabbitMQ's questions.
@@ -41,10 +46,13 @@ class AmqpDoor:
     ever configured, so no queue, binding or dead-lettering of a client can carry a message past these checks.
     """
 
-    def __init__(self, keys: KeyCache, sessions: Sessions, settings: Settings, audit: AuditTrail) -> None:
+    def __init__(
+        self, keys: KeyCache, sessions: Sessions, settings: Settings, audit: AuditTrail, bindings: IngressBindings
+    ) -> None:
         """Answer from these keys, for one virtual host."""
         self._keys = keys
         self._sessions = sessions
+        self._bindings = bindings
         self._audit = audit
         self._vhost = settings.amqp_vhost
         # RabbitMQ may still be told the address of a secret that was replaced; it closes no door for good.
@@ -67,7 +75,7 @@ class AmqpDoor:
             case "resource":
                 return _allow(self._may_touch(user, form))
             case "topic":
-                return _allow(self._may_publish(user, form))
+                return await self._topic(user, form)
             case _:
                 return DENY
 
@@ -95,6 +103,17 @@ class AmqpDoor:
                 return form.get("name") == f"{OUT}.{user}" and _has(form, "read")
             case _:
                 return False
+
+    async def _topic(self, user: str, form: Form) -> str:
+        """Let publish whom the routing key leads to a queue: an order that changed its way later would be none."""
+        if not self._may_publish(user, form):
+            return DENY
+        try:
+            await self._bindings.ensure(UUID(form["routing_key"]))
+        except Unavailable as fault:
+            log.warning("amqp.unbound", what=fault.what, detail=fault.detail)
+            return DENY
+        return ALLOW
 
     def _may_publish(self, user: str, form: Form) -> bool:
         if form.get("vhost") != self._vhost or form.get("name") != INGRESS or form.get("permission") != "write":
@@ -126,7 +145,7 @@ async def answer_rabbitmq(
 ) -> Response[Any]:
     """Answer RabbitMQ's log-in and permission checks. For anybody who does not know the path there is nothing here."""
     gateway = gateway_of(request)
-    door = AmqpDoor(gateway.keys, gateway.sessions, gateway.settings, gateway.audit)
+    door = AmqpDoor(gateway.keys, gateway.sessions, gateway.settings, gateway.audit, gateway.bindings)
     if not door.is_asked_at(f"/internal/amqp/{secret}") or request.scope["method"] != "POST":
         raise NotFoundException
     raw = await read_body(request, None, MAX_FORM_BYTES)

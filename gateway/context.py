@@ -20,6 +20,7 @@ from gateway.tickets import Tickets
 from hub import clock
 from hub.messaging.connection import HubConnection, open_connection
 from hub.messaging.control import Notice, open_control
+from hub.messaging.ingress_bindings import IngressBindings
 from hub.messaging.publisher import CommandPublisher, open_command_publisher
 from hub.messaging.replies import Replies, open_replies
 from hub.security.tokens import Tokens
@@ -82,6 +83,7 @@ class Gateway:
         tickets: what lets a browser's socket in.
         audit: what is told for the audit log.
         sessions: who is connected over AMQP.
+        bindings: which pharmacies' messages have their way to ingress.
         sources: who may post to `/hooks/<id>`.
     """
 
@@ -102,6 +104,7 @@ class Gateway:
     tickets: Tickets
     audit: AuditTrail
     sessions: Sessions
+    bindings: IngressBindings
     sources: SourceCache
     remembered: Remembered = field(default_factory=Remembered)
     troubles: Troubles = field(default_factory=Troubles)
@@ -161,6 +164,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             Tickets(tokens, keys),
             audit,
             sessions,
+            IngressBindings(consuming),
             sources,
         )
         with suppress(TimeoutError):

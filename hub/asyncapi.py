@@ -41,7 +41,7 @@ _READ: Final[Mapping[str, tuple[str, str]]] = {
     COMMANDS: ("writer", "A partition: lists of commands, applied in order by one consumer at a time."),
     INGRESS: (
         "ingress",
-        "What integrators published to `hub.ingress`, spread by routing key so that a pharmacy's order holds.",
+        "What integrators published to `hub.ingress`; a pharmacy's messages always go to the same of these queues, in order.",
     ),
     FANOUT: ("fanout", "Events that wake the fan-out: it reads the log and makes deliveries."),
     TRANSLATE: ("translate", "Received webhooks, to be translated into commands."),

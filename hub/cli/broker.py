@@ -13,8 +13,8 @@ def apply(data_dir: DataDir = None) -> None:
     import asyncio
 
     from hub.messaging.connection import open_connection
+    from hub.messaging.declaring import declare_topology
     from hub.messaging.management import open_management
-    from hub.messaging.topology import declare_topology
     from hub.settings import load_settings
 
     settings = load_settings(place_of(data_dir))

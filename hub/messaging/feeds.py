@@ -9,8 +9,9 @@ from aiormq.abc import AbstractChannel
 from hub.domain.feeds import DEFAULT_LENGTH
 from hub.faults import Unavailable
 from hub.messaging.connection import HubConnection, within
+from hub.messaging.declaring import on_channel
 from hub.messaging.management import Management
-from hub.messaging.topology import EVENTS, ORDERED, OUT, on_channel
+from hub.messaging.topology import EVENTS, ORDERED, OUT
 
 FEED_BYTES: Final = 268_435_456
 SECONDS: Final = 10.0

@@ -2,7 +2,7 @@
 
 import re
 
-from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed, ConnectionCommandInvalid
+from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
 MARKER = "hub.partitions"  # the queue whose length limit is the number of partitions
 
@@ -21,10 +21,6 @@ def explain_refusal(cause: BaseException | None) -> str | None:
             return (
                 "the user of HUB_AMQP_URL may not declare the hub's topology: "
                 f"give it configure, write and read on its vhost ({cause})"
-            )
-        case ConnectionCommandInvalid() if "exchange type" in str(cause):
-            return (
-                "RabbitMQ lacks a plugin: run `rabbitmq-plugins enable rabbitmq_consistent_hash_exchange` on its nodes"
             )
         case _:
             return None

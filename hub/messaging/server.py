@@ -9,7 +9,6 @@ from typing import Final
 
 PLUGINS: Final = (
     "rabbitmq_management",
-    "rabbitmq_consistent_hash_exchange",
     "rabbitmq_auth_backend_http",
     "rabbitmq_auth_backend_cache",
 )

@@ -1,24 +1,20 @@
-"""Every exchange, queue and binding of the hub, declared in one place.
+"""Every exchange, queue and binding of the hub, named in one place; `hub.messaging.declaring` declares them.
 
 `rabbitmq/definitions.json` is `definitions(8)` (a test compares them). Arguments are part of a queue's identity and can
 never be changed on an installation that runs; whatever may change is a policy.
 """
 
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from aiormq.abc import AbstractChannel
-
-from hub.faults import SettingsError, Unavailable
-from hub.messaging.connection import HubConnection, within
-from hub.messaging.refusals import MARKER, explain_refusal
+from hub.faults import SettingsError
+from hub.messaging.refusals import MARKER
 
 COMMANDS = "hub.commands"
 INGRESS = "hub.ingress"
-INGRESS_HASH = "hub.ingress.hash"
+INGRESS_UNBOUND = "hub.ingress.unbound"
 EVENTS = "hub.events"
 CONTROL = "hub.control"
 FANOUT = "hub.webhooks.fanout"
@@ -34,9 +30,6 @@ INGRESS_QUEUES = 4
 DELIVER_QUEUES = 8
 MAX_PARTITIONS = 256
 DEFAULT_PARTITIONS = 8
-
-_DECLARE_SECONDS = 30.0  # for all declarations together
-_SECONDS = 10.0
 
 QUORUM: dict[str, Any] = {
     "x-queue-type": "quorum",
@@ -63,6 +56,13 @@ POLICIES: tuple[dict[str, Any], ...] = (
         "priority": 10,
         "definition": {"dead-letter-exchange": "", "dead-letter-routing-key": DEAD},
     },
+    {
+        "name": "hub-ingress-unbound",  # what was not led to a queue is read all the same
+        "pattern": r"^hub\.ingress$",
+        "apply-to": "exchanges",
+        "priority": 10,
+        "definition": {"alternate-exchange": INGRESS_UNBOUND},
+    },
 )
 
 
@@ -85,12 +85,11 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A way from an exchange to a queue or to another exchange."""
+    """A way from an exchange to a queue."""
 
     source: str
     target: str
     routing_key: str
-    to_exchange: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +134,11 @@ def ingress_queue(number: int) -> str:
     return f"{INGRESS}.{number}"
 
 
+def ingress_queue_of(pharmacy_id: UUID) -> str:
+    """Name the queue that keeps the messages of a pharmacy's integrators in order."""
+    return ingress_queue(zlib.crc32(pharmacy_id.bytes) % INGRESS_QUEUES)
+
+
 def deliver_queue(endpoint_id: UUID) -> str:
     """Name the queue of an endpoint's deliveries."""
     return f"{DELIVER}.{zlib.crc32(endpoint_id.bytes) % DELIVER_QUEUES}"
@@ -157,7 +161,7 @@ def topology(partitions: int) -> Topology:
         exchanges=(
             Exchange(COMMANDS, "direct"),
             Exchange(INGRESS, "topic"),
-            Exchange(INGRESS_HASH, "x-consistent-hash", internal=True),
+            Exchange(INGRESS_UNBOUND, "fanout", internal=True),
             Exchange(EVENTS, "topic"),
             Exchange(CONTROL, "fanout"),
         ),
@@ -170,8 +174,8 @@ def topology(partitions: int) -> Topology:
         ),
         bindings=(
             *(Binding(COMMANDS, name, str(number)) for number, name in enumerate(commands)),
-            Binding(INGRESS, INGRESS_HASH, "#", to_exchange=True),
-            *(Binding(INGRESS_HASH, name, "1") for name in ingress),  # the key is the weight: equal shares
+            # A pharmacy's own binding to its queue is made before RabbitMQ lets anybody publish for it: `IngressBindings`.
+            Binding(INGRESS_UNBOUND, ingress[0], ""),
             # What the fan-out always hears: changes of endpoints. The events of a pharmacy are bound once it has an
             # endpoint, so that nobody pays for webhooks that nobody wants.
             *(Binding(EVENTS, FANOUT, key) for key in ("*.pharmacy.*", "*.webhook_endpoint.*")),
@@ -197,106 +201,10 @@ def definitions(partitions: int) -> dict[str, Any]:
                 "source": each.source,
                 "vhost": "/",
                 "destination": each.target,
-                "destination_type": "exchange" if each.to_exchange else "queue",
+                "destination_type": "queue",
                 "routing_key": each.routing_key,
                 "arguments": {},
             }
             for each in wanted.bindings
         ],
     }
-
-
-async def declare_topology(connection: HubConnection, partitions: int) -> None:
-    """Declare everything; what exists with the same arguments stays untouched.
-
-    Run it once at start: while a node of a cluster is frozen every declaration hangs.
-
-    Raises:
-        Unavailable: no broker, or it did not answer within 30 s.
-        SettingsError: the broker holds another number of partitions or other arguments, lacks the plugin, or the
-            user may not declare.
-    """
-    await on_channel(connection, lambda channel: _declare(channel, topology(partitions)), _DECLARE_SECONDS)
-
-
-async def on_channel(
-    connection: HubConnection, act: Callable[[AbstractChannel], Awaitable[None]], seconds: float
-) -> None:
-    """Do something on a channel of its own; raises as `declare_topology`."""
-    underlay = connection.underlay
-    if underlay is None:
-        detail = "there is no connection to declare the topology on"
-        raise Unavailable("rabbitmq", detail)
-
-    async def on_own_channel() -> None:
-        channel = await underlay.channel(publisher_confirms=False)
-        await act(channel)
-        await channel.close()
-
-    try:
-        await within(seconds, on_own_channel(), "rabbitmq")
-    except Unavailable as fault:
-        sentence = explain_refusal(fault.__cause__)
-        if sentence is None:
-            raise
-        raise SettingsError(sentence) from fault
-
-
-async def _declare(channel: AbstractChannel, wanted: Topology) -> None:
-    # Queues first, and the marker first of all: a wrong number of partitions changes nothing.
-    for queue in wanted.queues:
-        await channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
-    for exchange in wanted.exchanges:
-        await channel.exchange_declare(
-            exchange.name, exchange_type=exchange.kind, durable=True, internal=exchange.internal
-        )
-    for binding in wanted.bindings:
-        if binding.to_exchange:
-            await channel.exchange_bind(binding.target, binding.source, binding.routing_key)
-        else:
-            await channel.queue_bind(binding.target, binding.source, binding.routing_key)
-
-
-async def bind_fanout(connection: HubConnection, pharmacy_ids: Sequence[UUID], *, seconds: float = _SECONDS) -> None:
-    """Let the fan-out hear all events of these pharmacies; bound twice is bound once.
-
-    Raises:
-        Unavailable: the broker does not answer.
-    """
-
-    async def bind(channel: AbstractChannel) -> None:
-        for pharmacy_id in pharmacy_ids:
-            await channel.queue_bind(FANOUT, EVENTS, f"{pharmacy_id}.#")
-
-    await on_channel(connection, bind, seconds)
-
-
-async def unbind_fanout(connection: HubConnection, pharmacy_id: UUID) -> None:
-    """Spare the fan-out the events of a pharmacy that has no endpoint any more.
-
-    Raises:
-        Unavailable: the broker does not answer.
-    """
-
-    async def unbind(channel: AbstractChannel) -> None:
-        await channel.queue_unbind(FANOUT, EVENTS, f"{pharmacy_id}.#")
-
-    await on_channel(connection, unbind, _SECONDS)
-
-
-async def find_unread_partitions(connection: HubConnection, partitions: int) -> list[int]:
-    """Name the partitions that no writer reads, by the broker's own count of consumers.
-
-    Raises:
-        Unavailable: the broker does not answer.
-    """
-    unread: list[int] = []
-
-    async def look(channel: AbstractChannel) -> None:
-        for number in range(partitions):
-            declared = await channel.queue_declare(command_queue(number), passive=True)
-            if not declared.consumer_count:
-                unread.append(number)
-
-    await on_channel(connection, look, _SECONDS)
-    return unread

@@ -169,7 +169,7 @@ async def _migrate(settings: Settings) -> None:
 
 async def _declare_topology(settings: Settings) -> None:
     from hub.messaging.connection import open_connection
-    from hub.messaging.topology import declare_topology
+    from hub.messaging.declaring import declare_topology
 
     async with open_connection(settings.amqp_urls, name="hub up") as connection:
         await declare_topology(connection, settings.partitions)
@@ -221,7 +221,7 @@ async def _until_ready(settings: Settings, family: Family) -> None:
 async def _until_consumed(settings: Settings, family: Family) -> None:
     """Wait until every partition has a writer: the gateway accepts without one, but nothing would be applied."""
     from hub.messaging.connection import open_connection
-    from hub.messaging.topology import find_unread_partitions
+    from hub.messaging.declaring import find_unread_partitions
 
     deadline = time.monotonic() + _READY_SECONDS
     async with open_connection(settings.amqp_urls, name="hub up") as connection:

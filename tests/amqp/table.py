@@ -97,7 +97,7 @@ TRICKS: Final[dict[str, Trick]] = {
     "forge a user": ("publish", "hub.ingress", "{till}", "{other}"), "forge the hub": ("publish", "hub.ingress", "{till}", "hub"),
     "publish commands": ("publish", "hub.commands", "0"), "publish to a partition's queue": ("publish", "", "hub.commands.0"),
     "publish to another's feed": ("publish", "", "hub.out.{other}"), "publish to its own feed": ("publish", "", "hub.out.{till}"),
-    "publish events": ("publish", "hub.events", "{till}.sale.recorded"), "publish to the hash": ("publish", "hub.ingress.hash", "{other}"),
+    "publish events": ("publish", "hub.events", "{till}.sale.recorded"), "publish past ingress": ("publish", "hub.ingress.unbound", "{other}"),
     "publish notices": ("publish", "hub.control", ""), "publish to the parked": ("publish", "", "hub.dead"),
     "publish another's receipt": ("publish", "", "amq.rabbitmq.reply-to.{other}"),
     **{f"publish to amq.{name}": ("publish", f"amq.{name}", "{till}") for name in ("direct", "fanout", "headers", "match", "topic", "rabbitmq.trace")},

@@ -3,12 +3,13 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from tests.kit.amqp import Till, publish, receipt, until
+from hub.messaging.topology import ingress_queue_of
+from tests.kit.amqp import AmqpStage, Till, publish, receipt, until
 from tests.kit.buggy import a_bug
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
@@ -162,3 +163,15 @@ def test_each_door_keeps_its_own_order_while_both_are_busy(till: Till) -> None:
         assert [note for note in notes if note.startswith(door)] == [f"{door} {number}" for number in range(60)]
     # Both were at it at the same time, or nothing was shown.
     assert sum(before[:4] != after[:4] for before, after in pairwise(notes)) > 1
+
+
+def test_a_pharmacy_is_led_to_its_queue_before_it_may_publish(stage: AmqpStage, till: Till) -> None:
+    with till.channel() as channel:
+        assert not _ways(stage, till), "a log-in alone asks for no way"
+        assert receipt(channel, till, "inventory.create", ITEM)["status"] == "applied"
+    assert _ways(stage, till) == [ingress_queue_of(UUID(till.id))]
+
+
+def _ways(stage: AmqpStage, till: Till) -> list[str]:
+    bindings = stage.management("GET", "/api/exchanges/%2F/hub.ingress/bindings/source")
+    return [each["destination"] for each in bindings if each["routing_key"] == till.id]

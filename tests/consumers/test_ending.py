@@ -17,7 +17,8 @@ from consumers.broker import _is_lost, open_broker
 from consumers.subscribing import leave, subscribe
 from consumers.whereabouts import whereabouts
 from hub.messaging.connection import HubConnection, open_connection
-from hub.messaging.topology import command_queue, declare_topology
+from hub.messaging.declaring import declare_topology
+from hub.messaging.topology import command_queue
 from hub.messaging.unread import find_unread
 from hub.settings import Settings
 from tests.kit.processes import Consumers

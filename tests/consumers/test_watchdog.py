@@ -17,7 +17,8 @@ from consumers.roles import open_parker
 from consumers.subscribing import Role
 from consumers.watchdog import LastWatch, Standstill, Watchdog
 from hub.messaging.connection import HubConnection, open_connection
-from hub.messaging.topology import DEAD, declare_topology
+from hub.messaging.declaring import declare_topology
+from hub.messaging.topology import DEAD
 from hub.messaging.unread import find_unread
 from hub.settings import Settings
 from tests.conftest import Servers

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from hub.door import Door, open_door
 from hub.messaging.connection import open_connection
-from hub.messaging.topology import declare_topology
+from hub.messaging.declaring import declare_topology
 from hub.settings import Settings
 
 

@@ -19,7 +19,8 @@ from hub.domain.fields import format_time
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.connection import open_connection
 from hub.messaging.control import Notice, notice_message
-from hub.messaging.topology import EVENTS, declare_topology
+from hub.messaging.declaring import declare_topology
+from hub.messaging.topology import EVENTS
 from hub.security.keys import derive_key, hash_key
 from hub.settings import Settings
 from hub.storage.database import Database, open_database

@@ -15,7 +15,7 @@ import uvicorn
 
 from gateway.app import create_app
 from hub.messaging.connection import open_connection
-from hub.messaging.topology import declare_topology
+from hub.messaging.declaring import declare_topology
 from hub.security.keys import derive_key, hash_key, hint_of
 from hub.settings import Settings
 from hub.storage.database import open_database

@@ -14,7 +14,7 @@ from consumers.window import Window
 from hub import clock
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import open_connection
-from hub.messaging.topology import declare_topology
+from hub.messaging.declaring import declare_topology
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 

@@ -9,17 +9,22 @@ from operator import le, lt
 from pathlib import Path
 from uuid import UUID
 
+import aio_pika
 import asyncpg
 import orjson
+from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
 from hub import clock
-from hub.messaging.topology import partition_of
+from hub.messaging.connection import open_connection
+from hub.messaging.declaring import bind_ingress, declare_topology
+from hub.messaging.topology import INGRESS, INGRESS_QUEUES, ingress_queue, ingress_queue_of, partition_of
 from hub.settings import Settings
+from hub.up.private import open_private_servers
 from tests.kit.door import TestDoor, open_test_door
 from tests.kit.processes import Consumers
 from tests.kit.wait import eventually
 from tests.promises.histories import Wish
-from tests.promises.outages import measured
+from tests.promises.outages import Breakable, measured
 
 COMMANDS = 6_000
 PHARMACIES = 8
@@ -102,3 +107,57 @@ async def _assert_order(connection: asyncpg.Connection, pharmacy_id: UUID, sent:
     )
     assert [row["operation_id"] for row in events] == list(sent)
     assert [orjson.loads(row["body"])["sequence"] for row in events] == list(range(1, len(sent) + 1))
+
+
+async def test_a_pharmacys_messages_lie_in_one_queue_whatever_becomes_of_rabbitmq(data_dir: Path) -> None:
+    """RabbitMQ is killed between two messages: what integrators send later does not overtake by another queue."""
+    pharmacies = [clock.new_id() for _ in range(40)]
+    with open_private_servers(data_dir / "servers", throwaway=True) as servers:
+        breakable = Breakable(servers, data_dir / "servers" / "logs")
+        try:
+            async with open_connection([servers.amqp_url], name="test") as connection:
+                await declare_topology(connection, 1)
+                await bind_ingress(connection, pharmacies)
+            for word in (b"before", b"after"):
+                async with await aio_pika.connect(servers.amqp_url) as sending:
+                    ingress = await (await sending.channel()).get_exchange(INGRESS, ensure=False)
+                    for pharmacy in pharmacies:
+                        message = aio_pika.Message(word, delivery_mode=2, message_id=str(pharmacy))
+                        await eventually(partial(_is_taken, ingress, message, str(pharmacy)), bool)
+                if word == b"before":
+                    await asyncio.to_thread(breakable.kill_rabbitmq)
+                    await asyncio.to_thread(breakable.start_rabbitmq)
+            read = await _read_ingress(servers.amqp_url, 2 * len(pharmacies))
+        finally:
+            breakable.end()
+    assert read == {str(pharmacy): {ingress_queue_of(pharmacy): [b"before", b"after"]} for pharmacy in pharmacies}
+
+
+async def _is_taken(ingress: AbstractExchange, message: aio_pika.Message, routing_key: str) -> bool:
+    """Publish; a queue that has just started may have no leader yet."""
+    try:
+        await ingress.publish(message, routing_key)
+    except aio_pika.exceptions.DeliveryError:
+        return False
+    return True
+
+
+async def _read_ingress(url: str, count: int) -> dict[str, dict[str, list[bytes]]]:
+    """Read the queues of ingress: what each pharmacy has in which."""
+    found: dict[str, dict[str, list[bytes]]] = {}
+    arrived = asyncio.Semaphore(0)
+
+    async def take(queue: str, message: AbstractIncomingMessage) -> None:
+        assert message.message_id is not None
+        found.setdefault(message.message_id, {}).setdefault(queue, []).append(message.body)
+        arrived.release()
+
+    async with await aio_pika.connect(url) as reading:
+        channel = await reading.channel()
+        for number in range(INGRESS_QUEUES):
+            queue = await channel.declare_queue(ingress_queue(number), passive=True)
+            await queue.consume(partial(take, queue.name), no_ack=True)
+        async with asyncio.timeout(20):
+            for _ in range(count):
+                await arrived.acquire()
+    return found

@@ -9,7 +9,8 @@ import pytest
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.connection import open_connection
-from hub.messaging.topology import EVENTS, QUORUM, TRANSLATE, declare_topology
+from hub.messaging.declaring import declare_topology
+from hub.messaging.topology import EVENTS, QUORUM, TRANSLATE
 from tests.rooms.broker_proxy import eventually, open_proxy
 from tests.rooms.broker_reader import count_of, read_queue
 

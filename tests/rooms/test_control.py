@@ -3,8 +3,9 @@
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import open_connection
 from hub.messaging.control import Notice, notice_message, open_control
+from hub.messaging.declaring import declare_topology
 from hub.messaging.frames import Outgoing
-from hub.messaging.topology import CONTROL, declare_topology
+from hub.messaging.topology import CONTROL
 from tests.rooms.broker_proxy import eventually, open_proxy
 
 

@@ -7,8 +7,9 @@ import pytest
 from hub.faults import Poison
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import open_connection
+from hub.messaging.declaring import declare_topology
 from hub.messaging.parking import Parked, park, read_parked
-from hub.messaging.topology import DEAD, declare_topology
+from hub.messaging.topology import DEAD
 from tests.rooms.broker_reader import read_queue
 
 

@@ -13,10 +13,11 @@ from pamqp import commands as spec
 
 from hub.faults import Unavailable
 from hub.messaging.connection import open_connection
+from hub.messaging.declaring import declare_topology
 from hub.messaging.frames import Outgoing
 from hub.messaging.lane import Lane
 from hub.messaging.publisher import MESSAGE_BYTES, MESSAGE_COMMANDS, CommandPublisher, open_command_publisher
-from hub.messaging.topology import COMMANDS, QUORUM, command_queue, declare_topology
+from hub.messaging.topology import COMMANDS, QUORUM, command_queue
 from tests.rooms.broker_proxy import eventually, open_proxy
 from tests.rooms.broker_reader import count_of, read_queue
 

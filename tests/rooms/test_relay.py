@@ -17,7 +17,8 @@ from hub.domain.event import routing_key_of
 from hub.domain.ids import HUB_ID
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.connection import HubConnection, open_connection
-from hub.messaging.topology import EVENTS, declare_topology
+from hub.messaging.declaring import declare_topology
+from hub.messaging.topology import EVENTS
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 from hub.storage.events import StoredEvent, append, take_numbers
