@@ -10,7 +10,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from gateway.views import VIEWS
 from hub.domain.problem import CATALOGUE
-from hub.storage.paging import MAX_LIMIT, TIME_PATTERN, Listing, sort_words
+from hub.storage.paging import MAX_LIMIT, Listing, sort_words
+from hub.storage.parameter_kinds import TIME_PATTERN
 
 Json = dict[str, Any]
 

@@ -21,13 +21,7 @@ from hub import clock
 from hub.domain.problem import FieldError, Problem, not_found
 from hub.storage.lists import LISTINGS
 from hub.storage.pages import After, Page, find_one, find_one_of_any_pharmacy, list_page, list_page_of_any_pharmacy
-from hub.storage.paging import (
-    COUNT_CAP,
-    MAX_PARAMETERS,
-    Fault,
-    WrongParameters,
-    parse_wanted,
-)
+from hub.storage.paging import COUNT_CAP, MAX_PARAMETERS, Fault, WrongParameters, parse_wanted
 
 _MAX_QUERY_BYTES: Final = 16_384
 _TOO_MANY: Final = f"a query has at most {MAX_PARAMETERS} parameters in {_MAX_QUERY_BYTES} bytes"

@@ -22,7 +22,7 @@ from gateway.reads import read_one, read_page
 from hub import clock
 from hub.domain.fields import format_time
 from hub.domain.problem import FieldError, not_found
-from hub.storage.paging import TIME, TIME_PATTERN
+from hub.storage.parameter_kinds import TIME, TIME_PATTERN
 from hub.storage.webhook_endpoints import find_endpoint, read_statistics
 
 Asked = Request[Any, Any, Any]

@@ -3,7 +3,8 @@
 from typing import Final
 
 from hub.storage.page_sql import contains_text
-from hub.storage.paging import MAX_QUERY_TEXT, TIME, Filter, Kind, Sort, text_of
+from hub.storage.paging import MAX_QUERY_TEXT, Filter, Sort
+from hub.storage.parameter_kinds import TIME, Kind, text_of
 
 REFERENCE: Final = text_of(128)
 _NAME_ORDER: Final = 256

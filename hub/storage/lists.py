@@ -24,20 +24,8 @@ from hub.storage.list_parts import (
 from hub.storage.lists_hub import LISTINGS_HUB
 from hub.storage.lists_outside import LISTINGS_OUTSIDE
 from hub.storage.page_sql import contains_text, item_of
-from hub.storage.paging import (
-    BOOLEAN,
-    IDENTIFIER,
-    INTEGER,
-    MAX_QUERY_TEXT,
-    MONEY,
-    TIME,
-    Filter,
-    Listing,
-    Parent,
-    Sort,
-    one_of,
-    text_of,
-)
+from hub.storage.paging import MAX_QUERY_TEXT, Filter, Listing, Parent, Sort
+from hub.storage.parameter_kinds import BOOLEAN, IDENTIFIER, INTEGER, MONEY, TIME, one_of, text_of
 
 _ONLY_LINE: Final = (
     "CASE WHEN jsonb_array_length(t.lines) = 1 THEN coalesce((t.lines->0->'{}')::text, 'null') ELSE 'null' END"

@@ -6,7 +6,8 @@ from hub.domain.operators import ROLES
 from hub.storage import models, models_outside
 from hub.storage.list_parts import ALIVE, BY_NAME, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
 from hub.storage.page_sql import item_of
-from hub.storage.paging import BOOLEAN, IDENTIFIER, TIME, Filter, Listing, Parent, Sort, one_of, text_of
+from hub.storage.paging import Filter, Listing, Parent, Sort
+from hub.storage.parameter_kinds import BOOLEAN, IDENTIFIER, TIME, one_of, text_of
 
 _STATUS: Final = "CASE WHEN t.replayed_at IS NOT NULL THEN 'replayed' WHEN t.discarded_at IS NOT NULL THEN 'discarded' ELSE 'parked' END"
 _WORD: Final = text_of(64)

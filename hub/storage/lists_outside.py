@@ -7,7 +7,8 @@ from hub.domain.webhooks import DeliveryStatus
 from hub.storage import models, models_outside
 from hub.storage.list_parts import ALIVE, REFERENCE, TIMES, VERSIONED, equal, search, since, sorts
 from hub.storage.page_sql import item_of
-from hub.storage.paging import BOOLEAN, IDENTIFIER, INTEGER, TIME, Filter, Listing, Parent, Sort, one_of, text_of
+from hub.storage.paging import Filter, Listing, Parent, Sort
+from hub.storage.parameter_kinds import BOOLEAN, IDENTIFIER, INTEGER, TIME, one_of, text_of
 
 _PENDING: Final = "(t.rows - t.applied - t.rejected)"
 
