@@ -2,17 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from uuid import UUID
 
+from consumers.applied import Applied, Isolated
 from consumers.aside import audit_entries, contradictions, mended, replay_messages, replayed
 from consumers.envelope import Arrived, SetAside
+from consumers.isolating import broken_by, in_pieces
 from consumers.outcomes import PARKED, Outcomes, count_events, parked_message
 from consumers.parked_rows import settle_parked_rows
-from consumers.receipts import Given
 from consumers.store import Store, Transaction
 from hub import clock
 from hub.domain.command import Command
@@ -24,25 +25,6 @@ from hub.messaging.bulk_publisher import Outgoing
 from hub.resources import COMMANDS
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What a committed transaction leaves to say.
-
-    Args:
-        compose: writes the messages, in order; done when they are wanted, so that the next window need not wait for it.
-    """
-
-    compose: Callable[[], list[Outgoing]]
-    events: int = 0
-    statuses: Mapping[str, int] = field(default_factory=dict)
-    receipts: Sequence[Given] = ()
-
-    @cached_property
-    def messages(self) -> list[Outgoing]:
-        """What is to be published, in order; the same list each time."""
-        return self.compose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +60,51 @@ class Applier:
         Raises:
             Unavailable: PostgreSQL is away; whether it committed is unknown, call again.
         """
-        done = Outcomes(clock.now())
         async with self._store.transaction() as transaction:
             await transaction.fence(_partitions(arrived))
-            claim = await self._claim(transaction, arrived)
-            await self._settle(transaction, claim, done)
-            saved = await self._recall(transaction, claim)
-            replays = await self._recall_replays(transaction, claim)
-            told_twice = [(one.command, operation) for one, operation in claim.again]
-            told_twice += [(command, done.operations[command.operation_id]) for command in claim.doubled]
-            if entries := contradictions(told_twice):
-                await transaction.audit(entries)
+            return await self._apply(transaction, arrived)
+
+    async def isolate(self, arrived: Sequence[Arrived], error: Exception) -> Isolated:
+        """Apply in order what can be applied of commands that broke together, and park what cannot, in one transaction.
+
+        Parking is a part of it: were it done later, a redelivery could apply the command after others of its pharmacy.
+
+        Args:
+            error: what `apply` raised.
+        Raises:
+            Unavailable: as for `apply`.
+        """
+        isolated = Isolated()
+        async with self._store.transaction() as transaction:
+            await transaction.fence(_partitions(arrived))
+
+            async def attempt(piece: Sequence[Arrived]) -> None:
+                async with transaction.savepoint():
+                    applied = await self._apply(transaction, piece)
+                isolated.applied.append(applied)
+
+            async def set_aside(one: Arrived, error: Exception) -> None:
+                aside = broken_by(one, error)
+                isolated.applied.append(await self._park(transaction, [aside]))
+                isolated.broken.append((aside, error))
+
+            isolated.left.extend(await in_pieces(arrived, error, attempt, set_aside))
+        return isolated
+
+    async def _apply(self, transaction: Transaction, arrived: Sequence[Arrived]) -> Applied:
+        done = Outcomes(clock.now())
+        claim = await self._claim(transaction, arrived)
+        await self._settle(transaction, claim, done)
+        saved = await self._recall(transaction, claim)
+        replays = await self._recall_replays(transaction, claim)
+        told_twice = [(one.command, operation) for one, operation in claim.again]
+        told_twice += [(command, done.operations[command.operation_id]) for command in claim.doubled]
+        if entries := contradictions(told_twice):
+            await transaction.audit(entries)
         events = {operation_id: list(of_one) for operation_id, of_one in saved.items()}
         for event in done.events:
             events.setdefault(event.operation_id, []).append(event)
-        for one, operation in claim.again:
-            done.answer_again(one.command, operation, events.get(operation.id, ()))
-        for command in claim.doubled:
-            operation = done.operations[command.operation_id]
+        for command, operation in told_twice:
             done.answer_again(command, operation, events.get(operation.id, ()))
         parked = [
             parked_message(_set_aside(one), operation.finished_at)
@@ -117,25 +126,28 @@ class Applier:
         Raises:
             Unavailable: as for `apply`.
         """
-        done = Outcomes(clock.now())
-        told = [one.operation("parked", PARKED, done.now) for one in aside]
         async with self._store.transaction() as transaction:
             await transaction.fence(_partitions(aside))
-            found = await transaction.find_operations([one.id for one in told if one is not None])
-            known = {operation_id: one for operation_id, one in found.items() if one.status != "pending"}
-            fresh = {one.id: one for one in told if one is not None and one.id not in known}
-            if fresh:
-                if reopened := [operation_id for operation_id in found if operation_id in fresh]:
-                    await transaction.take_back(reopened)
-                await transaction.finish_operations(list(fresh.values()))
-                await settle_parked_rows(
-                    transaction,
-                    [one for one, tell in zip(aside, told, strict=True) if tell is not None and tell.id in fresh],
-                    done.now,
-                )
-                origins = {tell.id: one.origin() for one, tell in zip(aside, told, strict=True) if tell is not None}
-                if entries := audit_entries((operation, origins[operation.id]) for operation in fresh.values()):
-                    await transaction.audit(entries)
+            return await self._park(transaction, aside)
+
+    async def _park(self, transaction: Transaction, aside: Sequence[SetAside]) -> Applied:
+        done = Outcomes(clock.now())
+        told = [one.operation("parked", PARKED, done.now) for one in aside]
+        found = await transaction.find_operations([one.id for one in told if one is not None])
+        known = {operation_id: one for operation_id, one in found.items() if one.status != "pending"}
+        fresh = {one.id: one for one in told if one is not None and one.id not in known}
+        if fresh:
+            if reopened := [operation_id for operation_id in found if operation_id in fresh]:
+                await transaction.take_back(reopened)
+            await transaction.finish_operations(list(fresh.values()))
+            await settle_parked_rows(
+                transaction,
+                [one for one, tell in zip(aside, told, strict=True) if tell is not None and tell.id in fresh],
+                done.now,
+            )
+            origins = {tell.id: one.origin() for one, tell in zip(aside, told, strict=True) if tell is not None}
+            if entries := audit_entries((operation, origins[operation.id]) for operation in fresh.values()):
+                await transaction.audit(entries)
         known |= fresh
         parked = []
         for one, operation in zip(aside, told, strict=True):

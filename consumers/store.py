@@ -13,7 +13,7 @@ from hub.domain.mending import Mending
 from hub.domain.settle import Wanted
 from hub.domain.state import Row
 from hub.storage import audit, events, operations, tables, webhook_recovery
-from hub.storage.database import Connection, Database
+from hub.storage.database import Connection, Database, undoable
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
 
@@ -26,6 +26,9 @@ class Transaction(Protocol):
 
     async def fence(self, partitions: Sequence[int]) -> None:
         """Keep every other writer out of these partitions until the end; sorted, so that two never wait for each other."""
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """Undo what is done within when it breaks; the transaction goes on with what was done before."""
 
     async def find_operations(self, ids: Sequence[UUID]) -> Mapping[UUID, Operation]:
         """Find those of these operations that are finished."""
@@ -83,6 +86,10 @@ class PostgresTransaction:
         await self.connection.execute(
             "SELECT pg_advisory_xact_lock($1, p) FROM unnest($2::int[]) AS p", _FENCE, sorted(partitions)
         )
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """As `Transaction`."""
+        return undoable(self.connection)
 
     async def find_operations(self, ids: Sequence[UUID]) -> Mapping[UUID, Operation]:
         """As `Transaction`."""

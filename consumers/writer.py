@@ -6,15 +6,17 @@ window -> claim -> load -> settle -> save -> number and append events -> finish 
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from consumers.applying import Applied, Applier
+from consumers.applied import Applied
+from consumers.applying import Applier
 from consumers.envelope import Arrived, SetAside, read_message
 from consumers.failpoint import NOWHERE, Failpoint
 from consumers.figures import Figures
+from consumers.isolating import blames_nobody
 from consumers.pausing import Pause
 from consumers.pulse import Pulse
 from consumers.receipts import Given, ReceiptSender
@@ -23,7 +25,6 @@ from hub import clock
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.topology import command_queue
-from hub.storage.database import is_outage
 
 # A message is a list of commands, and how many is not known before it is read: a window is bounded by what they weigh.
 _COMMAND_BYTES = 400
@@ -148,7 +149,7 @@ class Writer:
         return settled
 
     async def _apply_all(self, commands: Sequence[Arrived], settled: _Settled) -> None:
-        """Apply in one transaction; hold during an outage; halve what fails for a reason that is not the world's."""
+        """Apply in one transaction; hold during an outage; isolate what breaks for a reason that is not the world's."""
         pause = Pause(self._window.pulse)
         while commands:
             try:
@@ -157,20 +158,31 @@ class Writer:
                 log.warning("writer.held", what=fault.what, detail=fault.detail, commands=len(commands))
                 await pause.wait()  # the database is away: hold the window, nothing is lost or reordered
             except Exception as error:
-                if is_outage(error) or _is_misfit(error):
+                if blames_nobody(error):
                     raise
-                if len(commands) == 1:
-                    await self._park([_broken_by(commands[0], error)], settled)
-                    return
-                half = len(commands) // 2
-                await self._apply_all(commands[:half], settled)
-                commands = commands[half:]
+                commands = await self._isolate(commands, error, settled)
             else:
                 return
 
+    async def _isolate(self, commands: Sequence[Arrived], error: Exception, settled: _Settled) -> Sequence[Arrived]:
+        """Apply what can be applied, park what breaks alone; give what one transaction did not come to."""
+        pause = Pause(self._window.pulse)
+        while True:
+            self._window.pulse.beat()
+            try:
+                isolated = await self._applier.isolate(commands, error)
+            except Unavailable as fault:
+                log.warning("writer.held", what=fault.what, detail=fault.detail, commands=len(commands))
+                await pause.wait()  # as above
+            else:
+                for aside, broken in isolated.broken:
+                    log.error("command.broken", exc_info=broken, **aside.facts())
+                _tell_parked(aside for aside, _ in isolated.broken)
+                settled.applied.extend(isolated.applied)
+                return isolated.left
+
     async def _park(self, aside: Sequence[SetAside], settled: _Settled) -> None:
-        for one in aside:
-            log.warning("message.parked", origin=command_queue(one.partition), reason=one.reason, **one.facts())
+        _tell_parked(aside)
         pause = Pause(self._window.pulse)
         while True:
             try:
@@ -203,14 +215,6 @@ class Writer:
             self.saying.rest()
 
 
-def _broken_by(one: Arrived, error: Exception) -> SetAside:
-    log.error("command.broken", operation_id=str(one.command.operation_id), type=one.command.type, exc_info=error)
-    return SetAside(one.envelope, b"", f"{type(error).__name__} while it was applied", one.partition)
-
-
-def _is_misfit(error: Exception) -> bool:
-    """Tell a database that does not fit this version of the hub: every command would fail, so none is to blame.
-
-    Class 42: a table or column is missing, or may not be written.
-    """
-    return str(getattr(error, "sqlstate", "")).startswith("42")
+def _tell_parked(aside: Iterable[SetAside]) -> None:
+    for one in aside:
+        log.warning("message.parked", origin=command_queue(one.partition), reason=one.reason, **one.facts())

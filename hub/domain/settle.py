@@ -49,10 +49,11 @@ def settle(
         except NotLoaded as gap:
             missing.update((command.pharmacy_id, ref) for ref in gap.refs)
             continue
-        except Exception:
+        except Exception as error:
             # After a miss the rest of the pass decides on a guess; its errors mean nothing.
             if missing:
                 continue
+            error.add_note(f"operation {command.operation_id}")
             raise
         if isinstance(outcome, Accepted):
             state.apply(outcome.changes)

@@ -143,22 +143,28 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Borrow a connection inside a transaction: it commits at the end, or nothing happened."""
-        async with self.connection() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                yield connection
-            except BaseException as error:
-                if not _unsettles(error):
-                    await transaction.rollback()
-                raise
-            await transaction.commit()
+        async with self.connection() as connection, undoable(connection):
+            yield connection
 
     @asynccontextmanager
     async def reading(self, pharmacy_id: UUID) -> AsyncIterator[Connection]:
         """Borrow a connection that sees one pharmacy's rows: row-level security hides all others (`hub.storage.read_pool`)."""
         async with self._lent(pharmacy_id) as connection:
             yield connection
+
+
+@asynccontextmanager
+async def undoable(connection: Connection) -> AsyncIterator[None]:
+    """Undo what is done within when it breaks: a transaction, or a savepoint inside of one."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    except BaseException as error:
+        if not _unsettles(error):
+            await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 def _unsettles(error: BaseException) -> bool:

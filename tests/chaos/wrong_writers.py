@@ -14,10 +14,11 @@ import consumers.calls
 import consumers.outcomes
 import consumers.writer
 import hub.messaging.topology
-from consumers.applying import Applied, Applier
+from consumers.applied import Applied
+from consumers.applying import Applier
 from consumers.envelope import Arrived, SetAside
 from consumers.receipts import Given, ReceiptSender
-from consumers.store import PostgresStore, PostgresTransaction
+from consumers.store import PostgresStore, PostgresTransaction, Transaction
 from consumers.window import Delivery, acknowledge
 from consumers.writer import Writer
 from hub.domain.state import Row
@@ -184,17 +185,18 @@ def forgets_receipts() -> None:
 
 
 def throws_poison_away() -> None:
-    async def park(self: Writer, aside: Sequence[SetAside], settled: Any) -> None:
+    async def park(self: Applier, transaction: Transaction, aside: Sequence[SetAside]) -> Applied:
         """Acknowledge it with the others of its window, and say nothing."""
+        return Applied(list)
 
-    Writer._park = park  # type: ignore[method-assign]
+    Applier._park = park  # type: ignore[method-assign]
 
 
 def stands_still_over_poison() -> None:
-    original = Writer._park
+    original = Applier._park
 
-    async def park(self: Writer, aside: Sequence[SetAside], settled: Any) -> None:
+    async def park(self: Applier, transaction: Transaction, aside: Sequence[SetAside]) -> Applied:
         await asyncio.sleep(4.0)
-        await original(self, aside, settled)
+        return await original(self, transaction, aside)
 
-    Writer._park = park  # type: ignore[method-assign]
+    Applier._park = park  # type: ignore[method-assign]

@@ -21,6 +21,7 @@ from hub.messaging.topology import COMMANDS, command_queue, partition_of
 from hub.resources import COMMANDS as COMMANDS_KNOWN
 from hub.settings import Settings
 from hub.storage.database import open_database
+from tests.kit.buggy import PREFIX as BUGGY
 from tests.kit.buggy import a_bug
 from tests.kit.consumers import running_consumers
 from tests.kit.door import TestDoor, open_test_door
@@ -37,6 +38,13 @@ JUNK = (
     b"[" * 5000,
     b'[{"type": "no.such"}]',
 )
+
+_REFUSALS = """
+    ALTER TABLE inventory_items ADD CHECK (name <> 'refused by a constraint');
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON inventory_items FOR EACH ROW
+    WHEN (NEW.name = 'refused, and nobody says which') EXECUTE FUNCTION refuse();
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +110,18 @@ def _create(pharmacy_id: UUID, sku: str, name: str = "Aspirin") -> tuple[UUID, b
     return operation_id, orjson.dumps(envelope)
 
 
-async def _round(stage: Stage, marks: dict[int, float], *, poisoned: bool) -> tuple[list[UUID], float]:
+async def _round(
+    stage: Stage, marks: dict[int, float], *, poisoned: bool, sku: str = "", name: str = "\x00"
+) -> tuple[list[UUID], float]:
     """Send 100 commands to every partition, one of them poison; say which, and how long a neighbour takes at most."""
     poison: list[UUID] = []
     neighbours: list[UUID] = []
     messages: list[Outgoing] = []
     for partition, pharmacy_id in enumerate(stage.pharmacies):
         for index in range(100):
-            # PostgreSQL takes no NUL: what a door would have refused breaks the flush of the whole window.
             is_poison = poisoned and index == 50
-            operation_id, command = _create(pharmacy_id, f"{uuid4()}", "\x00" if is_poison else "Aspirin")
+            chosen = (f"{sku}{uuid4()}", name) if is_poison else (f"{uuid4()}", "Aspirin")
+            operation_id, command = _create(pharmacy_id, *chosen)
             (poison if is_poison else neighbours).append(operation_id)
             messages.append(Outgoing(COMMANDS, str(partition), b"[" + command + b"]"))
     await stage.publisher.publish(messages)
@@ -123,10 +133,25 @@ async def _round(stage: Stage, marks: dict[int, float], *, poisoned: bool) -> tu
     return poison, seconds
 
 
-async def test_a_poison_command_in_every_partition_delays_its_neighbours_by_two_seconds_at_most(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("sku", "name"),
+    [
+        # PostgreSQL takes no NUL: what a door would have refused breaks the flush of the whole window.
+        ("", "\x00"),
+        ("", "refused by a constraint"),
+        ("", "refused, and nobody says which"),
+        (BUGGY, "a rule breaks"),
+    ],
+    ids=["nul", "constraint", "unnamed", "bug"],
+)
+async def test_a_poison_command_in_every_partition_delays_its_neighbours_by_two_seconds_at_most(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, sku: str, name: str
+) -> None:
+    await stage.owner.execute(_REFUSALS)
     marks: dict[int, float] = {}
-    await _round(stage, marks, poisoned=False)
-    poison, seconds = await _round(stage, marks, poisoned=True)
+    with a_bug(monkeypatch):
+        await _round(stage, marks, poisoned=False)
+        poison, seconds = await _round(stage, marks, poisoned=True, sku=sku, name=name)
     assert seconds - marks[0] <= LATE_SECONDS, marks
     rows = await eventually(stage.parked, lambda rows: len(rows) == len(poison))
     assert {row["operation_id"] for row in rows} == set(poison)

@@ -1,11 +1,11 @@
-"""A database in memory: read committed, row locks, advisory fences, and everything a network can do to a commit."""
+"""A database in memory: read committed, row locks, advisory fences, and savepoints."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,7 @@ from hub.domain.stock import StockMovement
 from hub.faults import Unavailable
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
+from tests.simulation.tables import Tables
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -34,25 +35,6 @@ _APPEND_ONLY = (StockMovement,)
 
 def away(*details: str) -> Unavailable:
     return Unavailable("postgres", " ".join(details))
-
-
-class Tables:
-    """What is stored, or what a transaction will store."""
-
-    def __init__(self) -> None:
-        self.operations: dict[UUID, Operation] = {}
-        self.rows: dict[type[Any], dict[UUID, Any]] = {}
-        self.events: dict[tuple[UUID, int], StoredEvent] = {}
-        self.numbers: dict[UUID, int] = {}
-        self.audit: dict[UUID, AuditEntry] = {}
-
-    def take_in(self, other: "Tables") -> None:
-        self.operations |= other.operations
-        self.events |= other.events
-        self.numbers |= other.numbers
-        self.audit |= other.audit
-        for kind, rows in other.rows.items():
-            self.rows.setdefault(kind, {}).update(rows)
 
 
 class Database:
@@ -77,7 +59,10 @@ class Database:
 
     def release(self, session: "Session") -> None:
         self.sessions.discard(session)
-        self.locks = {key: owner for key, owner in self.locks.items() if owner is not session}
+        self.release_since(session, set())
+
+    def release_since(self, session: "Session", kept: set[Hashable]) -> None:
+        self.locks = {key: owner for key, owner in self.locks.items() if owner is not session or key in kept}
         self.freed.set()
         self.freed = asyncio.Event()
 
@@ -91,6 +76,7 @@ class Session:
         self.own = Tables()
         self.taken_back: set[UUID] = set()
         self.is_open = True
+        self.is_broken = False
         database.sessions.add(self)
 
     def roll_back(self) -> None:
@@ -111,6 +97,43 @@ class Session:
             self.roll_back()
         if not self.is_open:
             raise away("the connection broke before", what)
+        if self.is_broken:
+            raise asyncpg.InFailedSQLTransactionError
+
+    def copy(self) -> Tables:
+        """Keep what was done up to a savepoint."""
+        kept = Tables()
+        kept.take_in(self.own)
+        return kept
+
+    def _find_operation(self, one: UUID) -> Operation | None:
+        return self.own.operations.get(one) or (
+            None if one in self.taken_back else self.database.stored.operations.get(one)
+        )
+
+    def _rows(self, kind: type[Any]) -> Mapping[UUID, Any]:
+        return self.database.stored.rows.get(kind, {}) | self.own.rows.get(kind, {})
+
+    def _refuse(self, error: asyncpg.PostgresError) -> NoReturn:
+        """Refuse a statement; all others up to the savepoint before it are refused as well."""
+        self.is_broken = True
+        raise error
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        await self._ask("savepoint")
+        tables, taken_back = self.copy(), set(self.taken_back)
+        locks = {key for key, owner in self.database.locks.items() if owner is self}
+        try:
+            yield
+        except Exception:
+            if self.is_open:
+                self.is_broken = False
+                await self._ask("rollback to savepoint")
+                self.own, self.taken_back = tables, taken_back
+                self.database.release_since(self, locks)
+            raise
+        await self._ask("release savepoint")
 
     async def _lock(self, key: Hashable) -> None:
         database = self.database
@@ -133,15 +156,15 @@ class Session:
 
     async def find_operations(self, ids: Sequence[UUID]) -> Mapping[UUID, Operation]:
         await self._ask("find operations")
-        stored = self.database.stored.operations
-        return {one: stored[one] for one in ids if one in stored}
+        return {one: found for one in ids if (found := self._find_operation(one)) is not None}
 
     async def load_rows(self, wanted: Iterable[Wanted]) -> Mapping[Wanted, Any]:
         await self._ask("load rows")
-        stored = self.database.stored.rows
+        wanted = list(wanted)
+        stored = {kind: self._rows(kind) for kind in {ref.kind for _, ref in wanted}}
         found: dict[Wanted, Any] = {}
         for pharmacy_id, ref in wanted:
-            rows = stored.get(ref.kind, {})
+            rows = stored[ref.kind]
             if ref.field == "id":
                 row = rows.get(ref.value)  # type: ignore[arg-type]
             else:
@@ -164,11 +187,13 @@ class Session:
         await self._ask("save rows")
         for row in changes:
             if getattr(row, "name", "") == POISON:
-                self.roll_back()
-                raise asyncpg.NumericValueOutOfRangeError
-            if isinstance(row, _APPEND_ONLY) and row.id in self.database.stored.rows.get(type(row), {}):
-                self.roll_back()
-                raise asyncpg.UniqueViolationError
+                error = asyncpg.NumericValueOutOfRangeError("a value is out of range")
+                # PostgreSQL names the row, or nobody; whoever is named wrongly has to be applied all the same.
+                named = self.database.world.chance.choice([None, row.id, *self._rows(type(row))])
+                error.detail = None if named is None else f"Failing row contains ({named}, ...)."
+                self._refuse(error)
+            if isinstance(row, _APPEND_ONLY) and row.id in self._rows(type(row)):
+                self._refuse(asyncpg.UniqueViolationError("a key is there already"))
             await self._lock((type(row), row.id))
             self.own.rows.setdefault(type(row), {})[row.id] = row
 
@@ -181,7 +206,8 @@ class Session:
         first = {}
         for pharmacy_id in sorted(counts):
             await self._lock(("numbers", pharmacy_id))
-            first[pharmacy_id] = self.database.stored.numbers.get(pharmacy_id, 0) + 1
+            numbers = self.own.numbers if pharmacy_id in self.own.numbers else self.database.stored.numbers
+            first[pharmacy_id] = numbers.get(pharmacy_id, 0) + 1
             self.own.numbers[pharmacy_id] = first[pharmacy_id] + counts[pharmacy_id] - 1
         return first
 
@@ -189,31 +215,33 @@ class Session:
         await self._ask("append events")
         for event in stored:
             key = (event.pharmacy_id, event.sequence)
-            if key in self.database.stored.events:
-                self.roll_back()
-                raise asyncpg.UniqueViolationError
+            if key in self.database.stored.events or key in self.own.events:
+                self._refuse(asyncpg.UniqueViolationError("a key is there already"))
             self.own.events[key] = event
 
     async def finish_operations(self, finished: Sequence[Operation]) -> None:
         await self._ask("finish operations")
         for operation in finished:
             await self._lock(("operation", operation.id))
-            if operation.id in self.database.stored.operations and operation.id not in self.taken_back:
-                self.roll_back()
-                raise asyncpg.UniqueViolationError
+            if self._find_operation(operation.id) is not None:
+                # It was not there when the window was claimed. The writer would get over it: the next try finds it.
+                self.database.world.fail(f"operation {operation.id} was claimed by two at once: both were let in")
+                self._refuse(asyncpg.UniqueViolationError("a key is there already"))
             self.own.operations[operation.id] = operation
 
     async def reopen(self, ids: Sequence[UUID]) -> None:
         await self._ask("reopen")
         for one in ids:
             await self._lock(("operation", one))
-            operation = self.database.stored.operations.get(one)
+            operation = self._find_operation(one)
             if operation is not None and operation.status == "parked":
                 self.own.operations[one] = replace(operation, status="pending", problem=None)
 
     async def take_back(self, ids: Sequence[UUID]) -> None:
         await self._ask("take back")
-        self.taken_back.update(one for one in ids if self.database.stored.operations[one].status == "pending")
+        self.taken_back.update(
+            one for one in ids if (found := self._find_operation(one)) is not None and found.status == "pending"
+        )
 
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         await self._ask("audit")
@@ -221,59 +249,10 @@ class Session:
 
     async def find_ranges(self, ranges: Sequence[tuple[UUID, int, int]]) -> Sequence[StoredEvent]:
         await self._ask("find events")
-        stored = self.database.stored.events
+        stored = self.database.stored.events | self.own.events
         return [
             stored[pharmacy_id, sequence]
             for pharmacy_id, first, count in sorted(ranges)
             for sequence in range(first, first + count)
             if (pharmacy_id, sequence) in stored
         ]
-
-
-class SimulatedStore:
-    """The store that a process opens; implements `consumers.store.Store`."""
-
-    session = Session
-
-    def __init__(self, database: Database, process: "Process") -> None:
-        self.database = database
-        self.process = process
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
-        database, world = self.database, self.database.world
-        await self.process.step("begin")
-        if world.now() < database.away_until:
-            raise away("it does not answer")
-        session = self.session(database, self.process)
-        try:
-            yield session
-        except BaseException:
-            self._abandon(session)
-            raise
-        await self._commit(session)
-
-    def _abandon(self, session: Session) -> None:
-        """Roll back; of a process that died the server hears in its own time, and its locks stay until then."""
-        if self.process.is_alive:
-            session.roll_back()
-        else:
-            self.process.later(self.database.world.chance.choice((0.0, 0.0, 0.05, 2.0)), session.roll_back)
-
-    async def _commit(self, session: Session) -> None:
-        world = self.database.world
-        try:
-            await self.process.step("commit")
-        except asyncio.CancelledError:
-            # The process died: its COMMIT may be on its way all the same.
-            done = session.commit if world.chance.random() < 0.5 else session.roll_back
-            self.process.later(world.chance.choice((0.0, 0.05, 2.0)), lambda: session.is_open and done())
-            raise
-        if world.happens(0.01):
-            session.roll_back()
-        if not session.is_open:
-            raise away("the connection broke before the commit")
-        session.commit()
-        if world.happens(0.02):
-            raise away("the connection broke after the commit")
-        await self.process.step("committed")

@@ -10,7 +10,8 @@ from consumers.applying import Applier
 from consumers.window import Delivery, Window
 from consumers.writer import Writer
 from tests.simulation.broker import Channel, Publisher
-from tests.simulation.database import IDLE_SECONDS, SimulatedStore
+from tests.simulation.database import IDLE_SECONDS
+from tests.simulation.store import SimulatedStore
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -1,23 +1,26 @@
 """Writers that are wrong in one way each. The simulation must notice every one of them."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from consumers.applying import Applied, Applier, _Claim
+from consumers.applied import Applied, Isolated
+from consumers.applying import Applier, _Claim
 from consumers.envelope import Arrived
+from consumers.isolating import broken_by
 from consumers.outcomes import _event_message
 from consumers.store import Transaction
 from consumers.window import acknowledge
-from consumers.writer import Writer, _Batch, _broken_by, _Settled
+from consumers.writer import Writer, _Batch, _Settled
 from hub.faults import Unavailable
 from hub.messaging.frames import Outgoing
 from hub.messaging.topology import DEAD, EVENTS
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
 from tests.simulation.broker import Publisher
-from tests.simulation.database import Session, SimulatedStore
+from tests.simulation.database import Session
+from tests.simulation.store import SimulatedStore
+from tests.simulation.tables import Tables
 from tests.simulation.world import Sabotage
 
 
@@ -51,19 +54,13 @@ class LetsGoInAnOutage(Applier):
 
 
 class Halving(Writer):
-    """Halves a window that fails; what is wrong is left to the heirs."""
+    """Halves a window that breaks, in a transaction each; what is wrong is left to the heirs."""
 
-    async def _apply_all(self, commands: Sequence[Arrived], settled: _Settled) -> None:
-        try:
-            settled.applied.append(await self._applier.apply(commands))
-        except Unavailable:
-            await asyncio.sleep(0.1)
-            await self._apply_all(commands, settled)
-        except Exception as error:  # noqa: BLE001 -- as the writer's
-            if len(commands) == 1:
-                await self._park([_broken_by(commands[0], error)], settled)
-            else:
-                await self._halve(commands, settled, error)
+    async def _isolate(self, commands: Sequence[Arrived], error: Exception, settled: _Settled) -> Sequence[Arrived]:
+        if len(commands) == 1:
+            return await super()._isolate(commands, error, settled)
+        await self._halve(commands, settled, error)
+        return ()
 
     async def _halve(self, commands: Sequence[Arrived], settled: _Settled, error: Exception) -> None:
         raise NotImplementedError
@@ -78,7 +75,7 @@ class DropsANeighbour(Halving):
 
 class ParksNeighbours(Halving):
     async def _halve(self, commands: Sequence[Arrived], settled: _Settled, error: Exception) -> None:
-        await self._park([_broken_by(command, error) for command in commands], settled)
+        await self._park([broken_by(command, error) for command in commands], settled)
 
 
 class AppliesTheRightHalfFirst(Halving):
@@ -86,6 +83,26 @@ class AppliesTheRightHalfFirst(Halving):
         half = len(commands) // 2
         await self._apply_all(commands[half:], settled)
         await self._apply_all(commands[:half], settled)
+
+
+class IsolatesBackwards(Applier):
+    async def isolate(self, arrived: Sequence[Arrived], error: Exception) -> Isolated:
+        return await super().isolate(arrived[::-1], error)
+
+
+class TakesTheSecondForBroken(Applier):
+    async def isolate(self, arrived: Sequence[Arrived], error: Exception) -> Isolated:
+        isolated = await super().isolate([*arrived[:1], *arrived[2:]], error)
+        for one in arrived[1:2]:
+            isolated.applied.append(await self.park([broken_by(one, error)]))
+        return isolated
+
+
+class SaysHalfOfWhatWasIsolated(Applier):
+    async def isolate(self, arrived: Sequence[Arrived], error: Exception) -> Isolated:
+        isolated = await super().isolate(arrived, error)
+        del isolated.applied[1::2]
+        return isolated
 
 
 class SaysNothingAgain(Applier):
@@ -126,6 +143,12 @@ class NoClaim(SimulatedStore):
             await super().finish_operations(finished)
 
 
+class UndoesNothing(SimulatedStore):
+    class session(Session):  # noqa: N801 -- as above
+        def copy(self) -> Tables:
+            return self.own
+
+
 class NumbersOutside(SimulatedStore):
     class session(Session):  # noqa: N801 -- as above
         async def take_numbers(self, counts: Mapping[UUID, int]) -> dict[UUID, int]:
@@ -163,6 +186,10 @@ SABOTAGES: Mapping[str, Sabotage] = {
     "parks the neighbours of a poison command": Sabotage(writer=ParksNeighbours),
     "applies the right half of a window first": Sabotage(writer=AppliesTheRightHalfFirst),
     "applies a window backwards": Sabotage(applier=AppliesBackwards),
+    "isolates a window backwards": Sabotage(applier=IsolatesBackwards),
+    "takes a neighbour for the poison command": Sabotage(applier=TakesTheSecondForBroken),
+    "says half of what was isolated": Sabotage(applier=SaysHalfOfWhatWasIsolated),
+    "undoes nothing of a piece that broke": Sabotage(store=UndoesNothing),
     "says nothing again": Sabotage(applier=SaysNothingAgain),
     "answers once": Sabotage(applier=AnswersOnce),
     "forgets what was parked": Sabotage(publisher=ForgetsTheParked),

@@ -1,7 +1,8 @@
 """Single scenes that the seeds found, or that they do not play."""
 
 import random
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ import asyncpg
 import orjson
 import pytest
 
+from consumers import writer as writer_module
 from consumers.applying import Applier
 from consumers.envelope import Arrived, read_message
 from consumers.window import Delivery, Window
@@ -18,10 +20,11 @@ from hub.messaging.topology import EVENTS
 from hub.storage.database import is_outage
 from tests.promises.histories import Wish
 from tests.simulation.broker import Channel, Publisher
-from tests.simulation.database import Session, SimulatedStore
+from tests.simulation.database import POISON, Session
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.process import Process
-from tests.simulation.world import Sabotage, World, bury
+from tests.simulation.store import SimulatedStore
+from tests.simulation.world import Sabotage, Silent, World, bury
 
 
 def play(scene: Callable[[World, Process], Coroutine[Any, Any, None]]) -> World:
@@ -37,8 +40,8 @@ def play(scene: Callable[[World, Process], Coroutine[Any, Any, None]]) -> World:
     return world
 
 
-def an_item(pharmacy_id: UUID, sku: str) -> bytes:
-    body = {"sku": sku, "name": sku, "price": "1.00", "quantity": 1}
+def an_item(pharmacy_id: UUID, sku: str, name: str = "fine") -> bytes:
+    body = {"sku": sku, "name": name, "price": "1.00", "quantity": 1}
     return b"[" + Wish(uuid4(), pharmacy_id, uuid4(), "inventory.create", body).envelope() + b"]"
 
 
@@ -81,6 +84,56 @@ def test_a_database_that_does_not_fit_stops_the_writer_and_parks_nothing() -> No
     world = play(scene)
     assert not world.seen.dead
     assert not world.database.stored.operations
+
+
+async def _write(world: World, process: Process, skus: Sequence[tuple[str, str]]) -> list[int]:
+    """Let a writer apply one window of items, each a sku and a name; say how many pieces each transaction tried."""
+    pieces: list[int] = []
+
+    class Counting(Session):
+        def __init__(self, *parts: Any) -> None:
+            super().__init__(*parts)
+            pieces.append(0)
+
+        def savepoint(self) -> Any:
+            pieces[-1] += 1
+            return super().savepoint()
+
+    pharmacy_id = uuid4()
+    messages = [an_item(pharmacy_id, sku, name) for sku, name in skus]
+    with patch.object(SimulatedStore, "session", Counting), patch.object(writer_module, "log", Silent(world)):
+        window = Window()
+        store, publisher = SimulatedStore(world.database, process), Publisher(world.broker, process)
+        writer = Writer(window, Applier(store), publisher, window_commands=len(messages))  # type: ignore[arg-type]
+        channel = a_channel(world, process)
+        for tag, message in enumerate(messages, 1):
+            window.add(Delivery(0, channel, tag, message))
+        window.close()
+        await writer.run()
+    return pieces
+
+
+def test_poison_is_parked_in_the_transaction_that_applies_its_neighbours() -> None:
+    """Otherwise a redelivery between the two could apply it behind later commands of its pharmacy."""
+
+    async def scene(world: World, process: Process) -> None:
+        names = {3: POISON, 40: POISON, 41: POISON}
+        pieces = await _write(world, process, [(str(at), names.get(at, "fine")) for at in range(64)])
+        assert len(pieces) == 2, pieces
+        statuses = Counter(operation.status for operation in world.database.stored.operations.values())
+        assert statuses == {"applied": 61, "parked": 3}
+
+    play(scene)
+
+
+def test_a_window_of_poison_is_parked_in_transactions_that_end_in_time() -> None:
+    async def scene(world: World, process: Process) -> None:
+        pieces = await _write(world, process, [(str(at), POISON if at else "fine") for at in range(200)])
+        assert max(pieces) <= 50
+        statuses = Counter(operation.status for operation in world.database.stored.operations.values())
+        assert statuses == {"applied": 1, "parked": 199}
+
+    play(scene)
 
 
 def test_a_hole_in_the_deliveries_stops_the_writer() -> None:

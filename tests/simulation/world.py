@@ -20,10 +20,11 @@ from hub.messaging.topology import DEAD, EVENTS
 from tests.kit.own_clock import own_clock
 from tests.simulation import checks
 from tests.simulation.broker import Broker
-from tests.simulation.database import Database, Tables
+from tests.simulation.database import Database
 from tests.simulation.doors import REPLIES, Door, Sent
 from tests.simulation.loop import SimulatedLoop, StandstillError
 from tests.simulation.nemesis import Nemesis
+from tests.simulation.tables import Tables
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 SETTLE_SECONDS = 300.0
@@ -169,7 +170,7 @@ class World:
         checks.all_is_well(self)
 
 
-class _Silent:
+class Silent:
     """The writer's log goes into the trace."""
 
     def __init__(self, world: World) -> None:
@@ -195,7 +196,7 @@ def run_seed(seed: int, sabotage: Sabotage = Sabotage()) -> Result:
             own_clock("now", lambda: EPOCH + timedelta(seconds=loop.time())),
             own_clock("monotonic", loop.time),
             own_clock("new_id", lambda: UUID(int=ids.getrandbits(128), version=4)),
-            patch.object(writer_module, "log", _Silent(world)),
+            patch.object(writer_module, "log", Silent(world)),
         ):
             try:
                 loop.run_until_complete(world.live())
