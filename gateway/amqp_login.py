@@ -106,24 +106,31 @@ class AmqpDoor:
 
     async def _topic(self, user: str, form: Form) -> str:
         """Let publish whom the routing key leads to a queue: an order that changed its way later would be none."""
-        if not self._may_publish(user, form):
+        pharmacy_id = self._may_publish_for(user, form)
+        if pharmacy_id is None:
             return DENY
         try:
-            await self._bindings.ensure(UUID(form["routing_key"]))
+            await self._bindings.ensure(pharmacy_id)
         except Unavailable as fault:
             log.warning("amqp.unbound", what=fault.what, detail=fault.detail)
             return DENY
         return ALLOW
 
-    def _may_publish(self, user: str, form: Form) -> bool:
+    def _may_publish_for(self, user: str, form: Form) -> UUID | None:
+        """Name the pharmacy that the routing key names, if this user may write for it."""
         if form.get("vhost") != self._vhost or form.get("name") != INGRESS or form.get("permission") != "write":
-            return False
+            return None
         if not _has(form, "write") or not self._is_live(user):
-            return False
+            return None
         key = form.get("routing_key", "")
+        try:
+            pharmacy_id = UUID(key)
+        except ValueError:
+            return None
+        if str(pharmacy_id) != key:
+            return None  # one spelling only: the routing key is what keeps a pharmacy's messages in order
         granted = self._keys.grants.get(UUID(user))
-        # One spelling only: the routing key is what keeps a pharmacy's messages in order.
-        return key == user if granted is None else key in map(str, granted)
+        return pharmacy_id if (key == user if granted is None else pharmacy_id in granted) else None
 
 
 def _allow(is_right: bool) -> str:  # noqa: FBT001 -- the answer itself
