@@ -66,7 +66,7 @@ _MAKE: Final = (
     f"round_start, next_attempt_at, created_at, updated_at) SELECT {_ID}, $1, $2, e.id, e.sequence, e.type, 'pending', 0, 0, "
     f"$7, $7, $7 {_MISSING}"
 )
-_ONCE: Final = "ON CONFLICT (endpoint_id, event_id) DO NOTHING"
+_ONCE: Final = "ON CONFLICT DO NOTHING"  # of id, or of endpoint and event: a fan-out may make the same
 # The fan-out begins behind what is in the log by now.
 _BEGIN: Final = (
     "INSERT INTO webhook_cursors AS c (endpoint_id, pharmacy_id, sequence) VALUES ($2, $1, "

@@ -148,6 +148,8 @@ async def move_cursors(connection: Connection, endpoints: Sequence[OpenEndpoint]
 async def add_deliveries(connection: Connection, deliveries: Sequence[NewDelivery], now: datetime) -> None:
     """Add deliveries; one of an event for an endpoint that is there already stays as it is.
 
+    Its id follows from both, so it may be met in either index: who names one of them fails on the other when two add at once.
+
     They are due when their endpoint may be called again; else they are taken as handed out, for one lease.
     """
     await connection.execute(
@@ -155,7 +157,7 @@ async def add_deliveries(connection: Connection, deliveries: Sequence[NewDeliver
         "next_attempt_at, last_status_code, created_at, updated_at) "
         "SELECT id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type, 'pending', 0, coalesce(held_until, $8), NULL, $7, $7 "
         "FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int8[], $6::text[], $9::timestamptz[]) "
-        "AS d(id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type, held_until) ON CONFLICT (endpoint_id, event_id) DO NOTHING",
+        "AS d(id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type, held_until) ON CONFLICT DO NOTHING",
         [one.id for one in deliveries],
         [one.pharmacy_id for one in deliveries],
         [one.endpoint_id for one in deliveries],

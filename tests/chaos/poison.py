@@ -93,6 +93,6 @@ def _a_command(pharmacy_id: UUID) -> tuple[Poison, bytes]:
 
 def _some_bytes(chance: random.Random) -> tuple[Poison, bytes]:
     body = chance.choice(_JUNK)
-    # What is a list is parked command by command; of a `null` nothing is left but the message that it came in.
-    payloads = {b"[1, null, {}]": (b"1", body, b"{}"), b'[{"type": "no.such"}]': (b'{"type":"no.such"}',)}
+    # What is a list is parked element by element.
+    payloads = {b"[1, null, {}]": (b"1", b"null", b"{}"), b'[{"type": "no.such"}]': (b'{"type":"no.such"}',)}
     return Poison(payloads.get(body, (body,))), body
