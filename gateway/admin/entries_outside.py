@@ -6,6 +6,12 @@ from gateway.admin.registry import Action, Column, Form, Input, Model
 
 _TIMES: Final = (Column("created_at", "time"), Column("updated_at", "time"), Column("version", "number"))
 
+_COMMANDS: Final = (
+    Column("type", "code", "Command"),
+    Column("status", "badge"),
+    Column("operation_id", "id", "Operation", model="operations"),
+)
+
 _WEBHOOK_EVENTS: Final = Model(
     name="webhook-events",
     noun="webhook event",
@@ -13,6 +19,7 @@ _WEBHOOK_EVENTS: Final = Model(
     icon="inbox",
     listing="webhook_events",
     path="/api/webhook-events",
+    none_yet="Nothing received yet: what a source sends to its address or the pharmacy to the API lands here.",
     one="/api/webhook-events/{id}",
     group="Webhooks",
     title=lambda row: str(row["event_type"]),
@@ -33,7 +40,7 @@ _WEBHOOK_EVENTS: Final = Model(
         Column("processed_at", "time", "Processed at"),
         Column("message_id", "code", "Message id"),
         Column("reason", label="Not all applied, because"),
-        Column("commands", "json", "What it became"),
+        Column("commands", "lines", "What it became", columns=_COMMANDS),
         Column("payload", "json"),
         *_TIMES,
     ),
@@ -107,6 +114,7 @@ _UPLOADS: Final = Model(
     icon="upload",
     listing="uploads",
     path="/api/uploads",
+    none_yet="No uploads yet: every file that is imported here or sent in bulk over the API becomes one.",
     one="/api/uploads/{id}",
     title=lambda row: f"Upload {row['id'][-8:]}",
     columns=(
@@ -150,6 +158,7 @@ _SOURCES: Final = Model(
     icon="plug",
     listing="sources",
     path="/api/sources",
+    none_yet="No sources yet: a third party that shall send webhooks gets one, with an address of its own.",
     one="/api/sources/{id}",
     group="Webhooks",
     title=lambda row: str(row["name"]),
@@ -169,7 +178,7 @@ _SOURCES: Final = Model(
         Column("url", "code", "Address"),
         Column("event_type_path", "code"),
         Column("previous_valid_until", "time", "Old secret good until"),
-        Column("settings", "json"),
+        Column("settings", "object"),
         Column("mapping", "json"),
         *_TIMES,
     ),

@@ -7,6 +7,24 @@ from gateway.admin.registry import Action, Column, Form, Input, Model
 from hub.domain.order_states import ENDED, EXTERNAL, NEXT, OrderStatus
 
 _TIMES: Final = (Column("created_at", "time"), Column("updated_at", "time"), Column("version", "number"))
+_ITEM: Final = Column("inventory_item", "id", "Item", model="inventory")
+_LINES: Final = (
+    Column("sku", "code", "SKU"),
+    Column("quantity", "number"),
+    Column("total_price", "money"),
+    Column("quantity_after", "number"),
+    _ITEM,
+)
+_ITEMS: Final = (
+    Column("sku", "code", "SKU"),
+    Column("name"),
+    Column("quantity", "number"),
+    Column("unit_price", "money"),
+    Column("reserved", "number"),
+    Column("supplied", "number"),
+    Column("short", "flag"),
+    _ITEM,
+)
 _JSON: Final = Input(widget="json", help="A JSON object. The hub keeps it and never reads it.")
 
 
@@ -26,6 +44,7 @@ _SALES: Final = Model(
     icon="receipt",
     listing="sales",
     path="/api/sales",
+    none_yet="No sales yet: the till sends one for each receipt, and a file of them can be imported.",
     one="/api/sales/{id}",
     title=lambda row: str(row["reference"] or f"Sale {row['id'][-8:]}"),
     columns=(
@@ -44,8 +63,8 @@ _SALES: Final = Model(
         Column("status", "badge"),
         Column("sale_time", "time", "Sold"),
         Column("total_price", "money", "Total"),
-        Column("lines", "lines"),
-        Column("extra_data", "json"),
+        Column("lines", "lines", columns=_LINES),
+        Column("extra_data", "object"),
         *_TIMES,
     ),
     filters=("status", "sale_time_gte", "sale_time_lt"),
@@ -91,6 +110,7 @@ _ORDERS: Final = Model(
     icon="shopping-cart",
     listing="orders",
     path="/api/orders",
+    none_yet="No orders yet: one comes from a web shop's webhook, over the API, or is made here.",
     one="/api/orders/{id}",
     title=lambda row: str(row["order_reference"]),
     columns=(
@@ -110,8 +130,8 @@ _ORDERS: Final = Model(
         Column("reason"),
         Column("source"),
         Column("total_amount", "money", "Total"),
-        Column("items", "lines"),
-        Column("extra_data", "json"),
+        Column("items", "lines", columns=_ITEMS),
+        Column("extra_data", "object"),
         *_TIMES,
     ),
     filters=("status", "source"),

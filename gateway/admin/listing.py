@@ -178,6 +178,8 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
             model.api.is_sortable and name in model.api.sorts and rows <= (model.api.most_rows((), name) or rows)
         ),
         problem=problem,
+        is_narrowed=bool(narrowed),
+        cleared=_link([pair for pair in kept if pair[0] == "pharmacy"], {}),
         wanted=wanted,
         sort=sort,
         inputs=_inputs(model, wanted),

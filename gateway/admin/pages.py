@@ -26,6 +26,7 @@ HTML: Final = b"text/html; charset=utf-8"
 _HERE: Final = Path(__file__).parent
 _ICONS: Final = _HERE.parent / "static/vendor/tabler-icons-3.52.0"
 _PATHS: Final = re.compile(r"<(?:path|circle|rect|line|polyline)\b[^>]*/>")
+_BREAKS: Final = re.compile(r"(?<=[._/])(?=[^\W\d_]|…)")
 _PACKED_BYTES: Final = 1024
 _PACKED_LEVEL: Final = 5
 _THEMES: Final = frozenset({"light", "dark"})
@@ -48,7 +49,8 @@ def _environment() -> "Environment":
     )
     environment.globals |= {"icon": icon}
     environment.filters |= {"ago": ago, "moment": moment, "pretty": pretty, "short": short, "ref": ref, "brief": brief}
-    environment.filters |= {"words": words}
+    environment.filters |= {"words": words, "pieces": pieces}
+    environment.tests |= {"flat": is_flat}
     return environment
 
 
@@ -87,6 +89,24 @@ def moment(text: str) -> str:
 def pretty(value: object) -> str:
     """Write a JSON value over several lines."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def is_flat(value: object) -> bool:
+    """Tell whether a JSON value is an object of texts only: such a one reads better as a list than as JSON.
+
+    >>> is_flat({"shelf": "A-12"}), is_flat({"shelf": {"row": 1}}), is_flat(["A-12"])
+    (True, False, False)
+    """
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+
+
+def pieces(text: object) -> list[str]:
+    """Cut a code where it may break over two lines: behind a dot, an underscore or a slash, but not within a number.
+
+    >>> pieces("webhook_endpoint.create"), pieces("operators/…1bb5df8f"), pieces("127.0.0.1")
+    (['webhook_', 'endpoint.', 'create'], ['operators/', '…1bb5df8f'], ['127.0.0.1'])
+    """
+    return _BREAKS.split(str(text))
 
 
 def short(text: object, most: int = 8) -> str:

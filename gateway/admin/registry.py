@@ -27,6 +27,7 @@ Kind = Literal[
     "flag",
     "badge",
     "json",
+    "object",
     "pharmacy",
     "pharmacies",
     "tags",
@@ -45,6 +46,7 @@ class Column:
         model: the model (or `operations`) whose page it leads to.
         of: the member with the id of that page; default: the column's own.
         wide: left out where the screen is narrow.
+        columns: of `lines`, a list of objects.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Column:
     model: str = ""
     of: str = ""
     wide: bool = False
+    columns: tuple["Column", ...] = ()
 
     @property
     def heading(self) -> str:
@@ -147,6 +150,7 @@ class Model:
         one: of the API's single resource; empty: there is no page of its own.
         title: names a row.
         columns: of the list. `details`: of the page beside them.
+        none_yet: what an empty list says: what would make a row appear.
         filters: offered above the list, by name.
         needs_pharmacy: a pharmacy has to be chosen before there is a list.
         is_hubs: belongs to the hub, not to pharmacies; no pharmacy sees it.
@@ -160,6 +164,7 @@ class Model:
     listing: str
     path: str
     columns: tuple[Column, ...]
+    none_yet: str
     one: str = ""
     title: Callable[[Row], str] = lambda row: str(row["id"])
     details: tuple[Column, ...] = ()

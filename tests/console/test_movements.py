@@ -82,7 +82,7 @@ def test_a_rows_page_tells_which_operations_were_about_it(hub: Hub) -> None:
     for person in (signed_in(hub, "viewer"), portal(hub, key)):
         page = person.get(f"/admin/inventory/{item['id']}/").text
         history = page.partition(">History<")[2]
-        assert re.findall(r"<code class=\"cut\">(inventory\.\w+)</code>", history) == [
+        assert re.findall(r"<code class=\"once\">(inventory\.\w+)</code>", history) == [
             "inventory.adjust",
             "inventory.adjust",
             "inventory.create",

@@ -171,7 +171,7 @@ def test_a_list_narrows_while_one_types_and_its_address_can_be_shared(
         sight.open("/admin/inventory/")
         page.evaluate("window.same = true")
         page.fill("#q", "nothing has this name")
-        page.wait_for_selector("#rows:has-text('Nothing matches')")
+        page.wait_for_selector("#rows:has-text('Nothing matches; clear the filter')")
         page.fill("#q", "<script>")
         page.wait_for_selector("#rows a.title")
         assert page.evaluate("window.same") is True
