@@ -6,10 +6,16 @@ It needs the group `ui` (`./run setup --dev`) and Debian's chromium. Look at eve
     .venv/bin/python tools/screenshots.py
 """
 
+import os
 import re
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -29,11 +35,13 @@ def main() -> None:
         Path(place).chmod(0o755)
         log = Path(place) / "up.log"
         command = [ROOT / ".venv/bin/hub", "up", "--demo", "--port", str(PORT), "--data-dir", f"{place}/data", "--yes"]
+        reach = os.environ | {"HUB_WEBHOOKS_ALLOW_NETWORKS": "127.0.0.0/8"}
         with log.open("w") as out:
-            hub = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
+            hub = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=reach)
         try:
             said = _ready(log)
-            take(said)
+            with _receiver() as receiver:
+                take(said, receiver)
         finally:
             hub.terminate()
             hub.wait(60)
@@ -48,15 +56,39 @@ def _ready(log: Path) -> str:
     return said
 
 
-def take(said: str) -> None:
-    """Take every picture of a hub that printed this."""
+@contextmanager
+def _receiver() -> Iterator[str]:
+    """Listen for webhooks, and fail one in nine; the URL."""
+    calls = count()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(503 if next(calls) % 9 == 0 else 204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hooks"
+        server.shutdown()
+
+
+def take(said: str, receiver: str) -> None:
+    """Take every picture of a hub that printed this, whose webhooks somebody receives."""
     key, pharmacy = _found(r"phk_\w+", said), _found(r"(?<=Pharmacy  )[0-9a-f-]{36}", said)
     api = httpx.Client(base_url=URL, headers={"X-API-KEY": key, "Prefer": "wait=10"}, timeout=30)
+    wanted = {"url": receiver, "event_types": ["sale.*", "order.*"], "description": "Loyalty programme"}
+    api.post("/api/webhook-endpoints/", json=wanted).raise_for_status()
     order = _write(api)
     source = _receive(api)
     api.post("/api/event-queue/", json={"types": ["sale.*", "order.*"], "max_length": 50_000}).raise_for_status()
     _mint(_found(r"pho_\w+", said))
-    item = api.get("/api/inventory/", params={"limit": 1}).json()["items"][0]["id"]
+    item = api.get("/api/inventory/", params={"limit": 1, "sort": "sku"}).json()["items"][0]["id"]
+    shelf = {"identifiers": [{"scheme": "shelf", "value": "A-12"}]}
+    api.patch(f"/api/inventory/{item}/", json=shelf).raise_for_status()
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -89,10 +121,14 @@ def take(said: str) -> None:
         page.emulate_media(color_scheme="dark")
         _show(page, "")
         _picture(page, "console-overview-dark")
+        _show(page, "audit/")
+        _picture(page, "console-audit-dark")
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(PHONE)
         _show(page, f"inventory/?pharmacy={pharmacy}")
         _picture(page, "console-inventory-phone")
+        _show(page, f"inventory/{item}/?pharmacy={pharmacy}")
+        _picture(page, "console-item-phone")
         browser.close()
 
 
