@@ -1,15 +1,15 @@
 """The log of events, gap-free in each pharmacy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from hub.storage.database import Connection
+from hub.storage.inserting import insert_rows, insert_statement
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """An event in the log; `body` is the text that every receiver gets."""
 
     id: UUID
@@ -21,7 +21,17 @@ class StoredEvent:
     body: str
 
 
-_COLUMNS = "id, pharmacy_id, sequence, type, operation_id, time, body"
+_TYPES = {
+    "id": "uuid",
+    "pharmacy_id": "uuid",
+    "sequence": "int8",
+    "type": "text",
+    "operation_id": "uuid",
+    "time": "timestamptz",
+    "body": "text",
+}
+_COLUMNS = ", ".join(_TYPES)
+_APPEND = insert_statement("events", _TYPES)
 
 
 async def take_numbers(connection: Connection, counts: Mapping[UUID, int]) -> dict[UUID, int]:
@@ -43,17 +53,7 @@ async def take_numbers(connection: Connection, counts: Mapping[UUID, int]) -> di
 
 async def append(connection: Connection, events: Sequence[StoredEvent]) -> None:
     """Add numbered events to the log."""
-    await connection.execute(
-        f"INSERT INTO events ({_COLUMNS}) SELECT * FROM "  # noqa: S608 -- names of our own
-        "unnest($1::uuid[], $2::uuid[], $3::int8[], $4::text[], $5::uuid[], $6::timestamptz[], $7::text[])",
-        [event.id for event in events],
-        [event.pharmacy_id for event in events],
-        [event.sequence for event in events],
-        [event.type for event in events],
-        [event.operation_id for event in events],
-        [event.time for event in events],
-        [event.body for event in events],
-    )
+    await insert_rows(connection, _APPEND, list(zip(*events, strict=True)))
 
 
 async def find_ranges(connection: Connection, ranges: Sequence[tuple[UUID, int, int]]) -> list[StoredEvent]:

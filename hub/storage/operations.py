@@ -8,45 +8,29 @@ from uuid import UUID
 
 from hub.domain.fields import format_time
 from hub.storage.database import Connection
+from hub.storage.inserting import insert_rows, insert_statement
 from hub.storage.models import dump_json, load_json
 
-_COLUMNS = (
-    "id",
-    "pharmacy_id",
-    "type",
-    "status",
-    "fingerprint",
-    "resource_type",
-    "resource_id",
-    "accepted_at",
-    "finished_at",
-    "first_sequence",
-    "event_count",
-    "problem",
-    "result",
-    "actor",
-    "door",
-)
-_TYPES = (
-    "uuid",
-    "uuid",
-    "text",
-    "text",
-    "text",
-    "text",
-    "uuid",
-    "timestamptz",
-    "timestamptz",
-    "int8",
-    "int4",
-    "jsonb",
-    "jsonb",
-    "text",
-    "text",
-)
-_ARRAYS = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(_TYPES, 1))
-_INSERT = f"INSERT INTO operations ({', '.join(_COLUMNS)}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 -- names of our own
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM operations"  # noqa: S608 -- names of our own
+_TYPES = {
+    "id": "uuid",
+    "pharmacy_id": "uuid",
+    "type": "text",
+    "status": "text",
+    "fingerprint": "text",
+    "resource_type": "text",
+    "resource_id": "uuid",
+    "accepted_at": "timestamptz",
+    "finished_at": "timestamptz",
+    "first_sequence": "int8",
+    "event_count": "int4",
+    "problem": "jsonb",
+    "result": "jsonb",
+    "actor": "text",
+    "door": "text",
+}
+_INSERT = insert_statement("operations", _TYPES)
+_SELECT = f"SELECT {', '.join(_TYPES)} FROM operations"  # noqa: S608 -- names of our own
+_JSON = ("problem", "result")
 
 ABOUT = f"{_SELECT} WHERE resource_id = $1::uuid ORDER BY accepted_at DESC LIMIT $2::int8"
 
@@ -116,7 +100,7 @@ async def list_operations_about(connection: Connection, resource_id: UUID, most:
 
 def _read(record: Any) -> Operation:  # noqa: ANN401 -- an asyncpg record
     values = dict(record)
-    for name in ("problem", "result"):
+    for name in _JSON:
         if values[name] is not None:
             values[name] = load_json(values[name])
     return Operation(**values)
@@ -124,11 +108,10 @@ def _read(record: Any) -> Operation:  # noqa: ANN401 -- an asyncpg record
 
 async def finish_operations(connection: Connection, operations: Sequence[Operation]) -> None:
     """Store what became of new commands. A second one with the same id breaks the transaction: it was not ours."""
-    columns: list[list[Any]] = [[getattr(operation, column) for operation in operations] for column in _COLUMNS]
-    for name in ("problem", "result"):
-        index = _COLUMNS.index(name)
-        columns[index] = [None if value is None else dump_json(value) for value in columns[index]]
-    await connection.execute(_INSERT, *columns)
+    columns = {name: [getattr(operation, name) for operation in operations] for name in _TYPES}
+    for name in _JSON:
+        columns[name] = [None if value is None else dump_json(value) for value in columns[name]]
+    await insert_rows(connection, _INSERT, list(columns.values()))
 
 
 async def reopen_operations(connection: Connection, ids: Sequence[UUID]) -> None:

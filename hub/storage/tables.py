@@ -25,6 +25,7 @@ from hub.domain.webhook_events import WebhookEvent
 from hub.domain.webhooks import WebhookEndpoint
 from hub.storage import models, models_outside
 from hub.storage.database import Connection
+from hub.storage.inserting import insert_rows, insert_statement
 
 R = TypeVar("R", bound=Row)
 
@@ -49,15 +50,13 @@ class Table(Generic[R]):
         self._nullable = tuple(model._meta.fields_map[column].null for column in self.columns)  # noqa: SLF001 -- as above
         self._values = attrgetter(*self.columns)
         self.select = ", ".join(f't."{column}"' for column in self.columns)
-        names = ", ".join(f'"{column}"' for column in self.columns)
-        arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(types, 1))
         changes = ", ".join(
             f'"{column}" = EXCLUDED."{column}"'
             for column in self.columns
             if column not in {"id", "pharmacy_id", "created_at"}
         )
         conflict = "" if append_only else f" ON CONFLICT (id) DO UPDATE SET {changes}"
-        self._insert = f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}){conflict}'  # noqa: S608 -- names of our own
+        self._insert = insert_statement(self.name, dict(zip(self.columns, types, strict=True))) + conflict
         self._scoped = "pharmacy_id" in self.columns and not is_hubs
         self._deletable = "deleted_at" in self.columns
 
@@ -72,14 +71,14 @@ class Table(Generic[R]):
 
     async def save(self, connection: Connection, rows: Sequence[R]) -> None:
         """Insert or update all rows in one statement; the last of several with one id is the one to give."""
-        columns: list[list[Any]] = [list(column) for column in zip(*map(self._values, rows), strict=True)]
+        columns: list[Sequence[Any]] = list(zip(*map(self._values, rows), strict=True))
         for index, is_json in enumerate(self._json):
             if is_json:
                 columns[index] = [
                     None if value is None and self._nullable[index] else models.dump_json(value)
                     for value in columns[index]
                 ]
-        await connection.execute(self._insert, *columns)
+        await insert_rows(connection, self._insert, columns)
 
     async def load(
         self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]]
