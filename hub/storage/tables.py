@@ -27,6 +27,10 @@ from hub.storage import models, models_outside
 from hub.storage.database import Connection
 from hub.storage.inserting import insert_rows, insert_statement
 
+# A plan is kept for the life of a connection. One that was made while a table was small may read all rows of a pharmacy for each
+# name, which nobody notices before a file of thousands comes: a plan of their own costs so many names next to nothing.
+_MANY = 200
+
 R = TypeVar("R", bound=Row)
 
 
@@ -88,9 +92,12 @@ class Table(Generic[R]):
         for field in {ref.field for _, ref in wanted}:
             asked = [(pharmacy_id, ref) for pharmacy_id, ref in wanted if ref.field == field]
             query = self._query_by(field)
-            records = await connection.fetch(
-                query, [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked]
-            )
+            pharmacy_ids, values = [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked]
+            if len(asked) < _MANY:
+                records = await connection.fetch(query, pharmacy_ids, values)
+            else:
+                statement = await connection.prepare(query, name="")
+                records = await statement.fetch(pharmacy_ids, values)
             for record in records:
                 row = self.read(record[1:])
                 found[record[0], Ref(self.row, field, getattr(row, field))] = row
