@@ -13,15 +13,17 @@ from consumers.receipts import Given
 from hub.domain.command import REJECTED, Command, Receipt
 from hub.domain.event import NumberedEvent, routing_key_of
 from hub.domain.fields import format_id
-from hub.domain.ids import event_id_for
+from hub.domain.ids import event_id_for, event_ids_for
 from hub.domain.integrators import Integrator, IntegratorKey
 from hub.domain.operator_keys import OperatorKey
 from hub.domain.operators import EndedSession, Operator
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected
 from hub.domain.pharmacies import ApiKey, Pharmacy
 from hub.domain.problem import Problem
+from hub.domain.sales import Sale
 from hub.domain.sources import Source
 from hub.domain.state import Row
+from hub.domain.stock import InventoryItem, StockMovement
 from hub.messaging.bulk_publisher import Outgoing
 from hub.messaging.control import Notice, notice_message
 from hub.messaging.parking import Parked, park
@@ -31,6 +33,8 @@ from hub.resources import COMMANDS, UNKNOWN
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation, dump_operation
 
+# Of these kinds are nearly all rows of a busy window, and nobody is told of them.
+_UNNOTICED = frozenset({InventoryItem, StockMovement, Sale})
 PARKED = Problem("parked", "the command could not be applied and was set aside; an operator can replay it").dump()
 
 
@@ -88,23 +92,21 @@ class Outcomes:
         self.operations[operation.id] = operation
         if problem is not None and first is not None:
             happened = (_rejection(operation, first),)
-        links = [self._number(command, event, (first or 0) + at, at) for at, event in enumerate(happened)]
-        self.reply(command.reply_to, operation, links, resource, receipt=command.receipt)
+        named = zip(happened, event_ids_for(operation.id, count), strict=True)
+        stored = [self._number(operation, *one, sequence) for sequence, one in enumerate(named, first or 0)]
+        self.events += stored
+        self.reply(command.reply_to, operation, stored, resource, receipt=command.receipt)
 
-    def _number(self, command: Command, event: Event, sequence: int, index: int) -> dict[str, Any]:
-        numbered = NumberedEvent(event, command.pharmacy_id, command.operation_id, index, sequence, self.now)
-        event_id = numbered.id
-        body = orjson.dumps(numbered.dump(event_id)).decode()
-        self.events.append(
-            StoredEvent(event_id, command.pharmacy_id, sequence, event.type, command.operation_id, self.now, body)
-        )
-        return {"id": format_id(event_id), "type": event.type, "sequence": sequence}
+    def _number(self, operation: Operation, event: Event, event_id: UUID, sequence: int) -> StoredEvent:
+        numbered = NumberedEvent(event_id, event, operation.pharmacy_id, operation.id, sequence, self.now)
+        body = orjson.dumps(numbered.dump()).decode()
+        return StoredEvent(event_id, operation.pharmacy_id, sequence, event.type, operation.id, self.now, body)
 
     def reply(
         self,
         queue: str,
         operation: Operation,
-        links: Sequence[Mapping[str, Any]] = (),
+        events: Sequence[StoredEvent] = (),
         resource: Mapping[str, Any] | None = None,
         *,
         mismatch: Mapping[str, Any] | None = None,
@@ -118,6 +120,7 @@ class Outcomes:
         """
         if not queue:
             return
+        links = [{"id": format_id(event.id), "type": event.type, "sequence": event.sequence} for event in events]
         if receipt is not None:
             shown = dump_operation(operation, links)
             if mismatch is not None:  # this message is refused, whatever became of the other one under its id
@@ -150,8 +153,7 @@ class Outcomes:
         if events and operation.problem is None and resource is None:
             data = orjson.loads(events[0].body)["data"]
             resource = data[next(name for name in data if name not in {"changed", "movement"})]
-        links = [{"id": format_id(event.id), "type": event.type, "sequence": event.sequence} for event in events]
-        self.reply(command.reply_to, operation, links, resource, receipt=command.receipt)
+        self.reply(command.reply_to, operation, events, resource, receipt=command.receipt)
 
     def messages(self, repeats: Sequence[StoredEvent], parked: Iterable[Outgoing]) -> list[Outgoing]:
         """Write it all down for the broker: replies first, somebody waits for them.
@@ -216,6 +218,8 @@ def _notices(changes: Iterable[Row]) -> list[Outgoing]:
     whose: dict[UUID | None, None] = {}
     sending: dict[UUID, None] = {}
     for row in changes:
+        if type(row) in _UNNOTICED:
+            continue
         match row:
             case Source():
                 sending[row.pharmacy_id] = None

@@ -1,47 +1,36 @@
 """An event with its number: CloudEvents 1.0, structured JSON; the same bytes for every way out."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from hub.domain.fields import format_id, format_time
-from hub.domain.ids import HUB_ID, event_id_for
+from hub.domain.ids import HUB_ID
 from hub.domain.outcome import Event
 
 
-@dataclass(frozen=True, slots=True)
-class NumberedEvent:
+class NumberedEvent(NamedTuple):
     """An event as it stands in the log of its pharmacy.
 
     Args:
-        index: its place among the events of its operation, from 0.
+        id: follows from its operation (`event_ids_for`): a repeat is the same event.
         sequence: its gap-free number in its pharmacy, from 1.
         causation_id: the operation that caused it.
     """
 
+    id: UUID
     event: Event
     pharmacy_id: UUID
     causation_id: UUID
-    index: int
     sequence: int
     time: datetime
 
-    @property
-    def id(self) -> UUID:
-        """The event's id, which follows from its operation: a repeat is the same event."""
-        return event_id_for(self.causation_id, self.index)
-
-    def dump(self, event_id: UUID) -> dict[str, Any]:
-        """Write it as CloudEvents JSON; `timestamp` is what Standard Webhooks expects beside CloudEvents' `time`.
-
-        Args:
-            event_id: what `id` gave.
-        """
+    def dump(self) -> dict[str, Any]:
+        """Write it as CloudEvents JSON; `timestamp` is what Standard Webhooks expects beside CloudEvents' `time`."""
         at = format_time(self.time)
         return {
             "specversion": "1.0",
-            "id": format_id(event_id),
+            "id": format_id(self.id),
             "type": self.event.type,
             "source": source_of(self.pharmacy_id),
             "subject": self.event.subject,

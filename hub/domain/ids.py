@@ -8,6 +8,7 @@ HUB_ID = UUID(int=0)
 
 _FIXED = 0x8 << 76 | 0x2 << 62  # version 8, variant 2
 _FREE = ~(0xF << 76 | 0x3 << 62)
+_RUN = 2**32
 _UNKNOWN = SafeUUID.unknown  # looked up in an enumeration each time, it takes as long as the hash
 
 
@@ -23,6 +24,17 @@ def derived_id(*parts: UUID | str | int) -> UUID:
     text = b"\x1f".join([part.bytes if isinstance(part, UUID) else str(part).encode() for part in parts])
     number = int.from_bytes(sha256(text).digest()[:16], "big")
     return _uuid_of((number & _FREE) | _FIXED)
+
+
+def numbered_id(run: UUID, number: int) -> UUID:
+    """Name one of a run of ids, which all begin like `run`; in an index they lie side by side, in the order of their numbers.
+
+    Args:
+        run: derived from what they are all made of.
+        number: below 2^32.
+    """
+    assert 0 <= number < _RUN, number
+    return _uuid_of(run.int // _RUN * _RUN + number)
 
 
 def _uuid_of(number: int) -> UUID:
@@ -45,7 +57,13 @@ def resource_id_for(operation_id: UUID) -> UUID:
 
 def event_id_for(operation_id: UUID, index: int) -> UUID:
     """Derive the id of the operation's event number `index`, counted from 0."""
-    return derived_id(operation_id, "event", index)
+    return numbered_id(derived_id(operation_id, "event"), index)
+
+
+def event_ids_for(operation_id: UUID, count: int) -> list[UUID]:
+    """Derive the ids of all events of an operation."""
+    run = derived_id(operation_id, "event")
+    return [numbered_id(run, index) for index in range(count)]
 
 
 def default_endpoint_id(pharmacy_id: UUID) -> UUID:

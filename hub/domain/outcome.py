@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.domain.fields import same_json
 from hub.domain.mending import Mending
@@ -10,8 +10,7 @@ from hub.domain.problem import FieldError, Problem
 from hub.domain.state import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A fact, before it has its number: type `<resource>.<past>`, subject `<route>/<id>`, and the data."""
 
     type: str

@@ -11,7 +11,7 @@ from pydantic import Field
 from hub.domain import inventory, sales
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, format_time
-from hub.domain.ids import derived_id
+from hub.domain.ids import derived_id, numbered_id
 from hub.domain.inventory_bodies import UpsertItem
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, refuse
 from hub.domain.problem import not_found
@@ -187,8 +187,10 @@ def _import(state: State, command: Command) -> Outcome:
     events: list[Event] = []
     upload, errors = _taken_back(state, command, upload, len(body.rows))
     rejected = 0
+    lines = derived_id(upload.id, "lines")
     for imported in body.rows:
-        outcome = None if imported.row is None else _decide_row(state, command, upload, imported)
+        row_id = numbered_id(lines, imported.line)
+        outcome = None if imported.row is None else _decide_row(state, command, row_id, imported)
         if isinstance(outcome, Accepted):
             state.apply(outcome.changes)
             changes += outcome.changes
@@ -206,8 +208,7 @@ def _import(state: State, command: Command) -> Outcome:
     return Accepted((after, *changes, *errors), tuple(events), dump_upload(after))
 
 
-def _decide_row(state: State, command: Command, upload: Upload, imported: ImportedItem | ImportedSale) -> Outcome:
-    row_id = derived_id(upload.id, "line", imported.line)
+def _decide_row(state: State, command: Command, row_id: UUID, imported: ImportedItem | ImportedSale) -> Outcome:
     if type(imported.row) is UpsertItem:
         return inventory.upsert(state, command, row_id, imported.row)
     assert type(imported.row) is RecordSale

@@ -5,9 +5,9 @@ properties that the hub sets and takes a fifth of that. Tests read its output ba
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
+from typing import NamedTuple
 
 _FRAME = Struct(">BHI")  # type, channel, size
 _PUBLISH_START = b"\x00\x3c\x00\x28\x00\x00"  # class 60 basic, method 40 publish, reserved
@@ -23,11 +23,10 @@ _SHORT_BYTES = 255
 HeaderValue = str | int | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message for the broker.
 
-    Attributes:
+    Args:
         exchange: empty for the default exchange, whose routing key is a queue's name.
         mandatory: no queue takes it = the publish fails. False where nobody may be listening (replies, notices).
         persistent: survives a restart of the broker.
@@ -54,8 +53,6 @@ def publish_frames(out: list[bytes], channel: int, frame_bytes: int, message: Ou
     Raises:
         ValueError: a short string is longer than 255 bytes.
     """
-    bits = b"\x01" if message.mandatory else b"\x00"
-    method = b"".join((_PUBLISH_START, _known(message.exchange), _short(message.routing_key), bits))
     flags = _CONTENT_TYPE | _DELIVERY_MODE
     properties = [_known(message.content_type)]
     if message.headers:
@@ -70,7 +67,8 @@ def publish_frames(out: list[bytes], channel: int, frame_bytes: int, message: Ou
         properties.append(_short(message_id))
     body = message.body
     header = _HEADER.pack(60, 0, len(body), flags) + b"".join(properties)
-    out += (_FRAME.pack(1, channel, len(method)), method, _END, _FRAME.pack(2, channel, len(header)), header, _END)
+    method = _method_frame(channel, message.exchange, message.routing_key, message.mandatory)
+    out += (method, _FRAME.pack(2, channel, len(header)), header, _END)
     if len(body) <= frame_bytes:
         if body:
             out += (_FRAME.pack(3, channel, len(body)), body, _END)
@@ -78,6 +76,14 @@ def publish_frames(out: list[bytes], channel: int, frame_bytes: int, message: Ou
     for start in range(0, len(body), frame_bytes):
         part = body[start : start + frame_bytes]
         out += (_FRAME.pack(3, channel, len(part)), part, _END)
+
+
+@lru_cache(maxsize=4096)
+def _method_frame(channel: int, exchange: str, routing_key: str, mandatory: bool) -> bytes:  # noqa: FBT001 -- a cache's key
+    """Write the first frame, which says where a message goes: most messages go where others went before."""
+    bits = b"\x01" if mandatory else b"\x00"
+    method = b"".join((_PUBLISH_START, _short(exchange), _short(routing_key), bits))
+    return _FRAME.pack(1, channel, len(method)) + method + _END
 
 
 def _short(text: str) -> bytes:
@@ -88,7 +94,7 @@ def _short(text: str) -> bytes:
     return bytes((len(raw),)) + raw
 
 
-# For what is the same in every message: exchanges, content types, names of headers.
+# For what is the same in every message: content types, names of headers.
 _known = lru_cache(maxsize=256)(_short)
 
 

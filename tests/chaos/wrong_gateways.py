@@ -28,7 +28,7 @@ def publishes_without_mandatory() -> None:
     original = Lane.send
 
     async def send(self: Lane, messages: Sequence[Outgoing], seconds: float) -> None:
-        await original(self, [replace(message, mandatory=False) for message in messages], seconds)
+        await original(self, [message._replace(mandatory=False) for message in messages], seconds)
 
     Lane.send = send  # type: ignore[method-assign]
 

@@ -14,6 +14,8 @@ from hub.domain.ids import (
     default_endpoint_id,
     derived_id,
     event_id_for,
+    event_ids_for,
+    numbered_id,
     operation_id_for,
     resource_id_for,
 )
@@ -41,6 +43,15 @@ def test_ids_differ_with_everything_they_are_made_of() -> None:
     assert derived_id("a", 1) == derived_id("a", "1")
 
 
+def test_the_ids_of_a_run_stand_in_the_order_of_their_numbers() -> None:
+    numbers = (0, 1, 255, 256, 100_000, 2**32 - 1)
+    found = [numbered_id(derived_id("file"), number) for number in numbers]
+    assert found == sorted(set(found), key=str)
+    assert {(value.version, value.variant) for value in found} == {(8, "specified in RFC 4122")}
+    assert {str(value)[:26] for value in found} == {str(derived_id("file"))[:26]}
+    assert not set(found) & {numbered_id(derived_id("another"), number) for number in numbers}
+
+
 def test_the_drivers_uuid_names_the_same_thing() -> None:
     one = uuid4()
     assert derived_id(pgproto.UUID(str(one)), "delivery") == derived_id(one, "delivery")
@@ -62,14 +73,14 @@ def test_a_fingerprint_is_blind_to_the_order_of_members_only() -> None:
     assert len(others[0]) == 64
 
 
-def an_event(pharmacy_id: UUID = CORNER, index: int = 0) -> NumberedEvent:
+def an_event() -> NumberedEvent:
     event = Event("sale.recorded", "sales/1", {"sale": {"id": "1"}, "changed": {}})
-    return NumberedEvent(event, pharmacy_id, OPERATION, index, 42, NOON)
+    return NumberedEvent(event_id_for(OPERATION, 0), event, CORNER, OPERATION, 42, NOON)
 
 
 def test_an_event_is_a_cloudevent_with_its_number() -> None:
     event = an_event()
-    assert event.dump(event.id) == {
+    assert event.dump() == {
         "specversion": "1.0",
         "id": str(event_id_for(OPERATION, 0)),
         "type": "sale.recorded",
@@ -88,11 +99,12 @@ def test_an_event_is_a_cloudevent_with_its_number() -> None:
 
 def test_attribute_names_are_lower_case_letters_and_digits_only() -> None:
     # CloudEvents 1.0, "Naming conventions".
-    assert all(name.isalnum() and name.islower() for name in an_event().dump(OPERATION))
+    assert all(name.isalnum() and name.islower() for name in an_event().dump())
 
 
 def test_an_events_id_follows_from_its_operation_and_place() -> None:
-    assert an_event().id == an_event(HARBOUR).id != an_event(index=1).id
+    assert event_ids_for(OPERATION, 3) == [event_id_for(OPERATION, index) for index in range(3)]
+    assert event_ids_for(OPERATION, 0) == []
 
 
 @pytest.mark.parametrize(
@@ -104,5 +116,5 @@ def test_events_of_the_hub_are_no_pharmacys(pharmacy_id: UUID, source: str, key:
 
 
 def test_times_have_six_digits() -> None:
-    event = NumberedEvent(an_event().event, uuid4(), OPERATION, 0, 1, datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC))
-    assert event.dump(event.id)["time"] == "2026-01-02T03:04:05.000006Z"
+    event = an_event()._replace(time=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC))
+    assert event.dump()["time"] == "2026-01-02T03:04:05.000006Z"

@@ -12,7 +12,7 @@ import orjson
 
 from hub.domain.command import Command, Rule
 from hub.domain.event import NumberedEvent
-from hub.domain.ids import derived_id
+from hub.domain.ids import derived_id, event_id_for
 from hub.domain.outcome import Accepted, Outcome, Rejected
 from hub.domain.problem import Problem
 from hub.domain.settle import Wanted, settle, touched
@@ -179,8 +179,9 @@ class History:
     def _number(self, command: Command, outcome: Accepted) -> None:
         log = self.events.setdefault(command.pharmacy_id, [])
         for index, event in enumerate(outcome.events):
-            numbered = NumberedEvent(event, command.pharmacy_id, command.operation_id, index, len(log) + 1, self.now)
-            log.append(orjson.loads(orjson.dumps(numbered.dump(numbered.id))))
+            event_id = event_id_for(command.operation_id, index)
+            numbered = NumberedEvent(event_id, event, command.pharmacy_id, command.operation_id, len(log) + 1, self.now)
+            log.append(orjson.loads(orjson.dumps(numbered.dump())))
 
     def do(self, type_: str, body: object = None, **envelope: Any) -> Outcome:
         """Settle one command, made as by `a_command`."""
