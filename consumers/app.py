@@ -24,6 +24,8 @@ from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
 
 _AGAIN_SECONDS = 0.5
+# Three windows of a file's rows: one is read, one applied, one published. With fewer, each of them was looked through in vain.
+_YOUNG_OBJECTS = 250_000
 
 log = structlog.get_logger("consumers")
 
@@ -58,7 +60,7 @@ def create_app(settings: Settings | None = None) -> ConsumersApp:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        collect_rarely()
+        collect_rarely(_YOUNG_OBJECTS)
         figures = Figures()
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(open_connection(chosen.amqp_urls, name="consumers publishing"))

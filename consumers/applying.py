@@ -50,6 +50,7 @@ class Applier:
     def __init__(self, store: Store) -> None:
         """Work on a store opened as `hub_write`."""
         self._store = store
+        self.storing = asyncio.Event()  # set when PostgreSQL has the most to do; whoever waits for it cleared it before
 
     async def apply(self, arrived: Sequence[Arrived]) -> Applied:
         """Apply the commands in order, in one transaction. What was applied before is only said again.
@@ -197,6 +198,7 @@ class Applier:
         numbers = await transaction.take_numbers(counts) if counts else {}
         saving = asyncio.ensure_future(transaction.save_rows(done.changes))
         await asyncio.sleep(0)  # it is sent, and PostgreSQL works on it while the events are written
+        self.storing.set()
         try:
             for command, outcome in zip(commands, outcomes, strict=True):
                 done.finish(command, outcome, numbers)

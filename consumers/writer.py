@@ -98,8 +98,10 @@ class Writer:
             tasks.create_task(self._say(), name="writer: events, replies, acks")
             batch = await self._take()
             while batch.deliveries:
+                self._applier.storing.clear()
                 ahead = tasks.create_task(self._read_ahead(), name="writer: the next window")
                 settled = await self._apply(batch)
+                self._applier.storing.set()  # there may have been nothing to store
                 self._window.pulse.rest()  # where saying is behind, its own pulse tells whether it is alive
                 await self._settled.put(settled)
                 batch = await ahead or await self._take()
@@ -110,7 +112,8 @@ class Writer:
         return await self._read(await self._window.take(self._messages, self._bytes))
 
     async def _read_ahead(self) -> _Batch | None:
-        """Read the next window while PostgreSQL works on this one, if there is a whole one: less may still grow."""
+        """Read the next window while PostgreSQL stores this one, if there is a whole one: less may still grow."""
+        await self._applier.storing.wait()
         if not self._window.is_full(self._messages, self._bytes):
             return None
         return await self._read(await self._window.take(self._messages, self._bytes))

@@ -20,6 +20,8 @@ from hub.memory import collect_rarely
 from hub.observe import configure_logs
 from hub.settings import Settings, load_settings
 
+_YOUNG_OBJECTS = 50_000
+
 
 def create_app(settings: Settings | None = None) -> Litestar:
     """Make the application. Nothing is opened before it starts, and it starts with every server away.
@@ -35,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        collect_rarely()
+        collect_rarely(_YOUNG_OBJECTS)
         async with open_gateway(chosen) as gateway:
             app.state["hub"] = gateway
             with (

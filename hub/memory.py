@@ -2,16 +2,15 @@
 
 import gc
 
-_YOUNG_OBJECTS = 50_000
 _ROUNDS = 20
 
 
-def collect_rarely() -> None:
-    """Look for cycles after 50,000 new objects instead of 700, and never again at what is loaded by now.
+def collect_rarely(young_objects: int) -> None:
+    """Look for cycles after so many new objects instead of 700, and never again at what is loaded by now.
 
     A window of commands makes tens of thousands of objects that die by their count; with the default, looking through
     them took 28 % of the writer's time. Call it once, when a process has imported what it needs.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, _ROUNDS, _ROUNDS)
+    gc.set_threshold(young_objects, _ROUNDS, _ROUNDS)
