@@ -219,6 +219,12 @@ def test_deliveries_are_counted_before_they_are_sent_again(hub: Hub) -> None:
         wanted = {"way": way, "pharmacy": pharmacy, "since": "2020-01-01T00:00", "count": "yes"}
         counted = person.post(f"/admin/mend/{endpoint}/", wanted)
         assert "Nothing was sent." in counted.text, way
+    counting = {"way": "replay", "pharmacy": pharmacy, "since": "2020-01-01T00:00", "count": "yes"}
+    assert "The filter is no JSON" in person.post(f"/admin/mend/{endpoint}/", counting | {"filter": "{"}).text
+    wrong = person.post(f"/admin/mend/{endpoint}/", counting | {"filter": '{"a": {"$wrong": 1}}'}).text
+    assert "#/filter/a: it begins with one of" in wrong
+    both = counting | {"event_type": "sale.recorded", "filter": '{"attempts": {"$gte": 1}}'}
+    assert "0 deliveries match. Nothing was sent." in person.post(f"/admin/mend/{endpoint}/", both).text
     assert "disabled" in person.post(f"/admin/mend/{endpoint}/", {"way": "replay", "pharmacy": pharmacy}).text
     viewer = signed_in(hub, "viewer")
     viewer.get(f"/admin/webhook-endpoints/{endpoint}/?pharmacy={pharmacy}")

@@ -3,6 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from litestar import Request, Response, post
 from litestar.params import FromPath
 
@@ -48,17 +49,24 @@ async def send_again(request: Asked, endpoint_id: FromPath[UUID]) -> Response[An
     if way not in _WAYS:
         raise refused("not-found", "the console knows no such way of sending again")
     caller = acting(visitor_here(request), id_of(field(form, "pharmacy")))
-    body = _body(form, way)
+    page = f"/admin/webhook-endpoints/{endpoint_id}/?pharmacy={caller.pharmacy_id}"
+    try:
+        body = _body(form, way)
+    except ValueError as error:
+        flash(request, f"The filter is no JSON: {error}. Nothing was sent.", "danger")
+        return redirect(request, page)
     said = await ask(request, caller, "POST", f"/api/webhook-endpoints/{endpoint_id}/{way}", body=body)
     if said.is_problem:
-        flash(request, said.problem().detail, "danger")
+        problem = said.problem()
+        faults = [f"{error.pointer}: {error.detail}" for error in problem.errors]
+        flash(request, "; ".join(faults or [problem.detail]), "danger")
     elif "matched" not in said.json:
         flash(request, "It is queued, and done as soon as it is applied.")
     elif body["dry_run"]:
         flash(request, f"{said.json['matched']:,} deliveries match. Nothing was sent.")
     else:
         flash(request, f"{said.json['matched']:,} deliveries are sent again.")
-    return redirect(request, f"/admin/webhook-endpoints/{endpoint_id}/?pharmacy={caller.pharmacy_id}")
+    return redirect(request, page)
 
 
 def _body(form: Form, way: str) -> dict[str, Any]:
@@ -68,9 +76,23 @@ def _body(form: Form, way: str) -> dict[str, Any]:
             body[name] = (
                 f"{text}{':00' if text.count(':') == 1 else ''}Z"  # the browser's local time without a zone: UTC
             )
-    if way == "replay" and (event_type := field(form, "event_type").strip()):
-        body["filter"] = {"event_type": event_type}
+    if way == "replay" and (wanted := _filter(form)):
+        body["filter"] = wanted[0] if len(wanted) == 1 else {"$and": wanted}
     return body
+
+
+def _filter(form: Form) -> list[Any]:
+    """Read what must be met; what is no filter the API refuses, and says where.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    wanted: list[Any] = []
+    if event_type := field(form, "event_type").strip():
+        wanted.append({"event_type": event_type})
+    if text := field(form, "filter").strip():
+        wanted.append(orjson.loads(text))
+    return wanted
 
 
 HANDLERS: Final = (send_again,)
