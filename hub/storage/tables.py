@@ -27,10 +27,6 @@ from hub.storage import models, models_outside
 from hub.storage.database import Connection
 from hub.storage.inserting import insert_rows, insert_statement
 
-# A plan is kept for the life of a connection. One that was made while a table was small may read all rows of a pharmacy for each
-# name, which nobody notices before a file of thousands comes: a plan of their own costs so many names next to nothing.
-_MANY = 200
-
 R = TypeVar("R", bound=Row)
 
 
@@ -92,12 +88,9 @@ class Table(Generic[R]):
         for field in {ref.field for _, ref in wanted}:
             asked = [(pharmacy_id, ref) for pharmacy_id, ref in wanted if ref.field == field]
             query = self._query_by(field)
-            pharmacy_ids, values = [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked]
-            if len(asked) < _MANY:
-                records = await connection.fetch(query, pharmacy_ids, values)
-            else:
-                statement = await connection.prepare(query, name="")
-                records = await statement.fetch(pharmacy_ids, values)
+            records = await connection.fetch(
+                query, [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked]
+            )
             for record in records:
                 row = self.read(record[1:])
                 found[record[0], Ref(self.row, field, getattr(row, field))] = row
@@ -108,9 +101,11 @@ class Table(Generic[R]):
         owner = "t.pharmacy_id = k.pharmacy_id AND" if self._scoped else ""
         # A deleted item's sku is free again.
         alive = "AND t.deleted_at IS NULL" if self._deletable and field != "id" else ""
+        # OFFSET 0 keeps PostgreSQL from joining in another way than name by name. The plan that a connection keeps was made while the
+        # table was small, and may compare every row with every name; one that is made for a file's names reads the whole table.
         return (
             f"SELECT k.pharmacy_id, {self.select} FROM unnest($1::uuid[], $2::{kind}[]) AS k(pharmacy_id, value) "  # noqa: S608 -- names of our own
-            f'JOIN "{self.name}" AS t ON {owner} t."{field}" = k.value {alive}'
+            f'CROSS JOIN LATERAL (SELECT * FROM "{self.name}" AS t WHERE {owner} t."{field}" = k.value {alive} OFFSET 0) AS t'
         )
 
 
