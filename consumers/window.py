@@ -1,4 +1,4 @@
-"""A window: what is waiting in the partitions of this writer, in order of arrival."""
+"""A window: what is waiting in the partitions of this writer, each in order of arrival, in turn."""
 
 import asyncio
 from collections import deque
@@ -21,12 +21,16 @@ class Delivery:
 
 
 class Window:
-    """Collects deliveries until the writer takes them. The broker's prefetch is its bound."""
+    """Collects deliveries until the writer takes them. The broker's prefetch is its bound.
+
+    Partitions take turns: what floods one of them is not before what came into another one after it.
+    """
 
     def __init__(self) -> None:
         """Begin empty."""
         self.pulse = Pulse("window")
-        self._waiting: deque[Delivery] = deque()
+        self._waiting: dict[int, deque[Delivery]] = {}  # by partition; whose turn it is comes first
+        self._count = 0
         self._weight = 0
         self._arrived = asyncio.Event()
         self._last: dict[int, tuple[AbstractChannel, int]] = {}
@@ -35,7 +39,7 @@ class Window:
 
     def __len__(self) -> int:
         """Count what waits."""
-        return len(self._waiting)
+        return self._count
 
     def add(self, delivery: Delivery) -> None:
         """Take in a message. A hole in the tags of a channel would mean that order is lost: `take` then breaks."""
@@ -46,7 +50,8 @@ class Window:
             self._hole = f"delivery {delivery.tag}, not {expected}, on partition {delivery.partition}"
         self._last[delivery.partition] = (delivery.channel, delivery.tag)
         if not self._closed:
-            self._waiting.append(delivery)
+            self._waiting.setdefault(delivery.partition, deque()).append(delivery)
+            self._count += 1
             self._weight += len(delivery.body)
         self._arrived.set()
 
@@ -57,7 +62,7 @@ class Window:
 
     def is_full(self, messages: int, size: int) -> bool:
         """Tell whether a whole window is waiting, by number or by bytes."""
-        return len(self._waiting) >= messages or self._weight >= size
+        return self._count >= messages or self._weight >= size
 
     async def take(self, messages: int, size: int) -> list[Delivery]:
         """Wait for messages and take what is there, at most so many and about so many bytes. Empty: closed."""
@@ -72,14 +77,23 @@ class Window:
             taken: list[Delivery] = []
             weight = 0
             while self._waiting and len(taken) < messages and weight < size:
-                delivery = self._waiting.popleft()
-                self._weight -= len(delivery.body)
+                delivery = self._next()
                 if not delivery.channel.is_closed:
                     taken.append(delivery)
                     weight += len(delivery.body)
             if taken:
                 self.pulse.beat()
                 return taken
+
+    def _next(self) -> Delivery:
+        partition, queue = next(iter(self._waiting.items()))
+        del self._waiting[partition]
+        delivery = queue.popleft()
+        if queue:
+            self._waiting[partition] = queue  # behind the others
+        self._count -= 1
+        self._weight -= len(delivery.body)
+        return delivery
 
 
 async def acknowledge(deliveries: list[Delivery]) -> None:

@@ -1,16 +1,20 @@
 """The writer against real servers: commands in, rows, outcomes and events out."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
 from pydantic import SecretStr
 
-from hub.messaging.topology import partition_of
+from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
+from hub.messaging.connection import open_connection
+from hub.messaging.topology import COMMANDS, partition_of
 from hub.settings import Settings
 from tests.kit.consumers import running_consumers
 from tests.kit.door import open_test_door as open_door
+
+ITEM = {"sku": "A", "name": "Aspirin", "price": "1.50"}
 
 
 async def test_a_sale_moves_stock_and_is_told_in_order(settings: Settings) -> None:
@@ -68,6 +72,34 @@ async def test_a_repeat_is_answered_with_the_first_outcome_and_changes_nothing(s
         other = await door.send(pharmacy, "inventory.create", body, **(same | {"fingerprint": "f2"}))
         assert other["mismatch"]
         assert other["problem"]["type"] == "/problems/idempotency-mismatch"
+
+
+async def test_a_flood_of_one_partition_does_not_stand_before_another(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer",)})
+    async with running_consumers(settings), open_door(settings) as door:
+        flooding, neighbour = await door.open_pharmacy(), await door.open_pharmacy()
+        while partition_of(neighbour, settings.partitions) == (flooded := partition_of(flooding, settings.partitions)):
+            neighbour = await door.open_pharmacy()
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        try:
+            before = await connection.fetchval("SELECT count(*) FROM operations")
+            async with open_connection(settings.amqp_urls, name="test") as flooder:
+                flood = [orjson.dumps([_an_item(flooding) for _ in range(150)]) for _ in range(60)]
+                await BulkPublisher(flooder, confirm_seconds=10).publish(
+                    [Outgoing(COMMANDS, str(flooded), message) for message in flood]
+                )
+            assert (await door.send(neighbour, "inventory.create", ITEM))["status"] == "applied"
+            applied = await connection.fetchval("SELECT count(*) FROM operations") - before
+        finally:
+            await connection.close()
+    assert applied < 60 * 150 / 2, applied
+
+
+def _an_item(pharmacy: UUID) -> dict[str, object]:
+    return {
+        "operation_id": str(uuid4()), "pharmacy_id": str(pharmacy), "resource_id": str(uuid4()), "type": "inventory.create",
+        "accepted_at": "2026-11-24T12:00:00Z", "body": ITEM | {"sku": str(uuid4())},
+    }  # fmt: skip
 
 
 async def test_what_cannot_be_read_is_parked_and_its_neighbours_go_on(settings: Settings) -> None:
