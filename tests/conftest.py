@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -30,11 +31,12 @@ _started: list[PrivateServers] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know `--long`, and how long is long."""
+    """Know `--long`, how long is long, and `--shuffle`."""
     parser.addoption("--long", action="store_true", help="run the tests marked long as well")
     parser.addoption(
         "--outage-seconds", type=float, default=600.0, help="how long the long outage of PostgreSQL lasts; default 600"
     )
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in an order drawn from this seed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -89,12 +91,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked long, unless it is asked for."""
+    """Leave out what is marked long, unless it is asked for, and shuffle what is left if that is."""
+    if (seed := config.getoption("--shuffle")) is not None:
+        _shuffle(items, Random(seed))
     if config.getoption("--long"):
         return
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: run with --long"))
+
+
+def _shuffle(items: list[pytest.Item], chance: Random) -> None:
+    """Shuffle the files, and the tests of each: what a file builds once is still built once."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    order = list(files.values())
+    chance.shuffle(order)
+    for tests in order:
+        chance.shuffle(tests)
+    items[:] = [test for tests in order for test in tests]
 
 
 @dataclass(frozen=True, slots=True)
