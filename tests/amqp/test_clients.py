@@ -18,8 +18,9 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.amqp.table import BODIES, ITEM, ODD, TRICKS, filled
-from tests.kit.amqp import DIRECT, AmqpStage, Till, raw, shut, until
+from tests.kit.amqp import DIRECT, AmqpStage, Till, raw, shut
 from tests.kit.node import node_modules
+from tests.kit.wait import until
 
 REFUSED = (
     "ACCESS_REFUSED", "ACCESS-REFUSED", "PRECONDITION_FAILED", "PRECONDITION-FAILED", "NOT_FOUND", "NOT-FOUND", "RESOURCE_LOCKED",

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from pika.exceptions import AMQPError
 
-from tests.kit.amqp import AmqpStage, Till, until
+from tests.kit.amqp import AmqpStage, Till
+from tests.kit.wait import until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 500}
 

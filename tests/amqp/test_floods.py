@@ -9,7 +9,8 @@ import orjson
 import pytest
 from pamqp import body, commands, frame, header
 
-from tests.kit.amqp import AmqpStage, Till, receipt, until
+from tests.kit.amqp import AmqpStage, Till, receipt
+from tests.kit.wait import until
 
 MESSAGES = 2_000
 SECONDS = 30

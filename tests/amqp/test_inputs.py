@@ -10,7 +10,8 @@ from pamqp import commands, header
 
 from hub.messaging.lenient import read_leniently
 from tests.amqp.table import BODIES, ITEM
-from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt, until
+from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt
+from tests.kit.wait import until
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from hub.messaging.topology import ingress_queue_of
-from tests.kit.amqp import AmqpStage, Till, publish, receipt, until
+from tests.kit.amqp import AmqpStage, Till, publish, receipt
 from tests.kit.buggy import a_bug
+from tests.kit.wait import until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 

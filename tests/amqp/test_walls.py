@@ -11,7 +11,8 @@ from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthen
 from hub.security.derive import login_path
 from hub.security.keys import derive_key
 from tests.conftest import SECRET_KEY
-from tests.kit.amqp import DIRECT, AmqpStage, Till, properties_of, publish, raw, receipt, shut, until
+from tests.kit.amqp import DIRECT, AmqpStage, Till, properties_of, publish, raw, receipt, shut
+from tests.kit.wait import until
 
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
 

@@ -105,7 +105,7 @@ def until(look: Callable[[], httpx.Response], is_so: Callable[[httpx.Response], 
     deadline = time.monotonic() + 20
     while not is_so(seen := look()):
         assert time.monotonic() < deadline, seen.text
-        time.sleep(0.05)
+        time.sleep(0.05)  # a look every 50 ms
     return seen
 
 

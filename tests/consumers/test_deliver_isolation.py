@@ -200,7 +200,7 @@ async def an_endpoint_that_drips() -> AsyncIterator[str]:
             while True:
                 writer.write(b"x")
                 await writer.drain()
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # no pause is as long as the endpoint's time
         except (ConnectionError, asyncio.IncompleteReadError):
             writer.close()
 
@@ -232,7 +232,7 @@ async def test_a_dead_a_dripping_and_a_slow_endpoint_among_fifty_leave_the_other
             for number in range(first, first + 20):
                 began[f"PZN{number}"] = time.monotonic()
                 await create_items(door, pharmacy, 1, first=number)
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.15)  # the pace at which events happen, for twenty of them
 
             async def good() -> list[Received]:
                 return [call for call in receiver.calls[before:] if call.path.startswith("/good/")]

@@ -69,11 +69,15 @@ async def test_a_process_that_is_told_to_end_when_its_start_lost_the_connection_
 ) -> None:
     async with a_slow_wire(settings) as (wire, slow, connection):
         log = settings.data_dir / "consumers.log"
+
+        async def noticed() -> bool:
+            return "start.held" in log.read_text()
+
         process = Consumers(slow.model_copy(update={"roles": ("writer",)}), log)
         try:
             await _is_between(connection)
             wire.cut()
-            await asyncio.sleep(0.3)  # it has noticed, and is about to connect again
+            await eventually(noticed, bool)  # and it is about to connect again
             began = time.monotonic()
             assert await asyncio.to_thread(process.stop) == 0
             assert time.monotonic() - began < 5

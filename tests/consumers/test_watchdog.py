@@ -3,8 +3,9 @@
 import asyncio
 import multiprocessing
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,10 +23,12 @@ from hub.messaging.topology import DEAD
 from hub.messaging.unread import find_unread
 from hub.settings import Settings
 from tests.conftest import Servers
+from tests.kit.own_clock import own_clock
 from tests.kit.processes import consumers_process
 from tests.kit.wait import eventually
 
 SECONDS = 1.0
+LOOKS = 4  # in so many seconds
 
 
 @asynccontextmanager
@@ -43,7 +46,22 @@ async def a_parker(settings: Settings) -> AsyncIterator[tuple[Role, HubConnectio
                 await broker.stop()
 
 
-async def test_a_role_that_lost_its_consumer_silently_is_noticed(settings: Settings) -> None:
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What a watchdog finds, look by look."""
+    found: list[dict[str, str]] = []
+
+    async def look(connection: HubConnection, queues: Iterable[str]) -> dict[str, str]:
+        found.append(await find_unread(connection, queues))
+        return found[-1]
+
+    monkeypatch.setattr("consumers.watchdog.find_unread", look)
+    return found
+
+
+async def test_a_role_that_lost_its_consumer_silently_is_noticed(
+    settings: Settings, looks: list[dict[str, str]]
+) -> None:
     """The queue is there, the channel is open, and nobody reads: what client libraries have been seen to leave behind."""
     async with a_parker(settings) as (role, connection):
         watchdog = Watchdog([role], connection, SECONDS)
@@ -51,21 +69,30 @@ async def test_a_role_that_lost_its_consumer_silently_is_noticed(settings: Setti
         queue = role.queues[DEAD]._queue_obj
         (tag,) = queue._consumers  # robust queues remember how to consume again
         await eventually(lambda: find_unread(connection, [DEAD]), lambda unread: not unread)
-        await asyncio.sleep(2 * SECONDS)
+        await looked(looks, 2 * LOOKS, watching)
         assert not watching.done(), "a role that reads and has nothing to do is fine"
         await (await queue.channel.get_underlay_channel()).basic_cancel(tag)
         with pytest.raises(Standstill, match=f"{DEAD}: nobody reads it"):
             await asyncio.wait_for(watching, 5 * SECONDS)
 
 
+async def looked(looks: list[dict[str, str]], count: int, watching: "asyncio.Task[NoReturn]") -> None:
+    """Wait until a watchdog has looked so often, or has ended."""
+
+    async def so_often() -> bool:
+        return len(looks) >= count or watching.done()
+
+    await eventually(so_often, bool)
+
+
 async def test_a_queue_that_is_gone_is_noticed_and_the_next_process_declares_it_anew(
-    settings: Settings, servers: Servers
+    settings: Settings, servers: Servers, looks: list[dict[str, str]]
 ) -> None:
     vhost = urlsplit(settings.amqp_url.get_secret_value()).path.removeprefix("/")
     async with a_parker(settings) as (role, connection):
         await eventually(lambda: find_unread(connection, [DEAD]), lambda unread: not unread)
         watching = asyncio.create_task(Watchdog([role], connection, SECONDS).run())
-        await asyncio.sleep(2 * SECONDS)
+        await looked(looks, 1, watching)
         servers.management("DELETE", f"/api/queues/{vhost}/{DEAD}")
         with pytest.raises(Standstill, match=f"{DEAD}: it is gone"):
             await asyncio.wait_for(watching, 10 * SECONDS)
@@ -84,8 +111,8 @@ async def test_a_process_whose_role_stands_still_ends_with_a_line_and_an_exit_co
         await declare_topology(connection, settings.partitions)
         with consumers_process(settings) as process:
             await eventually(lambda: find_unread(connection, [DEAD]), lambda unread: not unread, within=60)
-            await asyncio.sleep(seconds)  # the watchdog has seen it as well
             servers.management("DELETE", f"/api/queues/{vhost}/{DEAD}")
+            # A queue that the watchdog has not seen yet is missed 30 s after the start.
             assert await asyncio.to_thread(process.wait, 60) not in {0, -15}
             said = (settings.data_dir / "consumers.log").read_text()
             assert "role.stands_still" in said
@@ -130,22 +157,26 @@ async def test_a_loop_that_holds_its_work_through_an_outage_is_alive_and_one_at_
     connection: HubConnection,
 ) -> None:
     holding, resting = Pulse("window"), Pulse("saying")
+    now = 1000.0
     async with a_role(holding, resting) as role:
-        watching = asyncio.create_task(Watchdog([role], connection, 0.6).run())
-        holding.beat()
-        pause = Pause(holding)
-        until = time.monotonic() + 2
-        while time.monotonic() < until:
-            pause._seconds = 0.05  # so that the test need not wait for the longest pause
-            await pause.wait()
-        assert not watching.done()
-        watching.cancel()
+        watchdog = Watchdog([role], connection, 60)
+        with own_clock("monotonic", lambda: now):
+            holding.beat()
+            pause = Pause(holding)
+            for _ in range(5):
+                now += 40
+                watchdog.look_at_loops()
+                pause._seconds = 0  # the clock has gone on by itself
+                await pause.wait()
+            now += 70
+            with pytest.raises(Standstill, match="writer: window is at one step for 70 s"):
+                watchdog.look_at_loops()
 
 
 def _block_the_loop() -> None:
     async def block() -> None:
         with LastWatch(0.5).watching():
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0)  # the loop's pulse has begun
             time.sleep(120)  # noqa: ASYNC251 -- the very thing
 
     asyncio.run(block())
@@ -156,8 +187,7 @@ def _hang_on_the_way_out() -> None:
         watch = LastWatch(0.5)
         with watch.watching():
             watch._ends_at = time.monotonic() + 0.5
-            while True:
-                await asyncio.sleep(0.05)
+            await _idle()
 
     asyncio.run(hang())
 
@@ -166,5 +196,8 @@ def _hang_on_the_way_out() -> None:
 def test_a_process_that_cannot_end_itself_is_ended_by_its_last_watch(stand_still: Callable[[], None]) -> None:
     process = multiprocessing.get_context("forkserver").Process(target=stand_still)
     process.start()
-    process.join(90)
-    assert process.exitcode == 70
+    try:
+        process.join(90)
+        assert process.exitcode == 70
+    finally:
+        process.kill()  # what was not ended would keep pytest from its own end

@@ -57,5 +57,5 @@ def _ready_url(process: "subprocess.Popen[bytes]", output: Path) -> str:
         ready = re.search(r"^ready (\S+)$", output.read_text(), re.MULTILINE)
         if ready:
             return ready[1]
-        time.sleep(0.1)
+        time.sleep(0.1)  # a look every 100 ms
     pytest.fail(f"no `ready <url>` from ./run within {START_SECONDS} s; it said: {output.read_text()}")

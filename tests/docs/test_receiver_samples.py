@@ -53,7 +53,7 @@ def running(command: list[str]) -> Iterator[tuple[str, "subprocess.Popen[str]"]]
             with socket.socket() as asking:
                 if asking.connect_ex(("127.0.0.1", port)) == 0:
                     break
-            time.sleep(0.05)
+            time.sleep(0.05)  # a look every 50 ms
         yield f"http://127.0.0.1:{port}/hook", process
     finally:
         process.kill()

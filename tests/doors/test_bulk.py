@@ -5,13 +5,16 @@ import gzip
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.limits import BULKS_AT_ONCE
 from tests.kit.consumers import running_consumers
 from tests.kit.gateway import GatewayStage, TestKey
+from tests.kit.wait import eventually
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 
@@ -42,12 +45,12 @@ async def result(
     """Wait until every row has its result; the upload, and the faults of its rows."""
     assert response.status_code == 202, response.text
     url = response.json()["upload_url"]
-    upload: dict[str, Any] = {}
-    async with asyncio.timeout(60):
-        while upload.get("status") != "done":
-            await asyncio.sleep(0.05)
-            answer = await hub.client.get(url, headers=key.headers)
-            upload = answer.json() if answer.status_code == 200 else {}
+
+    async def look() -> dict[str, Any]:
+        answer = await hub.client.get(url, headers=key.headers)
+        return answer.json() if answer.status_code == 200 else {}
+
+    upload = await eventually(look, lambda upload: upload.get("status") == "done", within=60)
     errors = await hub.client.get(f"{url.rstrip('/')}/errors", headers=key.headers)
     assert errors.status_code == 200, errors.text
     return upload, errors.json()["items"]
@@ -193,16 +196,36 @@ async def test_a_broken_file_is_refused_whole(
     await nothing_was_taken(hub, key)
 
 
-async def test_a_connection_that_is_cut_applies_nothing(hub: GatewayStage, key: TestKey) -> None:
+@asynccontextmanager
+async def a_file_under_way(
+    hub: GatewayStage, key: TestKey, sent: bytes
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Begin an upload that has its place and will not be complete."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
-    body = "\n".join(row(f"A{n}") for n in range(1000)).encode()
-    head = f"POST /api/inventory/bulk HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: {NDJSON}\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body[: len(body) * 6 // 10])
-    await writer.drain()
-    await asyncio.sleep(0.2)
-    writer.transport.abort()
-    del reader
-    await nothing_was_taken(hub, key)
+    head = f"POST /api/inventory/bulk HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: {NDJSON}\r\n"
+    try:
+        writer.write(f"{head}Content-Length: {len(sent) + 1000}\r\nExpect: 100-continue\r\n\r\n".encode())
+        await reader.readuntil(b"100 Continue\r\n\r\n")
+        writer.write(sent)
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def test_a_connection_that_is_cut_applies_nothing(hub: GatewayStage, key: TestKey) -> None:
+    async def place() -> int:
+        return (await post(hub, key, b"")).status_code
+
+    async with AsyncExitStack() as stack:
+        for _ in range(BULKS_AT_ONCE - 1):
+            await stack.enter_async_context(a_file_under_way(hub, key, b""))
+        rows = "\n".join(row(f"A{n}") for n in range(1000)).encode()
+        reader, writer = await stack.enter_async_context(a_file_under_way(hub, key, rows))
+        assert await place() == 429
+        writer.write_eof()
+        assert await reader.read() == b""
+        await eventually(place, lambda status: status == 400)  # the gateway is done with it; an empty file is none
+        await nothing_was_taken(hub, key)
 
 
 async def test_a_long_row_and_nul_in_csv_spoil_only_themselves(hub: GatewayStage, key: TestKey) -> None:
@@ -254,7 +277,7 @@ async def test_20_000_rows_are_taken_in_fast_and_others_are_served_meanwhile(hub
             began = time.perf_counter()
             await hub.client.get("/health/live")
             waits.append(time.perf_counter() - began)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # a client that asks a hundred times a second
 
     asking = asyncio.create_task(ask())
     began = time.perf_counter()

@@ -2,8 +2,7 @@
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -167,14 +166,6 @@ def receipt(
     channel.basic_cancel(tag)
     assert answers[0][0] == correlation
     return answers[0][1]
-
-
-def until(is_so: Callable[[], bool], within: float = 10) -> None:
-    """Wait for something to be so."""
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so within {within} s"
-        time.sleep(0.05)
 
 
 def shut(connection: pika.BlockingConnection) -> None:

@@ -37,7 +37,7 @@ class Balancer:
                         self.ready.add(port)
                     else:
                         self.ready.discard(port)
-                await asyncio.sleep(_PROBE_SECONDS)
+                await asyncio.sleep(_PROBE_SECONDS)  # a balancer's own pace
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on to a gateway that is ready, to the end of both."""

@@ -26,6 +26,7 @@ from hub.settings import Settings
 from hub.storage.database import Database, open_database
 from hub.storage.events import StoredEvent, append, take_numbers
 from hub.up.commands import GATEWAY
+from tests.kit.wait import eventually
 from tests.rooms.broker_proxy import a_free_port
 
 _ROOT = Path(__file__).parents[2]
@@ -208,14 +209,11 @@ async def _start(
 
 
 async def _until_it_answers(stage: GatewayStage) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            assert stage.process.returncode is None, "the gateway ended; see its output above"
-            try:
-                response = await stage.client.get("/api/events")
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
-                continue
-            if response.status_code == 401:  # 503 while the keys are not loaded
-                return
-            await asyncio.sleep(0.05)
+    async def answer() -> int | None:
+        assert stage.process.returncode is None, "the gateway ended; see its output above"
+        try:
+            return (await stage.client.get("/api/events")).status_code
+        except httpx.TransportError:
+            return None
+
+    await eventually(answer, lambda status: status == 401, within=60)  # 503 while the keys are not loaded

@@ -84,7 +84,7 @@ class Shop:
             assert time.monotonic() < deadline, (
                 f"after {within} s the last answer was {answer.status_code} {answer.text}"
             )
-            time.sleep(0.02)
+            time.sleep(0.02)  # a look every 20 ms
         return answer
 
 

@@ -89,10 +89,10 @@ async def _serve(
         task = asyncio.ensure_future(server.serve())
         try:
             while not server.started and not task.done():
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # a look every 50 ms
             started.set()
             while not stop.is_set() and not task.done():
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # as above: another thread sets it
         finally:
             server.should_exit = True
             with contextlib.suppress(asyncio.CancelledError):

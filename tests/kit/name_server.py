@@ -29,7 +29,7 @@ class NameServer:
         reply = request.reply()
         name = str(request.q.qname).rstrip(".")
         kind = dnslib.QTYPE[request.q.qtype]
-        time.sleep(self.slow.get(name, 0.0))
+        time.sleep(self.slow.get(name, 0.0))  # as slow as it was told to be
         if name not in self.answers:
             reply.header.rcode = dnslib.RCODE.NXDOMAIN
             return reply

@@ -67,7 +67,7 @@ async def open_receiver() -> AsyncIterator[Receiver]:
         receiver.calls.append(call)
         receiver.arrived.set()
         answer = receiver.answer(call)
-        await asyncio.sleep(receiver.seconds(call))
+        await asyncio.sleep(receiver.seconds(call))  # as slow as it was told to be
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
         return web.Response(status=status, headers=headers)
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.kit.in_process import Hub
+from tests.kit.wait import until
 
 MARKER = "Xyzzy-of-A"
 WAIT = "wait=15"
@@ -293,16 +293,9 @@ def fill(owner: Client) -> dict[str, str]:
     upload = owner.ask("POST", "/api/inventory/bulk", {"sku": "A-2", "name": MARKER, "price": "1.00", MARKER: 1}).json()
     delivery, parked, integrator = str(uuid4()), str(uuid4()), str(uuid4())
     owner.watch.ids |= {delivery, parked}
-    deadline = time.monotonic() + 15
-    while owner.ask("GET", upload["upload_url"]).status_code != 200:
-        assert time.monotonic() < deadline, "the upload did not begin within 15 s"
-        time.sleep(0.05)
-    while not owner.ask("GET", upload["upload_url"].rstrip("/") + "/errors").json()["items"]:
-        assert time.monotonic() < deadline, "the upload's row was not refused within 15 s"
-        time.sleep(0.05)
-    while not owner.ask("GET", f"/api/webhook-events/{event['id']}/").json()["processed"]:
-        assert time.monotonic() < deadline, "the webhook was not processed within 15 s"
-        time.sleep(0.05)
+    until(lambda: owner.ask("GET", upload["upload_url"]).status_code, lambda status: status == 200, within=15)
+    until(lambda: owner.ask("GET", upload["upload_url"].rstrip("/") + "/errors").json()["items"], within=15)
+    until(lambda: owner.ask("GET", f"/api/webhook-events/{event['id']}/").json()["processed"], within=15)
     return {
         "pharmacy_id": owner.pharmacy_id, "item_id": item["id"], "sale_id": sale["id"], "order_id": order["id"], "event_id": event["id"],
         "source_id": source["id"], "source": source["id"], "endpoint_id": endpoint["id"],

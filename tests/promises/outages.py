@@ -158,10 +158,10 @@ class Clients:
             if answer.status_code == 202:
                 self._accept(operation_id)
                 self.written.by_client[number].append(operation_id)
-                await asyncio.sleep(self.pause_seconds)
+                await asyncio.sleep(self.pause_seconds)  # a client's own pace
             else:
                 self.written.refused.append(operation_id)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # who was refused comes again a little later
 
     def _accept(self, operation_id: UUID) -> None:
         now = time.monotonic()

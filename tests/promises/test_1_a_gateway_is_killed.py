@@ -54,7 +54,7 @@ class _Crowd:
                     return UUID(answer.json()["operation_id"])
                 assert answer is None or answer.status_code == 503, answer.text
                 self.repeats += 1
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # who was not answered comes again a little later
 
 
 @pytest.mark.parametrize(

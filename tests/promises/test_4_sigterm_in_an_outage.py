@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from hub import clock
-from hub.messaging.topology import partition_of
+from hub.messaging.topology import command_queue, partition_of
 from hub.settings import Settings
 from tests.kit.door import open_test_door
 from tests.kit.processes import consumers_process
@@ -19,6 +19,7 @@ from tests.kit.wait import eventually
 from tests.promises.histories import Wish
 from tests.promises.outages import measured
 from tests.rooms.broker_proxy import open_proxy
+from tests.rooms.broker_reader import count_of
 
 SECONDS = 10.5
 
@@ -41,6 +42,9 @@ async def test_sigterm_ends_the_consumers_within_10_seconds_though_a_server_stan
 
     async def applied() -> list[object]:
         return [row["id"] for row in await owner.fetch("SELECT id FROM operations ORDER BY first_sequence")]
+
+    async def ready() -> int:
+        return await count_of(settings.amqp_url.get_secret_value(), command_queue(partition))
 
     async with (
         open_proxy(settings.database_url.get_secret_value()) as postgresql,
@@ -66,7 +70,7 @@ async def test_sigterm_ends_the_consumers_within_10_seconds_though_a_server_stan
             wire.freeze()
             for wish in wishes[1:]:
                 await door.publish(partition, wish.envelope())
-            await asyncio.sleep(0.5)  # so that they are in hand, or on the wire
+            await eventually(ready, lambda count: count == 0)  # they are in hand, or on the wire
             began = time.monotonic()
             process.terminate()
             await asyncio.to_thread(process.wait, 30)

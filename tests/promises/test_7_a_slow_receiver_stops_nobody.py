@@ -45,7 +45,7 @@ async def an_endpoint_that_never_answers(*, drips: bool) -> AsyncIterator[str]:
             await reader.read(65536)
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" if drips else b"")
             while True:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # a byte now and then
                 writer.write(b"." if drips else b"")
                 await writer.drain()
         except (OSError, asyncio.CancelledError):

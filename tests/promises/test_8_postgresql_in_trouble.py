@@ -76,7 +76,7 @@ async def backends_terminated(servers: Breakable) -> AsyncIterator[None]:
     async def terminate() -> None:
         while True:
             await owner.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_OURS}")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # five times a second
 
     terminating = asyncio.create_task(terminate())
     try:
@@ -146,7 +146,7 @@ async def test_writes_are_202_and_reads_are_answered_within_5_seconds_whatever_a
                 slowest = max(slowest, time.monotonic() - asked)
                 assert status in reads
                 await clients.more(1)
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # a client that reads twenty times a second
         healed = time.monotonic()
         await eventually(lambda: _read(stage, clients.keys[0]), lambda status: status == 200)
         measured(f"{fault.__name__}: slowest read during it", slowest)

@@ -103,7 +103,7 @@ async def test_reads_are_200_and_writes_a_quick_503_whatever_ails_rabbitmq(hub: 
                 assert ready.status_code == 503
                 assert (ready.json()["reads"]["ready"], ready.json()["writes"]["ready"]) == (True, False)
                 slowest = max(slowest, time.monotonic() - asked)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # a client that asks ten times a second
         finally:
             await asyncio.to_thread(trouble.__exit__, None, None, None)
         healed = time.monotonic()

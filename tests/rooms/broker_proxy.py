@@ -23,6 +23,7 @@ class BrokerProxy:
         self._server: asyncio.Server | None = None
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: list[bytes] = []
         self.accepted = 0
         self.delay_seconds = 0.0
 
@@ -30,6 +31,11 @@ class BrokerProxy:
     def url(self) -> str:
         user = self._target.netloc.rpartition("@")[0]
         return urlunsplit(self._target._replace(netloc=f"{user}@127.0.0.1:{self._port}"))
+
+    @property
+    def held(self) -> bytes:
+        """What came from clients and was not passed on: it is on its way."""
+        return b"".join(self._held)
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
@@ -85,8 +91,8 @@ class BrokerProxy:
         self._clients.add(writer)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pass_on(reader, there_writer, self._flowing))
-                group.create_task(self._pass_on(there_reader, writer, self._flowing))
+                group.create_task(self._pass_on(reader, there_writer, self._flowing, self._held))
+                group.create_task(self._pass_on(there_reader, writer, self._flowing, []))
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -97,11 +103,15 @@ class BrokerProxy:
             self._tasks.discard(task)
 
     async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event, held: list[bytes]
     ) -> None:
         while data := await reader.read(65536):
-            await flowing.wait()
-            await asyncio.sleep(self.delay_seconds)
+            held.append(data)
+            try:
+                await flowing.wait()
+            finally:
+                held.remove(data)
+            await asyncio.sleep(self.delay_seconds)  # a slow wire
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError
@@ -123,7 +133,7 @@ async def eventually(check, *, within: float = 5.0) -> None:  # type: ignore[no-
     try:
         async with asyncio.timeout(within):
             while not check():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # a look every 10 ms
     except TimeoutError:
         message = f"not true within {within} s: {check}"
         raise AssertionError(message) from None

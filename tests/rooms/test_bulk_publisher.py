@@ -80,31 +80,34 @@ async def test_a_repeated_batch_leaves_no_gap(amqp_url: str) -> None:
         await declare_topology(connection, 1)
         publisher = BulkPublisher(connection, confirm_seconds=2)
 
-        async def cut_often() -> None:
-            for _ in range(6):
-                await asyncio.sleep(0.25)
-                proxy.cut()
+        async def cut_on_its_way(first: int) -> None:
+            await eventually(lambda: an_event(first).body in proxy.held)
+            proxy.cut()
+            proxy.thaw()
 
-        cutting = asyncio.create_task(cut_often())
-        failures = number = 0
-        while not cutting.done() or number < 400:
-            batch = [an_event(number + step) for step in range(20)]
+        cuts: list[asyncio.Task[None]] = []
+        failures = 0
+        for first in range(0, 400, 20):
+            batch = [an_event(first + step) for step in range(20)]
+            if first % 80 == 60:
+                proxy.freeze()
+                cuts.append(asyncio.create_task(cut_on_its_way(first)))
             while True:
                 try:
                     await publisher.publish(batch)
                     break
                 except Unavailable:
                     failures += 1
-                    await asyncio.sleep(0.05)
-            number += 20
-        assert failures
+                    await eventually(lambda: connection.fault() is None)
+        await asyncio.gather(*cuts)
+        assert failures >= len(cuts)
         total = await count_of(amqp_url, TRANSLATE)
         seen = [int(message.body) for message in await read_queue(amqp_url, TRANSLATE, total)]
         highest = -1
         for each in seen:  # repeats are allowed, a jump ahead is not
             assert each <= highest + 1
             highest = max(highest, each)
-        assert highest == number - 1
+        assert highest == 399
 
 
 async def test_a_full_queue_repeats_the_batch_once_and_then_says_so(amqp_url: str) -> None:
@@ -151,7 +154,7 @@ async def test_a_cancelled_batch_does_not_harm_the_next(amqp_url: str) -> None:
         await publisher.publish([an_event(0)])
         proxy.freeze()
         task = asyncio.create_task(publisher.publish([an_event(1), an_event(2)]))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: an_event(2).body in proxy.held)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

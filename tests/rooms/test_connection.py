@@ -84,7 +84,7 @@ async def test_abandoning_a_frozen_host_ends_soon_and_frees_those_who_wait(amqp_
         assert underlay is not None
         proxy.freeze()
         opening = asyncio.create_task(within(30, underlay.channel(), "rabbitmq"))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: bool(proxy.held))
         started = time.monotonic()
         await connection.abandon(underlay)
         assert connection.fault() is not None
@@ -116,7 +116,7 @@ async def test_a_wrong_address_is_a_sentence(amqp_url: str, wrong: str) -> None:
 
 
 async def test_a_real_cancellation_stays_one() -> None:
-    task = asyncio.create_task(within(10, asyncio.sleep(10), "x"))
+    task = asyncio.create_task(within(10, asyncio.Event().wait(), "x"))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

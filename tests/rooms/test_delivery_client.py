@@ -16,9 +16,17 @@ from typing import Any
 
 import pytest
 
-from consumers.http_client import RESPONSE_BYTES, AttemptResult, DeliveryClient, attempt, open_delivery_client
+from consumers.http_client import (
+    CONNECTIONS_PER_HOST,
+    RESPONSE_BYTES,
+    AttemptResult,
+    DeliveryClient,
+    attempt,
+    open_delivery_client,
+)
 from hub.security.destinations import Network
 from hub.settings import Settings
+from tests.rooms.broker_proxy import eventually
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -54,6 +62,7 @@ class Receiver:
     def __init__(self, handler: Handler | bytes) -> None:
         self.handler = handler
         self.connections = 0
+        self.writers: list[asyncio.StreamWriter] = []
         self.requests: list[bytes] = []
         self.port = 0
 
@@ -63,6 +72,7 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -88,7 +98,9 @@ async def receiving(handler: Handler | bytes = OK, *, tls: ssl.SSLContext | None
         yield receiver
     finally:
         server.close()
-        await asyncio.sleep(0.01)
+        for writer in receiver.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # it closes the sockets in its next round
 
 
 async def post(client: DeliveryClient, url: str, seconds: float = 5.0, own: str | None = None) -> AttemptResult:
@@ -179,16 +191,15 @@ async def test_retry_after_as_a_date(client: DeliveryClient, ahead: int, lowest:
 # Receivers that misbehave
 
 
-async def _hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(60)
-    writer.write(OK)
+async def _hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
 
 
 async def _drip_head(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     for byte in OK * 100:
         writer.write(bytes([byte]))
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # no pause is as long as the time that the client gives the whole
 
 
 async def _drip_body(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -196,14 +207,14 @@ async def _drip_body(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while True:
         writer.write(b"x")
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # as above
 
 
 async def _continue_for_ever(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # as above
 
 
 @pytest.mark.parametrize("handler", [_hang, _drip_head, _drip_body, _continue_for_ever])
@@ -224,7 +235,7 @@ async def test_what_came_before_the_timeout_is_kept(client: DeliveryClient) -> N
 async def test_a_hanging_receiver_does_not_delay_another(client: DeliveryClient) -> None:
     async with receiving(_hang) as dead, receiving() as alive, asyncio.TaskGroup() as tasks:
         held = [tasks.create_task(post(client, dead.url, 1.0)) for _ in range(100)]
-        await asyncio.sleep(0.2)
+        await eventually(lambda: len(dead.requests) == CONNECTIONS_PER_HOST)
         result = await post(client, alive.url)
         assert result.status_code == 200
         assert result.duration_ms < 500
@@ -357,7 +368,7 @@ async def test_a_header_that_would_split_the_message_is_not_sent(client: Deliver
 async def test_being_cancelled_is_not_a_result(client: DeliveryClient) -> None:
     async with receiving(_hang) as receiver:
         task = asyncio.ensure_future(post(client, receiver.url, 30))
-        await asyncio.sleep(0.1)
+        await eventually(lambda: bool(receiver.requests))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -373,8 +384,11 @@ async def test_being_cancelled_is_not_a_result(client: DeliveryClient) -> None:
 async def test_the_loopback_is_never_connected_to(stranger: DeliveryClient, scheme: str, host: str) -> None:
     async with receiving() as canary:
         result = await post(stranger, f"{scheme}://{host}:{canary.port}/hook")
-        await asyncio.sleep(0.02)
-        assert canary.connections == 0
+        own, writer = await asyncio.open_connection("127.0.0.1", canary.port)  # in line behind whoever came before it
+        await eventually(lambda: canary.connections > 0)
+        assert canary.connections == 1
+        writer.close()
+        del own
     assert result.status_code is None
     assert result.error in {"refused_address", "request"}
     assert result.duration_ms < 1000
@@ -464,16 +478,18 @@ async def test_a_name_server_that_hangs_is_a_timeout_and_holds_nobody_up(
     client: DeliveryClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = socket.getaddrinfo
+    hanging: list[str] = []
 
     def getaddrinfo(host: str, *rest: Any, **more: Any) -> Any:
         if host.startswith("slow"):
-            time.sleep(1.5)
+            hanging.append(host)
+            time.sleep(1.5)  # a name server that answers only when nobody waits any more
         return asked(host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     async with receiving() as receiver, asyncio.TaskGroup() as tasks:
         held = [tasks.create_task(post(client, f"https://slow{number}.example/", 1.0)) for number in range(30)]
-        await asyncio.sleep(0.1)
+        await eventually(lambda: len(hanging) == len(held))
         result = await post(client, f"http://localhost:{receiver.port}/")
         assert (result.status_code, result.duration_ms < 500) == (200, True)
     assert {one.result().error for one in held} == {"timeout"}

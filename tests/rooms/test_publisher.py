@@ -105,9 +105,9 @@ async def test_a_cancelled_caller_takes_nobody_with_it(amqp_url: str) -> None:
         await publisher.publish(0, a_command(0))
         proxy.freeze()
         flying = [asyncio.create_task(publisher.publish(0, a_command(number))) for number in (1, 2, 3)]
-        await asyncio.sleep(0.05)
+        await eventually(lambda: a_command(3) in proxy.held)
         waiting = [asyncio.create_task(publisher.publish(0, a_command(number))) for number in (4, 5, 6)]
-        await asyncio.sleep(0.05)
+        await eventually(lambda: len(publisher._partitions[0]._pending) == 3)
         flying[1].cancel()
         waiting[1].cancel()
         await asyncio.sleep(0)
@@ -155,7 +155,7 @@ async def test_callers_that_keep_coming_while_nothing_answers_all_end_in_time(am
         tasks = []
         for number in range(250):
             tasks.append(asyncio.create_task(refused(publisher, 0, number)))
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # they keep coming, for longer than the first ones wait
         results = await asyncio.gather(*tasks)
         assert max(seconds for _, seconds in results) < 2
         proxy.thaw()
@@ -199,7 +199,7 @@ async def test_a_cut_connection_is_unavailable_at_once_and_comes_back(amqp_url: 
         await publisher.publish(0, a_command(0))
         proxy.freeze()
         flying = [asyncio.create_task(refused(publisher, 0, number)) for number in range(10)]
-        await asyncio.sleep(0.1)
+        await eventually(lambda: a_command(9) in proxy.held)
         started = time.monotonic()
         proxy.cut()
         for fault, _ in await asyncio.gather(*flying):

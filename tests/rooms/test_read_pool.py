@@ -10,7 +10,7 @@ import pytest
 from hub.faults import Unavailable
 from hub.storage.database import Database, Role, open_database
 from tests.conftest import Servers
-from tests.rooms.broker_proxy import open_proxy
+from tests.rooms.broker_proxy import eventually, open_proxy
 
 OURS, THEIRS = uuid4(), uuid4()
 _SEEN = "SELECT id FROM pharmacies"
@@ -84,10 +84,10 @@ async def test_a_cancelled_read_leaves_the_pool_whole(reads: Database) -> None:
 
 async def test_a_killed_connection_is_replaced(reads: Database, servers: Servers) -> None:
     async with reads.reading(OURS) as first, reads.reading(THEIRS) as second:
-        processes = (first.get_server_pid(), second.get_server_pid())
-    for process in processes:
-        servers.sql(f"SELECT pg_terminate_backend({process})")
-    await asyncio.sleep(0.2)
+        killed = (first, second)
+    for one in killed:
+        servers.sql(f"SELECT pg_terminate_backend({one.get_server_pid()})")
+    await eventually(lambda: all(one.is_closed() for one in killed))
     assert await seen(reads, THEIRS) == [THEIRS]
     assert await seen(reads, OURS) == [OURS]
 

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.keys import KeyCache
 from gateway.relay import Relay, open_relay
-from gateway.subscription import BelowRetention, BeyondEnd, Subscription, Types
+from gateway.subscription import BUFFER_EVENTS, BelowRetention, BeyondEnd, Subscription, Types
 from hub.domain.event import routing_key_of
 from hub.domain.ids import HUB_ID
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
@@ -190,9 +190,9 @@ async def test_a_lost_connection_to_the_broker_costs_no_event(settings: Settings
 async def test_a_burst_larger_than_the_buffer_is_read_from_the_log(settings: Settings) -> None:
     pharmacy = uuid4()
     async with open_stage(settings) as stage, stage.relay.join(pharmacy, after=None, types=ALL) as subscription:
-        await stage.happen(pharmacy, 1500)
-        await asyncio.sleep(0.5)  # let the broker bring all of it before anything is taken
-        assert await take(subscription, 1500) == list(range(1, 1501))
+        await stage.happen(pharmacy, BUFFER_EVENTS + 500)
+        await eventually(is_true(lambda: subscription._must_read and len(subscription._buffer) == 499), bool)
+        assert await take(subscription, BUFFER_EVENTS + 500) == list(range(1, BUFFER_EVENTS + 501))
 
 
 async def test_positions_outside_the_log_are_named(settings: Settings) -> None:

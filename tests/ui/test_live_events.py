@@ -76,7 +76,7 @@ def _send(hub: Hub, key: str, number: int, began: float) -> int:
     with httpx.Client(base_url=hub.url, headers={"X-API-KEY": key}, timeout=30) as web:
         for index in range(share):
             due = began + (index * SENDERS + number) / PER_SECOND
-            time.sleep(max(0.0, due - time.monotonic()))
+            time.sleep(max(0.0, due - time.monotonic()))  # a hundred a second is what the page is shown
             item = {"sku": f"live-{number}-{index}", "name": "Live", "price": "1.00", "extra_data": {"note": "x" * 200}}
             answer = web.post("/api/inventory/", json=item)
             assert answer.status_code == 202, answer.text

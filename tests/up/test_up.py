@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,7 @@ import pytest
 
 from hub.up.ports import free_ports
 from hub.up.processes import leftovers, started_at
+from tests.kit.wait import until
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(
@@ -89,13 +90,6 @@ def start(place: Path, port: int) -> Up:
             text=True,
         )
     return Up(place, port, process)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +164,7 @@ def test_what_dies_is_started_again(two: tuple[Up, Up], name: str) -> None:
     one = two[1]
     before = one.status()["pids"][name]
     os.kill(before, signal.SIGKILL)
-    eventually(lambda: one.status()["pids"][name] != before)
+    until(lambda: one.status()["pids"][name] != before)
     assert started_at(one.status()["pids"]["gateway"])
 
 
@@ -203,7 +197,7 @@ async def test_an_instance_that_was_killed_comes_back_with_its_data_and_leaves_n
 
 def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     up = start(tmp_path / "hub", free_ports([None])[0])
-    eventually(lambda: len(leftovers(str(tmp_path / "hub"))) > 1)
+    until(lambda: len(leftovers(str(tmp_path / "hub"))) > 1)
     assert up.stop(signal.SIGINT) == 0
     assert leftovers(str(tmp_path / "hub")) == []
 
