@@ -12,7 +12,6 @@ from aiormq.exceptions import AMQPConnectionError, ChannelInvalidStateError
 from faststream.rabbit import RabbitBroker
 from yarl import URL
 
-from consumers.at_once import hand_over_at_once
 from hub.faults import Unavailable
 from hub.messaging.connection import CONNECT_SECONDS, HEARTBEAT_SECONDS, RECONNECT_SECONDS, within
 from hub.messaging.lenient import read_leniently
@@ -116,7 +115,6 @@ def _is_lost(error: BaseException | None) -> bool:
 def open_broker(settings: Settings) -> HubBroker:
     """Make the broker that the roles subscribe to; nothing is connected yet."""
     read_leniently()
-    hand_over_at_once()
     return HubBroker(settings.amqp_urls)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 import structlog
-from aiormq.abc import DeliveredMessage
 
 from consumers.directory import Directory, Sender
 from consumers.ingress_message import MAX_BYTES, Incoming, read_commands
@@ -62,7 +61,7 @@ class Ingress:
         self._receipts = receipts
         self._partitions = partitions
 
-    def add(self, delivery: Delivery, message: DeliveredMessage) -> None:
+    def add(self, delivery: Delivery, message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
         """Take in a message; of a body that is too large only the beginning is kept."""
         incoming = _incoming(message)
         self._window.add(_Letter(delivery.partition, delivery.channel, delivery.tag, incoming.body, incoming))
@@ -158,20 +157,20 @@ class _Bundle:
             self._waiting[partition] = []
 
 
-def _incoming(message: DeliveredMessage) -> Incoming:
-    body, told = message.body, message.header.properties
+def _incoming(message: Any) -> Incoming:  # noqa: ANN401 -- aio-pika's message
+    body: bytes = message.body
     return Incoming(
         body=body if len(body) <= MAX_BYTES else body[:_KEPT_BYTES],
         size=len(body),
         routing_key=_text(message.routing_key),
-        user_id=_text(told.user_id),
-        message_id=_text(told.message_id),
-        type=_text(told.message_type),
-        content_type=_text(told.content_type),
-        content_encoding=_text(told.content_encoding),
-        reply_to=_text(told.reply_to),
-        correlation_id=_text(told.correlation_id),
-        headers=tuple(map(str, told.headers or ())),
+        user_id=_text(message.user_id),
+        message_id=_text(message.message_id),
+        type=_text(message.type),
+        content_type=_text(message.content_type),
+        content_encoding=_text(message.content_encoding),
+        reply_to=_text(message.reply_to),
+        correlation_id=_text(message.correlation_id),
+        headers=tuple(map(str, message.headers or ())),
     )
 
 

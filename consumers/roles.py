@@ -1,17 +1,14 @@
 """The roles of a consumers process: each subscribes to its queues, works, and drains on its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-import aiormq
-from aiormq.abc import DeliveredMessage
 from faststream.rabbit import RabbitBroker
 
 from consumers.applying import Applier
-from consumers.at_once import Take
 from consumers.calls import Calls
 from consumers.deliver import Deliverer
 from consumers.directory import Directory
@@ -28,9 +25,9 @@ from consumers.processing import CommandSender, RoutedEvent
 from consumers.pulse import Pulse
 from consumers.receipts import open_receipts
 from consumers.store import PostgresStore
-from consumers.subscribing import Role, a_role, delivery_of, into, subscribe, subscribe_one_by_one
+from consumers.subscribing import Role, a_role, delivery_of, into, subscribe
 from consumers.translate import MESSAGES, Translator
-from consumers.window import Window
+from consumers.window import Window, acknowledge
 from consumers.writer import Writer
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection
@@ -97,9 +94,11 @@ async def open_ingress(
             settings.partitions,
         )
 
-        def taking(number: int) -> Take:
-            def take(message: DeliveredMessage) -> None:
-                ingress.add(delivery_of(message, number), message)
+        def taking(number: int) -> Callable[[Any], Awaitable[None]]:
+            async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+                delivery = delivery_of(message, number)
+                if delivery is not None:
+                    ingress.add(delivery, message)
 
             return take
 
@@ -124,8 +123,10 @@ async def open_fanout(
             connection,
         )
 
-        def take(message: DeliveredMessage) -> None:
-            fanout.add(delivery_of(message, 0), _routed(message))
+        async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+            delivery = delivery_of(message, 0)
+            if delivery is not None:
+                fanout.add(delivery, _routed(message))
 
         subscriber = subscribe(broker, FANOUT, _FANOUT_PREFETCH, take)
         yield a_role("fanout", fanout.run(), fanout.close, {FANOUT: subscriber}, window)
@@ -182,15 +183,16 @@ async def open_parker(
     pulse = Pulse("parker")
     async with _open_writing(settings, pool=1) as database:
 
-        async def work_on(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
-            await keep(database, message.body, message.headers, message.message_id, message.content_type, pulse=pulse)
-            with suppress(
-                aiormq.exceptions.AMQPError, RuntimeError, ConnectionError
-            ):  # its channel is gone: it comes again
-                await message.ack()
-            pulse.rest()
+        async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+            delivery = delivery_of(message, 0)
+            if delivery is not None:
+                await keep(
+                    database, message.body, message.headers, message.message_id, message.content_type, pulse=pulse
+                )
+                await acknowledge([delivery])
+                pulse.rest()
 
-        subscriber = subscribe_one_by_one(broker, DEAD, work_on)
+        subscriber = subscribe(broker, DEAD, 1, take)
 
         async def work() -> None:
             await closed.wait()
@@ -227,9 +229,9 @@ def _open_writing(settings: Settings, *, pool: int) -> AbstractAsyncContextManag
     return open_database(settings.database_url.get_secret_value(), "hub_write", pool=pool)
 
 
-def _routed(message: DeliveredMessage) -> RoutedEvent | None:
+def _routed(message: Any) -> RoutedEvent | None:  # noqa: ANN401 -- aio-pika's message
     """Read an event's properties; events of the hub itself have no endpoints."""
-    scope, _, event_type = (message.routing_key or "").partition(".")
+    scope, _, event_type = message.routing_key.partition(".")
     if scope == "hub":
         return None
-    return RoutedEvent(UUID(message.header.properties.message_id), UUID(scope), event_type)
+    return RoutedEvent(UUID(message.message_id), UUID(scope), event_type)

@@ -6,12 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import aio_pika
 import structlog
-from aiormq.abc import DeliveredMessage
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
-from consumers.at_once import Take, at_once
 from consumers.pulse import Pulse
 from consumers.whereabouts import whereabouts
 from consumers.window import Delivery, Window
@@ -44,30 +43,29 @@ class Role:
     waiting: Callable[[], int]
 
 
-def subscribe(broker: RabbitBroker, queue: str, prefetch: int, take: Take) -> Any:  # noqa: ANN401 -- FastStream's subscriber
-    """Subscribe to a declared queue on a channel of its own, acks by hand; `take` puts each delivery aside as it is read."""
-    subscriber = _subscriber(broker, queue, prefetch)
-    callback = at_once(take)
-    subscriber(callback)
-    subscriber.consume = callback  # FastStream hands its own method on
-    return subscriber
+async def raw(message: Any) -> bytes:  # noqa: ANN401 -- FastStream's message
+    """Hand a message's bytes on as they are: FastStream's decoder would fail before our code sees a bad one."""
+    body: bytes = message.body
+    return body
 
 
-def subscribe_one_by_one(broker: RabbitBroker, queue: str, work: Callable[[Any], Awaitable[None]]) -> Any:  # noqa: ANN401 -- as above
-    """Subscribe as above; `work` gets one of aio-pika's messages after the other and may take its time."""
-    subscriber = _subscriber(broker, queue, 1)
-    subscriber(work)
-    subscriber.consume = work
-    return subscriber
-
-
-def _subscriber(broker: RabbitBroker, queue: str, prefetch: int) -> Any:  # noqa: ANN401 -- as above
-    return broker.subscriber(
+def subscribe(broker: RabbitBroker, queue: str, prefetch: int, take: Callable[[Any], Awaitable[None]]) -> Any:  # noqa: ANN401 -- FastStream's subscriber
+    """Subscribe to a declared queue on a channel of its own, acks by hand; `take` gets aio-pika's message."""
+    subscriber = broker.subscriber(
         RabbitQueue(queue, declare=False),
         channel=Channel(prefetch_count=prefetch),
         ack_policy=AckPolicy.MANUAL,
         no_reply=True,
+        decoder=raw,
     )
+
+    async def handle(_body: bytes) -> None:
+        message = broker.context.get_local("message")
+        assert message is not None
+        await take(message.raw_message)
+
+    subscriber(handle)
+    return subscriber
 
 
 def a_role(
@@ -100,17 +98,22 @@ def a_role(
     return Role(name, work, drain, (window.pulse, *pulses), queues, window.__len__)
 
 
-def delivery_of(message: DeliveredMessage, partition: int) -> Delivery:
-    """Make a message something to be acked."""
-    assert message.delivery_tag is not None, "only deliveries come here"
-    return Delivery(partition, message.channel, message.delivery_tag, message.body)
+def delivery_of(message: Any, partition: int) -> Delivery | None:  # noqa: ANN401 -- aio-pika's message
+    """Make a message something to be acked; None: its channel is closed."""
+    try:
+        channel = message.channel
+    except aio_pika.exceptions.ChannelInvalidStateError:
+        return None  # it closed meanwhile: the broker delivers the message again
+    return Delivery(partition, channel, message.delivery_tag, message.body)
 
 
-def into(add: Callable[[Delivery], None], partition: int) -> Take:
+def into(add: Callable[[Delivery], None], partition: int) -> Callable[[Any], Awaitable[None]]:
     """Give what takes the messages of a queue into a window."""
 
-    def take(message: DeliveredMessage) -> None:
-        add(delivery_of(message, partition))
+    async def take(message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
+        delivery = delivery_of(message, partition)
+        if delivery is not None:
+            add(delivery)
 
     return take
 

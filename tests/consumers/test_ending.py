@@ -46,7 +46,7 @@ async def _is_between(connection: HubConnection) -> None:
 
 
 async def test_a_connection_that_is_lost_among_subscribing_costs_only_time(settings: Settings) -> None:
-    def take(_message: object) -> None:
+    async def take(_message: object) -> None:
         """Read nothing: there is nothing."""
 
     async with a_slow_wire(settings) as (wire, slow, connection):
