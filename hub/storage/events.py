@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from hub.storage.database import Connection
-from hub.storage.inserting import insert_rows, insert_statement
+from hub.storage.inserting import insert_rows, insertion
 
 
 class StoredEvent(NamedTuple):
@@ -31,7 +31,7 @@ _TYPES = {
     "body": "text",
 }
 _COLUMNS = ", ".join(_TYPES)
-_APPEND = insert_statement("events", _TYPES)
+_APPEND = insertion("events", _TYPES)
 
 
 async def take_numbers(connection: Connection, counts: Mapping[UUID, int]) -> dict[UUID, int]:

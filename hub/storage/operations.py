@@ -8,7 +8,7 @@ from uuid import UUID
 
 from hub.domain.fields import format_time
 from hub.storage.database import Connection
-from hub.storage.inserting import insert_rows, insert_statement
+from hub.storage.inserting import insert_rows, insertion
 from hub.storage.models import dump_json, load_json
 
 _TYPES = {
@@ -28,7 +28,7 @@ _TYPES = {
     "actor": "text",
     "door": "text",
 }
-_INSERT = insert_statement("operations", _TYPES)
+_INSERT = insertion("operations", _TYPES)
 _SELECT = f"SELECT {', '.join(_TYPES)} FROM operations"  # noqa: S608 -- names of our own
 _JSON = ("problem", "result")
 

@@ -25,7 +25,7 @@ from hub.domain.webhook_events import WebhookEvent
 from hub.domain.webhooks import WebhookEndpoint
 from hub.storage import models, models_outside
 from hub.storage.database import Connection
-from hub.storage.inserting import insert_rows, insert_statement
+from hub.storage.inserting import insert_rows, insertion
 
 R = TypeVar("R", bound=Row)
 
@@ -55,8 +55,8 @@ class Table(Generic[R]):
             for column in self.columns
             if column not in {"id", "pharmacy_id", "created_at"}
         )
-        conflict = "" if append_only else f" ON CONFLICT (id) DO UPDATE SET {changes}"
-        self._insert = insert_statement(self.name, dict(zip(self.columns, types, strict=True))) + conflict
+        conflict = "" if append_only else f"ON CONFLICT (id) DO UPDATE SET {changes}"
+        self._insertion = insertion(self.name, dict(zip(self.columns, types, strict=True)), conflict)
         self._scoped = "pharmacy_id" in self.columns and not is_hubs
         self._deletable = "deleted_at" in self.columns
 
@@ -78,7 +78,7 @@ class Table(Generic[R]):
                     None if value is None and self._nullable[index] else models.dump_json(value)
                     for value in columns[index]
                 ]
-        await insert_rows(connection, self._insert, columns)
+        await insert_rows(connection, self._insertion, columns)
 
     async def load(
         self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]]
