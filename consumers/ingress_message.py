@@ -4,6 +4,7 @@ Whatever the message holds, this does not raise. What is wrong with it becomes t
 carries its refusal to the writer, which answers, stores and tells of it as of any other.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -27,6 +28,7 @@ MAX_BYTES: Final = 1_048_576
 MAX_COMMANDS: Final = 500
 DIRECT_REPLY: Final = "amq.rabbitmq.reply-to."
 _MAX_KEY: Final = 255
+_KEY: Final = re.compile(rf"[!-~]{{1,{_MAX_KEY}}}")
 _ENCODINGS: Final = frozenset({"", "identity", "utf-8"})
 _CLOUD: Final = ("cloudEvents:", "cloudEvents_", "ce-")
 
@@ -129,7 +131,7 @@ def _check_properties(incoming: Incoming) -> None:
 
 
 def _is_key(text: str) -> bool:
-    return 0 < len(text) <= _MAX_KEY and all("!" <= character <= "~" for character in text)
+    return _KEY.fullmatch(text) is not None
 
 
 def _parse(incoming: Incoming) -> Any:  # noqa: ANN401 -- a JSON value
