@@ -16,7 +16,6 @@ from pamqp import commands as spec
 from yarl import URL
 
 from hub.faults import SettingsError, Unavailable
-from hub.messaging.confirms import read_confirms_quickly
 from hub.messaging.wire import GatheringFactory
 
 CONNECT_SECONDS = 3.0  # a frozen node accepts TCP and then says nothing; aiormq alone would wait 60 s
@@ -105,7 +104,6 @@ async def open_connection(urls: Sequence[str], *, name: str, wait_seconds: float
     if not urls:
         message = "HUB_AMQP_URL is empty: give amqp://user:password@host:port/"
         raise SettingsError(message)
-    read_confirms_quickly()
     connection = HubConnection(urls, name=name)
     try:
         with suppress(TimeoutError):
