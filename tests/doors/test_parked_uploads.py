@@ -62,7 +62,8 @@ async def test_an_upload_whose_rows_are_parked_is_done_and_a_replay_counts_them_
         await eventually(lambda: operator.operation(parked["operation_id"]), reparked, within=15)
         assert (await upload())["rejected"] == 3, "parked twice, counted once"
         bug.is_there = False
-        found = await operator.parked(pharmacy_id=str(key.pharmacy_id), status="parked")
+        # Its row follows over the broker.
+        found = await eventually(lambda: operator.parked(pharmacy_id=str(key.pharmacy_id), status="parked"), bool)
         assert (await operator.call("POST", f"/api/parked/{found[0]['id']}/replay/", json={})).status_code == 200
         done = await eventually(upload, lambda seen: seen["applied"] == 3, within=15)
         assert (done["rejected"], done["pending"], done["status"]) == (0, 0, "done")
