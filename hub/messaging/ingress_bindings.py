@@ -1,6 +1,7 @@
 """Bindings of `hub.ingress`: each pharmacy's messages go to one queue, whatever becomes of the broker."""
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 from aiormq.abc import AbstractConnection
@@ -19,9 +20,14 @@ class IngressBindings:
     what waits in the old one (docs/adr/0035).
     """
 
-    def __init__(self, connection: HubConnection) -> None:
-        """Know of no binding yet."""
+    def __init__(self, connection: HubConnection, *, seconds: float = _SECONDS) -> None:
+        """Know of no binding yet.
+
+        Args:
+            seconds: how long a connection that is away is waited for; whoever asks would be refused, and may not ask again.
+        """
         self._connection = connection
+        self._seconds = seconds
         self._bound: set[UUID] = set()
         self._bound_over: AbstractConnection | None = None
         self._wanted: set[UUID] = set()
@@ -39,9 +45,12 @@ class IngressBindings:
         async with self._turn:
             if self._is_bound(pharmacy_id):
                 return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await self._connection.connected.wait()
             underlay = self._connection.underlay
             wanted, self._wanted = self._wanted | {pharmacy_id}, set()
-            await bind_ingress(self._connection, [*wanted], seconds=_SECONDS)
+            await bind_ingress(self._connection, [*wanted], seconds=self._seconds)
             if underlay is not self._bound_over:  # who knows what the broker still has: it may be another one
                 self._bound, self._bound_over = set(), underlay
             self._bound |= wanted
