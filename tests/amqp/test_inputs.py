@@ -163,6 +163,7 @@ def test_order_is_the_order_of_publishing_with_or_without_confirms(till: Till) -
             "inventory.adjust",
             {"id": item, "delta": number + 1, "reason": "received", "note": str(number)},
         )
+    channel.close()  # raises what the broker refused
     connection.close()
     until(lambda: len(till.events()), lambda count: count == 302, within=20)
     notes = [event["data"]["movement"]["note"] for event in till.events() if event["type"] == "inventory.adjusted"]
