@@ -66,7 +66,7 @@ async def test_the_run_had_something_to_say(played: Result) -> None:
     assert all(endpoint.taken for endpoint in evidence.endpoints)
     assert sum(endpoint.calls - len(endpoint.taken) for endpoint in evidence.endpoints) > 10  # refused, and tried again
     assert {how for endpoint in evidence.endpoints for how in endpoint.failures} >= {"hang", "reset", "stumble", "500"}
-    assert sum(one.door == "amqp" for one in told) * 0.8 < len(story.receipts)
+    assert sum(one.door == "amqp" for one in told) * 0.5 < len(story.receipts)  # the rest went with lost connections
     assert all(feed.events for feed in evidence.out.values())
     assert evidence.poison
     assert evidence.neighbours
