@@ -113,6 +113,11 @@ class SetAside:
         return facts | {"type": kind} if isinstance(kind, str) and kind in COMMANDS else facts
 
 
+def is_awaited(message: bytes) -> bool:
+    """Tell without reading it whether somebody may wait for what comes of a message: as it is written by both doors."""
+    return b'"reply_to":' in message or b'"receipt":' in message
+
+
 def read_message(body: bytes, partition: int) -> Iterator[Arrived | SetAside]:
     """Read the commands of a message in order. Whatever the bytes are, this does not raise."""
     try:

@@ -28,7 +28,7 @@ from consumers.store import PostgresStore
 from consumers.subscribing import Role, a_role, delivery_of, into, subscribe
 from consumers.translate import MESSAGES, Translator
 from consumers.window import Window, acknowledge
-from consumers.writer import Writer
+from consumers.writer import PACE, Writer
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import HubConnection
 from hub.messaging.topology import (
@@ -56,7 +56,7 @@ async def open_writer(
     settings: Settings, broker: RabbitBroker, connection: HubConnection, figures: Figures
 ) -> AsyncIterator[Role]:
     """Commands to rows, outcomes and events; every partition on a channel of its own."""
-    window = Window()
+    window = Window(PACE)
     failpoint = Failpoint(settings.failpoint)
     queues = {
         command_queue(partition): subscribe(

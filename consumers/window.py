@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import aiormq
@@ -20,15 +22,37 @@ class Delivery:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How soon windows follow each other in a crowd: many small transactions cost much more than a few larger ones.
+
+    Args:
+        seconds: from the taking of a window to the taking of the next, at least.
+        crowd: how many messages a window must have had for the next to be held back; less is no load to save on.
+        is_awaited: tells of a message's bytes whether somebody waits for what comes of it: then nothing is held back.
+    """
+
+    seconds: float
+    crowd: int
+    is_awaited: Callable[[bytes], bool]
+
+
+UNPACED = Pace(0.0, 1, lambda _: True)
+
+
 class Window:
     """Collects deliveries until the writer takes them. The broker's prefetch is its bound.
 
     Partitions take turns: what floods one of them is not before what came into another one after it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace = UNPACED) -> None:
         """Begin empty."""
         self.pulse = Pulse("window")
+        self._pace = pace
+        self._next_at = 0.0
+        self._enough = (1, 1)
+        self._hurry = asyncio.Event()
         self._waiting: dict[int, deque[Delivery]] = {}  # by partition; whose turn it is comes first
         self._count = 0
         self._weight = 0
@@ -53,12 +77,15 @@ class Window:
             self._waiting.setdefault(delivery.partition, deque()).append(delivery)
             self._count += 1
             self._weight += len(delivery.body)
+            if self._pace.is_awaited(delivery.body) or self.is_full(*self._enough):
+                self._hurry.set()
         self._arrived.set()
 
     def close(self) -> None:
         """Take no more; whoever waits in `take` gets what is there."""
         self._closed = True
         self._arrived.set()
+        self._hurry.set()
 
     def is_full(self, messages: int, size: int) -> bool:
         """Tell whether a whole window is waiting, by number or by bytes."""
@@ -74,6 +101,7 @@ class Window:
                 self._arrived.clear()
                 await self._arrived.wait()
             assert self._hole is None, self._hole
+            await self._let_grow(messages, size)
             taken: list[Delivery] = []
             weight = 0
             while self._waiting and len(taken) < messages and weight < size:
@@ -81,9 +109,21 @@ class Window:
                 if not delivery.channel.is_closed:
                     taken.append(delivery)
                     weight += len(delivery.body)
+            if not self._waiting and not self._closed:
+                self._hurry.clear()
             if taken:
+                if len(taken) >= self._pace.crowd:
+                    self._next_at = asyncio.get_running_loop().time() + self._pace.seconds
                 self.pulse.beat()
                 return taken
+
+    async def _let_grow(self, messages: int, size: int) -> None:
+        self._enough = (messages, size)
+        left = self._next_at - asyncio.get_running_loop().time()
+        if left > 0 and not self.is_full(messages, size):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._hurry.wait()
 
     def _next(self) -> Delivery:
         partition, queue = next(iter(self._waiting.items()))

@@ -13,14 +13,14 @@ import structlog
 
 from consumers.applied import Applied
 from consumers.applying import Applier
-from consumers.envelope import Arrived, SetAside, read_message
+from consumers.envelope import Arrived, SetAside, is_awaited, read_message
 from consumers.failpoint import NOWHERE, Failpoint
 from consumers.figures import Figures
 from consumers.isolating import blames_nobody
 from consumers.pausing import Pause
 from consumers.pulse import Pulse
 from consumers.receipts import Given, ReceiptSender
-from consumers.window import Delivery, Window, acknowledge
+from consumers.window import Delivery, Pace, Window, acknowledge
 from hub import clock
 from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
@@ -28,6 +28,8 @@ from hub.messaging.topology import command_queue
 
 # A message is a list of commands, and how many is not known before it is read: a window is bounded by what they weigh.
 _COMMAND_BYTES = 400
+# PostgreSQL's `commit_delay`, one floor higher: at 16 connections that wait for nothing a write costs a fifth less.
+PACE = Pace(0.02, crowd=4, is_awaited=is_awaited)
 
 log = structlog.get_logger("writer")
 

@@ -1,7 +1,8 @@
 """Commands to their partitions: confirmed one by one, sent together.
 
-What arrives while a partition's last message is in flight goes out as its next message: no timer, no latency when
-idle, and every caller still waits for the confirm of the message that holds its command.
+What arrives while a partition's last message is in flight goes out as its next message: no latency when idle, and
+every caller still waits for the confirm of the message that holds its command. Callers that are answered together come
+back together, and the first of them would travel alone, so in a crowd it waits a moment for the others.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from hub.messaging.topology import COMMANDS, command_queue
 
 MESSAGE_COMMANDS = 200
 MESSAGE_BYTES = 1_048_576
+LINGER_SECONDS = 0.0025
+CROWDED_SECONDS = 0.1  # how long it counts that callers came while others were under way
 GRACE_SECONDS = 0.7  # who waited behind a message that got no answer still gets a real try
 SILENT_PARTITIONS = 2  # one may have a frozen leader; two without any confirm between them mean a host cut off
 
@@ -42,6 +45,7 @@ class _Partition:
         self._pending: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self._crowded_until = 0.0
 
     def add(self, waiting: _Waiting) -> None:
         self._pending.append(waiting)
@@ -59,9 +63,13 @@ class _Partition:
                     self._wake.clear()
                     await self._wake.wait()
                     continue
+                if monotonic() < self._crowded_until and len(self._pending) < MESSAGE_COMMANDS:
+                    await asyncio.sleep(LINGER_SECONDS)
                 taken = self._take()
                 if taken:
                     await self._send(taken)
+                    if len(taken) + len(self._pending) > 1:
+                        self._crowded_until = monotonic() + CROWDED_SECONDS
                     taken = []
         finally:
             self._publisher.close()  # were this task to die of a bug, nobody may wait for it

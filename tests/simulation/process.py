@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from consumers.applying import Applier
 from consumers.window import Delivery, Window
-from consumers.writer import Writer
+from consumers.writer import PACE, Writer
 from tests.simulation.broker import Channel, Publisher
 from tests.simulation.database import IDLE_SECONDS
 from tests.simulation.store import SimulatedStore
@@ -29,7 +29,7 @@ class Process:
         self.is_leaving = False
         self.frozen_until = 0.0
         self.cut_off_until = 0.0
-        self.window = Window()
+        self.window = Window(PACE)
         self.channels: dict[int, Channel] = {}
         sabotage = world.sabotage
         self.store = (sabotage.store or SimulatedStore)(world.database, self)
