@@ -262,15 +262,15 @@ def default_data_dir() -> Path:
     return Path("/var/lib/pharmacy-hub") if os.geteuid() == 0 else Path.cwd() / ".hub"
 
 
-def load_settings(data_dir: Path | None = None) -> Settings:
-    """Read the settings: the environment first, then `hub.env` of the data dir.
+def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Settings:
+    """Read the settings: the environment first, then `hub.env` of the data dir, or the file that is to become it.
 
     Raises:
         SettingsError: a value is missing or wrong; the sentence names the variable and what is allowed.
     """
     place = data_dir or default_data_dir()
     try:
-        return Settings(_env_file=place / "hub.env", data_dir=place)
+        return Settings(_env_file=file or place / "hub.env", data_dir=place)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from error
 

@@ -101,16 +101,24 @@ def make_plan(place: Path, environment: Mapping[str, str], *, port: int | None, 
         )
         made["HUB_AMQP_URL"] = broker.url
         made["HUB_AMQP_MANAGEMENT_URL"] = broker.management_url
-    _write(place, theirs, {**made, **memory})
-    settings = load_settings(place).model_copy(update={"port": _number("HUB_PORT", made["HUB_PORT"])})
+    settings = _checked(place, theirs, made).model_copy(update={"port": _number("HUB_PORT", made["HUB_PORT"])})
     made["HUB_PARTITIONS"] = str(settings.partitions)
-    _write(place, theirs, {**made, **memory})
     if not is_free(settings.port, settings.host):
         message = (
             f"port {settings.port} on {settings.host} is taken: stop what listens there, or choose another with --port"
         )
         raise SettingsError(message)
+    _write(place, theirs, {**made, **memory}).replace(place / _FILE)
     return Plan(settings, made, postgres, broker)
+
+
+def _checked(place: Path, theirs: str, ours: Mapping[str, str]) -> Settings:
+    """Read what is to be remembered before it is: a wrong value would be there at the next start as well."""
+    fresh = _write(place, theirs, ours)
+    try:
+        return load_settings(place, fresh)
+    finally:
+        fresh.unlink()
 
 
 def _free_after(port: int) -> int:
@@ -169,13 +177,13 @@ def _parse(text: str) -> dict[str, str]:
     }
 
 
-def _write(place: Path, theirs: str, ours: Mapping[str, str]) -> None:
+def _write(place: Path, theirs: str, ours: Mapping[str, str]) -> Path:
     lines = [f"{name}={value if _PLAIN.fullmatch(value) else _quoted(value)}" for name, value in sorted(ours.items())]
     fresh = place / f"{_FILE}.new"
     fresh.touch(mode=0o600)
     fresh.chmod(0o600)
     fresh.write_text(theirs + "\n".join([_MARK, *lines, ""]))
-    fresh.replace(place / _FILE)
+    return fresh
 
 
 def _quoted(value: str) -> str:

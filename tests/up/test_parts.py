@@ -94,6 +94,21 @@ def test_a_plan_is_remembered_and_the_operators_lines_stay(data_dir: Path) -> No
     assert stat.S_IMODE((place / "hub.env").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("wrong", [{"HUB_PARTITIONS": "x"}, {"HUB_PARTITIONS": "4", "HUB_RATE_LIMIT_BURST": "x"}])
+def test_what_is_wrong_is_not_remembered(
+    data_dir: Path, wrong: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = prepare(data_dir / "hub")
+    make_plan(place, {}, port=free_ports([None])[0])
+    before = (place / "hub.env").read_text()
+    port = free_ports([None])[0]
+    with pytest.raises(SettingsError, match="is wrong"):
+        make_plan(place, wrong, port=port)
+    assert (place / "hub.env").read_text() == before
+    assert not (place / "hub.env.new").exists()
+    assert make_plan(place, {}, port=free_ports([None])[0]).settings.partitions == 8
+
+
 def test_servers_that_are_named_are_used_and_not_started(data_dir: Path) -> None:
     place = prepare(data_dir / "hub")
     given = {
