@@ -13,10 +13,13 @@ from hub import clock
 from hub.domain.ids import derived_id
 from hub.faults import Poison, Unavailable
 from hub.messaging.parking import Parked, read_parked
+from hub.messaging.topology import INGRESS_QUEUES, ingress_queue
 from hub.storage.database import Database
 from hub.storage.parked import ParkedMessage, save_parked
 
 EXPIRED = "its expiration ended before it was read"
+SET_ASIDE = "RabbitMQ set it aside before it was read"
+_INGRESS = frozenset(map(ingress_queue, range(INGRESS_QUEUES)))
 
 log = structlog.get_logger("parker")
 
@@ -33,11 +36,12 @@ async def keep(
     """Make a parked message a row, however long the database takes; `pulse` shows that this goes on."""
     pulse.beat()
     try:
-        parked = read_parked(body, headers, message_id=message_id, content_type=content_type)
+        parked = _dead_lettered(body, headers, message_id) or read_parked(
+            body, headers, message_id=message_id, content_type=content_type
+        )
     except Poison as poison:
         now = clock.now()
-        reason, origin = _dead_lettered(headers) or (poison.reason, "unknown")
-        parked = Parked(body, reason, origin, now, now, message_id=message_id)
+        parked = Parked(body, poison.reason, "unknown", now, now, message_id=message_id)
     extra = parked.extra or {}
     row = ParkedMessage(
         derived_id(
@@ -62,11 +66,17 @@ async def keep(
             return
 
 
-def _dead_lettered(headers: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Say why the broker itself set an integrator's message aside. Its sender may have written these headers: words for people."""
-    if headers.get("x-first-death-reason") != "expired":
+def _dead_lettered(body: bytes, headers: Mapping[str, Any], message_id: str | None) -> Parked | None:
+    """Tell what RabbitMQ itself set aside, which it marks by `x-death`; None: somebody else did.
+
+    All its other headers are words of its sender, an integrator: were they taken for ours, the message could pass for a command
+    of another pharmacy, and a replay would apply it.
+    """
+    if "x-death" not in headers:
         return None
-    return EXPIRED, str(headers.get("x-first-death-queue", "unknown"))[:255]
+    now, queue = clock.now(), headers.get("x-first-death-queue")
+    reason = EXPIRED if headers.get("x-first-death-reason") == "expired" else SET_ASIDE
+    return Parked(body, reason, queue if queue in _INGRESS else "unknown", now, now, message_id=message_id)
 
 
 def _uuid(text: str | None) -> UUID | None:
