@@ -108,14 +108,49 @@ def test_a_command_that_breaks_is_answered_as_parked_and_its_neighbours_as_appli
     assert [till.http("GET", f"/api/operations/{one['id']}").json() for one in told] == told
 
 
-def test_a_key_used_for_another_body_is_a_mismatch_and_changes_nothing(till: Till) -> None:
+def test_a_key_used_for_another_body_is_a_refusal_of_its_own_and_the_first_one_stands(till: Till) -> None:
     first = till.send("inventory.create", ITEM, message_id="m-1")
     other = till.send("inventory.create", {**ITEM, "sku": "other"}, message_id="m-1")
-    assert (other["id"], other["status"], other["problem"]["type"]) == (
-        first["id"], "rejected", "/problems/idempotency-mismatch",
-    )  # fmt: skip
+    assert (other["status"], other["problem"]["type"]) == ("rejected", "/problems/idempotency-mismatch")
+    assert other["id"] != first["id"]
+    assert other["resource"]["id"] != first["resource"]["id"]
+    assert other == till.http("GET", f"/api/operations/{other['id']}").json()
+    assert till.send("inventory.create", {**ITEM, "sku": "other"}, message_id="m-1") == other
     assert till.send("inventory.create", ITEM, message_id="m-1") == first
     assert [one["sku"] for one in till.http("GET", "/api/inventory/").json()["items"]] == ["PZN1"]
+
+
+@pytest.mark.parametrize("in_one_window", [True, False])
+def test_a_key_used_again_without_reply_to_is_no_sale_lost_unseen(till: Till, in_one_window: bool) -> None:  # noqa: FBT001 -- a parameter
+    with till.channel() as channel:
+        for number in range(3):
+            publish(channel, till, "inventory.create", {**ITEM, "sku": str(number)}, message_id="m-1")
+            if not in_one_window:
+                receipt(channel, till, "webhook_event.receive", {"event_type": "next"})
+    refused = until(
+        lambda: [one for one in till.events() if one["type"] == "command.rejected"], lambda found: len(found) == 2
+    )
+    for event in refused:
+        operation = event["data"]["operation"]
+        assert operation["problem"]["type"] == "/problems/idempotency-mismatch"
+        assert till.http("GET", f"/api/operations/{operation['id']}").json() == operation
+    assert [one["sku"] for one in till.http("GET", "/api/inventory/").json()["items"]] == ["0"]
+
+
+def test_a_key_used_first_over_http_is_refused_to_another_command_over_amqp(till: Till) -> None:
+    first = till.http("POST", "/api/inventory/", ITEM, Idempotency_Key="m-1")
+    with till.channel() as channel:
+        publish(channel, till, "inventory.create", [ITEM, {**ITEM, "sku": "PZN2"}], message_id="m-1")
+        publish(
+            channel,
+            till,
+            "inventory.adjust",
+            {"id": first.json()["id"], "delta": 1, "reason": "found"},
+            message_id="m-1",
+        )
+    until(lambda: len(till.events()) == 4)
+    assert [one["type"] for one in till.events()[2:]] == ["inventory.created", "command.rejected"]
+    assert till.events()[3]["data"]["operation"]["type"] == "inventory.adjust"
 
 
 def test_what_is_sent_after_the_other_doors_receipt_comes_after_it(till: Till) -> None:
