@@ -39,7 +39,7 @@ def _forged(other: Till, properties: dict[str, Any]) -> tuple[list[dict[str, Any
         "accepted_at": now, "actor": f"pharmacy:{other.id}", "door": "amqp", "fingerprint": "x", "body": ITEM,
     }  # fmt: skip
     partition = partition_of(UUID(other.id), DEFAULT_PARTITIONS)
-    headers = {
+    headers: dict[str, Any] = {
         "hub-reason": "forged", "hub-origin": command_queue(partition), "hub-first-failed-at": now, "hub-last-failed-at": now,
         "hub-x-pharmacy_id": other.id, "hub-x-operation_id": operation_id,
     }  # fmt: skip
