@@ -18,6 +18,7 @@ from hub.up.processes import end_strays, leftovers, started_at
 ORDER = ("postgres", "epmd", "rabbitmq", "gateway", "consumers")
 RUNNER = "runner"
 _FILE = "instance.json"
+_POSTGRES_LOCK = "postmaster.pid"
 _LOCK = "lock"
 
 
@@ -123,6 +124,7 @@ def end_leftovers(place: Path) -> list[str]:
     rest = leftovers(str(place))
     end_strays(rest, 5)
     names += [f"process {pid}" for pid in rest]
+    _lift_lock(place / "postgres")
     return names
 
 
@@ -147,12 +149,28 @@ def _locked(place: Path) -> Iterator[IO[str]]:
 
 
 def _postmaster(data: Path) -> int | None:
+    pid = _locked_by(data)
     try:
-        pid = int((data / "postmaster.pid").read_text().split()[0])
-        is_ours = Path(f"/proc/{pid}/cwd").samefile(data)
+        return pid if Path(f"/proc/{pid}/cwd").samefile(data) else None
+    except OSError:
+        return None
+
+
+def _locked_by(data: Path) -> int | None:
+    try:
+        return int((data / _POSTGRES_LOCK).read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return None
-    return pid if is_ours else None
+
+
+def _lift_lock(data: Path) -> None:
+    """Take away the lock of a PostgreSQL that ended and that nobody reaped, as in a container without an init.
+
+    PostgreSQL would take its process id for a running server's. It locks nothing: its other processes are ended by now.
+    """
+    pid = _locked_by(data)
+    if pid is not None and Path(f"/proc/{pid}").exists() and started_at(pid) is None:
+        (data / _POSTGRES_LOCK).unlink(missing_ok=True)
 
 
 def _read(place: Path) -> _Written | None:

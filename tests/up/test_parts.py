@@ -68,6 +68,19 @@ def test_what_a_killed_instance_left_is_ended_even_if_it_was_not_yet_written_dow
         assert left.wait() != 0
 
 
+def test_a_postgresql_that_ended_and_was_not_reaped_locks_nothing(tmp_path: Path) -> None:
+    lock = tmp_path / "postgres" / "postmaster.pid"
+    lock.parent.mkdir()
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
+        lock.write_text(f"{ended.pid}\n{lock.parent}\n")
+        end_leftovers(tmp_path)
+        assert not lock.exists()
+    lock.write_text(f"{os.getpid()}\n{lock.parent}\n")
+    end_leftovers(tmp_path)
+    assert lock.exists()  # PostgreSQL decides about who lives
+
+
 def test_an_instance_whose_runner_is_gone_does_not_run(tmp_path: Path) -> None:
     write_instance(tmp_path, "http://x", "amqp://x", {}, is_ready=True)
     found = find_instance(tmp_path)
