@@ -11,6 +11,7 @@ from consumers.directory import Directory, Sender
 from consumers.ingress_message import MAX_BYTES, Incoming, read_commands
 from consumers.pausing import Pause
 from consumers.receipts import Given, ReceiptSender
+from consumers.strays import Stray, Strays
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.domain.command import Receipt
@@ -33,10 +34,11 @@ log = structlog.get_logger("ingress")
 
 @dataclass(slots=True)
 class _Work:
-    """What a window comes to: messages for the broker, in order, and receipts for what was parked."""
+    """What a window comes to: messages for the broker, in order, receipts for what was parked, and who is told on."""
 
     messages: list[Outgoing] = field(default_factory=list)
     receipts: list[Given] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
     commands: int = 0
     parked: int = 0
 
@@ -60,6 +62,7 @@ class Ingress:
         self._publisher = publisher
         self._receipts = receipts
         self._partitions = partitions
+        self._strays = Strays()
 
     def add(self, delivery: Delivery, message: Any) -> None:  # noqa: ANN401 -- aio-pika's message
         """Take in a message; of a body that is too large only the beginning is kept."""
@@ -74,6 +77,8 @@ class Ingress:
         """Work until closed."""
         while deliveries := await self._window.take(_MESSAGES, _BYTES):
             work = await self._held(deliveries)
+            if work.strays:
+                work.messages += self._strays.tell(work.strays)
             pause = Pause(self._window.pulse)
             while work.messages:
                 try:
@@ -105,6 +110,8 @@ class Ingress:
         for letter in arrived:
             incoming = letter.incoming
             found = await self._directory.find(incoming.user_id, incoming.routing_key)
+            if incoming.reply_to and not incoming.answers_to:
+                work.strays.append(_stray(incoming, found))
             if not isinstance(found, Sender):
                 self._park(work, letter, found)
                 continue
@@ -132,6 +139,12 @@ class Ingress:
             sender = incoming.user_id or incoming.routing_key
             receipt = Receipt(clock.new_id().hex, incoming.correlation_id, 0, 0, sender)
             work.receipts.append(Given(incoming.answers_to, receipt, shown))
+
+
+def _stray(incoming: Incoming, found: Sender | str) -> Stray:
+    actor, pharmacy_id = (found.actor, found.pharmacy_id) if isinstance(found, Sender) else ("unknown", None)
+    sender = incoming.user_id or incoming.routing_key
+    return Stray(sender, actor, pharmacy_id, incoming.reply_to, incoming.message_id)
 
 
 class _Bundle:

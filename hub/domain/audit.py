@@ -27,7 +27,7 @@ class AuditEntry:
         id: made where it happened, so that a repeat adds nothing.
         pharmacy_id: whose data it was about; None: the hub's own, or everybody's.
         actor: `operator:<id>`, `key:<id>`, `source:<id>`, `system`.
-        action: a command's type, or `<what>.read`.
+        action: a command's type, `<what>.read`, or `receipt.refused`.
         subject: what it was about: `<route>/<id>`, or the path that was read.
         origin: the client's address and the request's id; of the command line the user and the machine.
         outcome: applied, rejected or parked; None for a read.

@@ -1,4 +1,4 @@
-"""What gateways tell of reads and of keys in use: written to `hub.audit` in batches, read by the janitor."""
+"""What is told for the audit log without a command, and of keys in use: written to `hub.audit` in batches, read by the janitor."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from hub.messaging.topology import AUDIT, DEFAULT_EXCHANGE
 
 
 def audit_message(entries: Sequence[AuditEntry], uses: Mapping[UUID, datetime]) -> Outgoing:
-    """Write what was read, and when keys were last used."""
+    """Write lines, mostly of what was read, and when keys were last used."""
     body = {
         "entries": [
             {
@@ -24,6 +24,7 @@ def audit_message(entries: Sequence[AuditEntry], uses: Mapping[UUID, datetime]) 
                 "subject": one.subject,
                 "at": one.at.isoformat(),
                 "origin": one.origin,
+                "outcome": one.outcome,
             }
             for one in entries
         ],
@@ -49,6 +50,7 @@ def read_audit(body: bytes) -> tuple[list[AuditEntry], dict[UUID, datetime]]:
                 str(one["subject"]),
                 _aware(one["at"]),
                 str(one["origin"]),
+                None if one.get("outcome") is None else str(one["outcome"]),
             )
             for one in members["entries"]
         ]

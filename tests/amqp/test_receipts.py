@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -151,6 +152,42 @@ def test_a_key_used_first_over_http_is_refused_to_another_command_over_amqp(till
     until(lambda: len(till.events()) == 4)
     assert [one["type"] for one in till.events()[2:]] == ["inventory.created", "command.rejected"]
     assert till.events()[3]["data"]["operation"]["type"] == "inventory.adjust"
+
+
+def test_a_receipt_goes_to_no_queue_of_the_senders_choice_and_the_audit_log_says_who_asked(
+    stage: AmqpStage, till: Till
+) -> None:
+    quiet, later, place = stage.open_pharmacy("Quiet"), stage.open_pharmacy("Later"), f"place-{till.id}"
+    stage.management("PUT", f"/api/queues/%2F/{place}", {"durable": True})
+    with till.channel() as channel, quiet.channel() as direct:
+        for properties in ({}, {}, {"user_id": None}):  # applied, rejected, parked
+            publish(channel, till, "inventory.create", ITEM, reply_to=place, correlation_id="c", **properties)
+        assert receipt(channel, till, "inventory.create", {**ITEM, "sku": "PZN2"})["status"] == "applied"
+        assert receipt(channel, till, "inventory.create", ITEM, user_id=None)["status"] == "parked"
+        assert receipt(direct, quiet, "inventory.create", ITEM)["status"] == "applied"
+        publish(direct, quiet, "inventory.create", ITEM)
+    assert later.send("inventory.create", ITEM)["status"] == "applied"
+    with later.channel() as channel:
+        publish(channel, later, "inventory.create", ITEM, reply_to=place, message_id="later-1")
+    assert later.send("inventory.create", {**ITEM, "sku": "PZN2"})["status"] == "applied"
+    told = stage.management(
+        "POST", f"/api/queues/%2F/{place}/get", {"count": 10, "ackmode": "ack_requeue_true", "encoding": "auto"}
+    )
+    assert told == []
+    stage.management("DELETE", f"/api/queues/%2F/{place}")
+
+    def lines() -> list[dict[str, Any]]:
+        found = stage.ask(stage.hub.operator_key, "GET", "/api/audit/?action=receipt.refused&limit=500").json()["items"]
+        return [one for one in found if one["subject"] == f"reply_to/{place}"]
+
+    by_actor = {
+        one["actor"]: one for one in until(lines, lambda found: any(one["origin"] == "amqp later-1" for one in found))
+    }
+    # One line a minute for each: the second and third message of the till have none.
+    assert by_actor.keys() == {f"pharmacy:{till.id}", f"pharmacy:{later.id}"}
+    assert len(lines()) == 2
+    line = by_actor[f"pharmacy:{later.id}"]
+    assert (line["pharmacy_id"], line["outcome"]) == (later.id, "rejected")
 
 
 def test_what_is_sent_after_the_other_doors_receipt_comes_after_it(till: Till) -> None:
