@@ -1,16 +1,68 @@
-"""uvicorn's HTTP protocol for `uvicorn --http gateway.protocol:HttpProtocol`: an answer's head and body leave together."""
+"""uvicorn's HTTP protocol for `uvicorn --http gateway.protocol:HttpProtocol`: an answer's head and body leave together.
+
+And a request's head has a limit of time: uvicorn has none, so that a client that sends a byte now and then would keep its
+connection for ever. A body's limit is with who reads it (`gateway.bodies`, `gateway.bulk`).
+"""
 
 import asyncio
-from typing import cast
+from typing import Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from hub.gathering import GatheringTransport
+
+HEAD_SECONDS = 30.0
+_LATE: Final = b"the head of the request did not come in time"
 
 
 class HttpProtocol(HttpToolsProtocol):
     """Talks over a transport that gathers; so does the WebSocket that a connection may become."""
 
+    _head_due: float | None = None  # None: no head is waited for
+    _look: asyncio.TimerHandle | None = None  # one for many requests: it looks, and looks again
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
         super().connection_made(cast("asyncio.Transport", GatheringTransport(transport, self.loop)))
+        self._expect_head(self.timeout_keep_alive)  # as long as it may rest later on
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._head_due = None
+        if self._look is not None:
+            self._look.cancel()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Take in a request's first byte."""
+        super().on_message_begin()
+        self._expect_head(HEAD_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        """Take in the last byte of its head."""
+        self._head_due = None
+        super().on_headers_complete()
+
+    def _expect_head(self, seconds: float) -> None:
+        due = self._head_due = self.loop.time() + seconds
+        if self._look is not None and self._look.when() > due:
+            self._look.cancel()
+            self._look = None
+        if self._look is None:
+            self._look = self.loop.call_at(due, self._look_at_head)
+
+    def _look_at_head(self) -> None:
+        self._look = None
+        if self._head_due is None or self.transport.is_closing():
+            return
+        if self.loop.time() < self._head_due:
+            self._look = self.loop.call_at(self._head_due, self._look_at_head)
+        elif (cycle := cast("RequestResponseCycle | None", self.cycle)) is not None and not cycle.response_complete:
+            self._expect_head(HEAD_SECONDS)  # it is sent behind a request that is still being answered
+        else:
+            if self.headers is not None:
+                head = (
+                    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+                )
+                self.transport.write(head + b"content-length: %d\r\n\r\n%s" % (len(_LATE), _LATE))
+            self.transport.close()

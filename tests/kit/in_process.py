@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 
 from gateway.app import create_app
+from gateway.protocol import HttpProtocol
 from hub.messaging.connection import open_connection
 from hub.messaging.declaring import declare_topology
 from hub.security.keys import derive_key, hash_key, hint_of
@@ -82,6 +83,7 @@ async def _serve(
         )  # fmt: skip
     config: Any = uvicorn.Config(
         create_app(settings), host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on",
+        http=HttpProtocol,
     )  # fmt: skip
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # older uvicorn; newer ones look for the main thread
