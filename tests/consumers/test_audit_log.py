@@ -8,6 +8,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from consumers.janitor import Janitor
+from consumers.window import Window
 from hub import clock
 from hub.domain.audit import AuditEntry
 from hub.messaging.audit import audit_message
@@ -44,6 +46,9 @@ async def test_the_audit_log_is_dropped_by_whole_months_that_are_old_enough(stag
     await _fill_audit(stage, *times)
     # Nobody made a month for the old and the far ones; they wait in the default partition, and are moved.
     assert await stage.owner.fetchval("SELECT count(*) FROM audit_log_default") == 3
+    longer = stage.settings.model_copy(update={"audit_retention_days": 300})
+    assert (await Janitor(Window(), stage.writes, stage.publisher, longer).work()).months == 0
+    assert await _audit_times(stage) == times
     done = await stage.janitor.work()
     assert done.months == 1
     assert await _audit_times(stage) == times[1:]

@@ -10,13 +10,20 @@ import asyncpg
 import orjson
 import pytest
 
-from consumers.janitor import Janitor
+from consumers.janitor import Delete, Janitor
 from consumers.window import Window
 from hub import clock
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import open_connection
 from hub.settings import Settings
 from hub.storage.database import open_database
+from hub.storage.retention import (
+    delete_deliveries,
+    delete_events,
+    delete_operations,
+    delete_parked,
+    delete_upload_errors,
+)
 from tests.kit.consumers import running_consumers
 from tests.kit.door import open_test_door
 from tests.kit.janitor import DAY, open_janitor_stage
@@ -137,12 +144,63 @@ async def test_faults_of_old_uploads_go_and_their_counts_stay(stage: Stage) -> N
 
 async def test_more_than_a_batch_goes_batch_by_batch(stage: Stage) -> None:
     await stage.owner.execute(
+        "CREATE TABLE statements (rows bigint);"
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
+        "$$ BEGIN INSERT INTO statements SELECT count(*) FROM gone; RETURN NULL; END $$;"
+        "CREATE TRIGGER note AFTER DELETE ON operations REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note()"
+    )
+    await stage.owner.execute(
         "INSERT INTO operations (id, pharmacy_id, type, status, fingerprint, resource_type, accepted_at, finished_at, event_count, "
         "actor, door) SELECT gen_random_uuid(), gen_random_uuid(), 'x', 'applied', '', '', now(), now() - interval '31 days', 0, '', '' "
         "FROM generate_series(1, 2500)"
     )
     done = await stage.janitor.work()
     assert done.deleted["operations"] == 2500
+    assert [row[0] for row in await stage.owner.fetch("SELECT rows FROM statements")] == [1000, 1000, 500]
+
+
+@pytest.mark.parametrize(
+    "delete", [delete_deliveries, delete_events, delete_operations, delete_parked, delete_upload_errors]
+)
+async def test_a_delete_is_bounded_whatever_there_is_to_delete(stage: Stage, delete: Delete) -> None:
+    old, pharmacy_id = clock.now() - 400 * DAY, uuid4()
+    await stage.log(pharmacy_id, *[old] * 5)
+    upload_id = await stage.add(
+        "uploads", pharmacy_id=pharmacy_id, kind="sales", digest="", rows=5, applied=0, rejected=5, created_at=old, updated_at=old, version=1,
+    )  # fmt: skip
+    fault = {"upload_id": upload_id, "pharmacy_id": pharmacy_id, "line": 1, "pointer": "#", "code": "x", "detail": "x"}
+    message = {"origin": "hub.commands.0", "reason": "x", "payload": b"", "parked_at": old, "replayed_at": old}
+    for _ in range(5):
+        await stage.operation("applied", old)
+        await stage.delivery("delivered", old)
+        await stage.add("upload_errors", **fault)
+        await stage.add("parked_messages", **message)
+    counts = []
+    for _ in range(3):
+        async with stage.writes.transaction() as connection:
+            counts.append(await delete(connection, clock.now() - 100 * DAY, 2))
+    assert counts == [2, 2, 0 if delete is delete_events else 1]  # a log keeps its last event
+
+
+@pytest.mark.parametrize(
+    ("setting", "table"),
+    [
+        ("retention_operations_days", "operations"),
+        ("retention_events_days", "events"),
+        ("retention_attempts_days", "webhook_deliveries"),
+        ("retention_parked_days", "parked_messages"),
+    ],
+)
+async def test_how_long_a_thing_is_kept_is_its_own_setting(stage: Stage, setting: str, table: str) -> None:
+    old = clock.now() - 5 * DAY
+    await stage.operation("applied", old)
+    await stage.log(uuid4(), old, old)
+    await stage.delivery("delivered", old)
+    await stage.add("parked_messages", origin="hub.commands.0", reason="x", payload=b"", parked_at=old, replayed_at=old)
+    assert set((await stage.janitor.work()).deleted.values()) == {0}
+    shorter = stage.settings.model_copy(update={setting: 4})
+    done = await Janitor(Window(), stage.writes, stage.publisher, shorter).work()
+    assert {name: count for name, count in done.deleted.items() if count} == {table: 1}
 
 
 async def test_while_one_janitor_is_at_work_another_does_nothing(stage: Stage) -> None:
