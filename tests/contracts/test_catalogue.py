@@ -12,6 +12,7 @@ import pytest
 
 from hub.settings import Settings
 from hub.storage.database import credentials_of
+from tests.kit.full_tables import fill_table
 from tests.kit.processes import environment_of
 
 walls = importlib.import_module("migrations.models.1_20261124000100_pre_walls")
@@ -98,6 +99,23 @@ async def test_a_pharmacys_role_sees_its_own_rows_only_and_none_when_nobody_said
     assert [row[0] for row in await owner.fetch("SELECT pharmacy_id FROM event_sequences")] == [mine]
     await _as(owner, "hub_read")
     assert await owner.fetch("SELECT pharmacy_id FROM event_sequences") == []
+
+
+@pytest.mark.parametrize("table", sorted(TENANT))
+async def test_no_row_of_another_is_seen_in_any_table_whatever_is_asked(owner: asyncpg.Connection, table: str) -> None:
+    await fill_table(owner, table, 300)
+    column = TENANT[table]
+    ((mine, count),) = await owner.fetch(f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 2, 1 LIMIT 1")
+    assert 0 < count < 300
+    await _as(owner, "hub_read", str(mine))
+    for attack in (
+        f"SELECT {column} FROM {table}",
+        f"SELECT {column} FROM {table} WHERE {column} <> '{mine}' OR true",
+    ):
+        assert [row[0] for row in await owner.fetch(attack)] == [mine] * count
+    await owner.execute("SET row_security = off")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await owner.fetch(f"SELECT {column} FROM {table}")
 
 
 @pytest.mark.parametrize(("table", "column"), SECRET)

@@ -50,6 +50,7 @@ _SPECIAL: Final[Mapping[str, str]] = MappingProxyType({
     "events.pharmacy_id": f"md5('pharmacy' || 1 + g % {PHARMACIES})::uuid", "events.sequence": f"1 + (g - 1) / {PHARMACIES}", "events.type": "(ARRAY['sale.recorded', 'inventory.adjusted', 'order.placed', 'inventory.created'])[1 + g % 4]",
     "events.body": "json_build_object('id', md5(g::text)::uuid, 'type', 'inventory.adjusted', 'subject', 'inventory/' || md5('item' || g)::uuid, 'sequence', g, 'time', to_char(now(), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), 'causationid', md5(g::text)::uuid, 'data', repeat('x', 300))::text",
     "event_sequences.pharmacy_id": "md5('pharmacy' || g)::uuid", "event_sequences.last_sequence": "5000",
+    "event_queues.pharmacy_id": "md5('pharmacy' || g)::uuid",
     "uploads.id": "md5('upload' || g)::uuid", "upload_errors.upload_id": "md5('upload' || (1 + g % 5000))::uuid", "upload_errors.pharmacy_id": _owner("(1 + g % 5000)"), "uploads.kind": "(ARRAY['inventory', 'sales'])[1 + g % 2]",
     "uploads.rows": "100", "uploads.applied": "98", "uploads.rejected": "CASE WHEN g % 30 = 0 THEN 1 ELSE 2 END",
     "audit_log.action": "(ARRAY['inventory.update', 'order.transition', 'events.read'])[1 + g % 3]", "audit_log.outcome": "'applied'", "audit_log.actor": "'operator:' || md5((g % 20)::text)::uuid",
