@@ -1,14 +1,17 @@
 """Pharmacies and their keys over HTTP, with the real writer behind them."""
 
+import asyncio
 from collections.abc import Iterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from hub.domain.ids import default_endpoint_id
 from hub.security.vault import Vault, endpoint_aad
-from tests.kit.gateway import GatewayStage, running_gateway
+from tests.doors.test_sse import listening
+from tests.doors.test_websocket import close_code, follow, frame_of
+from tests.kit.gateway import GatewayStage, TestKey, running_gateway
 from tests.kit.http import WAIT, ask
 from tests.kit.processes import consumers_process
 from tests.kit.wait import eventually
@@ -77,6 +80,33 @@ async def test_keys_are_minted_within_ones_own_scopes_and_end_within_seconds(hou
         return (await ask(house, till, "GET", place)).status_code
 
     assert await eventually(status, lambda seen: seen == 401, within=5) == 401
+
+
+async def test_a_key_that_is_revoked_over_http_is_dead_on_every_door_within_5_seconds(house: GatewayStage) -> None:
+    key = await house.add_key()
+    place = f"/api/pharmacies/{key.pharmacy_id}/keys/"
+    made = (await ask(house, key, "POST", place, {"name": "till"}, **WAIT)).json()
+    till = TestKey(UUID(made["id"]), key.pharmacy_id, made["api_key"])
+    loop = asyncio.get_running_loop()
+
+    async def status() -> int:
+        return (await ask(house, till, "GET", "/api/inventory/")).status_code
+
+    async with follow(house, till) as socket, listening(house, till) as stream, follow(house, key) as stays:
+        for each in (socket, stays):
+            assert (await frame_of(each))["type"] == "ready"
+        await stream.message()
+        assert await status() == 200
+        began = loop.time()
+        assert (await ask(house, key, "DELETE", f"{place}{till.id}/")).status_code == 202
+        await eventually(status, lambda seen: seen == 401, within=5)
+        assert (await close_code(socket))[0] == 4401
+        while "4401" not in (await stream.message()).get("", ""):
+            pass  # the event of its own end comes first
+        assert loop.time() - began < 5
+        assert (await frame_of(stays))["event"]["type"] == "api_key.revoked"
+    for path in ("/api/events/stream", "/api/events/", "/api/operations/x"):
+        assert (await ask(house, till, "GET", path)).status_code == 401
 
 
 async def test_what_a_pharmacys_key_may_do_with_pharmacies(house: GatewayStage) -> None:
