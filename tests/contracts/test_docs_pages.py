@@ -40,6 +40,17 @@ def test_a_page_runs_no_inline_script_and_calls_no_other_host(client: TestClient
     assert re.findall(r"<script[^>]*>[^<]+", page.text) == []
 
 
+@pytest.mark.parametrize("path", ["/swagger/", "/redoc/", "/asyncapi/"])
+@pytest.mark.parametrize(
+    "query",
+    ["url=https://evil.example/x.json", "configUrl=//evil.example/c", '"><script>alert(1)</script>', "%00&x=%ff"],
+)
+def test_a_page_reflects_nothing_of_its_query(client: TestClient[Litestar], path: str, query: str) -> None:
+    asked = client.get(f"{path}?{query}")
+    assert (asked.status_code, asked.content) == (200, client.get(path).content)
+    assert "evil" not in str(asked.headers)
+
+
 @pytest.mark.parametrize("page", [SWAGGER, REDOC, ASYNCAPI])
 def test_a_page_names_its_document_for_readers_without_javascript(page: Page) -> None:
     assert f'<a href="{page.document}">' in page.render()

@@ -85,6 +85,61 @@ async def test_a_waited_write_answers_with_the_real_outcome(house: GatewayStage)
     assert again.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("prefer", "applied"),
+    [
+        ("wait=1000000000", "wait=30"),
+        ("wait=31", "wait=30"),
+        ("wait=7; wait=6", "wait=7"),
+        ("wait=7, wait=6", "wait=7"),
+        ("respond-async, wait=7", "wait=7"),
+        ('WAIT = "7"', "wait=7"),
+        ("wait=1e9", None),
+        ("wait=5.5", None),
+        ("await=5", None),
+        ("x; wait=5", None),
+    ],
+)
+async def test_how_long_a_write_may_wait_is_capped_and_what_is_no_time_is_ignored(
+    house: GatewayStage, prefer: str, applied: str | None
+) -> None:
+    key = await house.add_key()
+    answer = await house.client.post("/api/inventory/", json=an_item(), headers={**key.headers, "Prefer": prefer})
+    assert answer.status_code == (202 if applied is None else 201)
+    assert answer.headers.get("preference-applied") == applied
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{7*7}}", "${jndi:ldap://x}", "' OR 1=1--", "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "__proto__", "constructor",
+        "\U0001f48a", "e\u0301", "\u00e9", "\uff11\uff12", "a\u200db", "\u202egnp.exe", "\u0001\x1b[31m\r\n\t", "%00 %s {} \\x00", "x" * 10_000,
+    ],
+)  # fmt: skip
+async def test_free_text_comes_back_as_it_was_sent(house: GatewayStage, text: str) -> None:
+    """As a value and, but for what a name may not hold, as a name and as a key; in the row, the list and the log."""
+    key = await house.add_key()
+    free = {text[:200]: text, "nested": [{"deep": text}]}
+    body = an_item(extra_data=free)
+    made = await house.client.post("/api/inventory/", json=body, headers={**key.headers, "Prefer": "wait=15"})
+    assert made.status_code == 201, made.text
+    read = await house.client.get(made.headers["location"], headers=key.headers)
+    listed = await house.client.get("/api/inventory/", headers=key.headers)
+    told = await house.client.get("/api/events/", headers=key.headers)
+    shown = (made.json(), read.json(), listed.json()["items"][0], told.json()["items"][0]["data"]["inventory"])
+    assert [one["extra_data"] for one in shown] == [free] * 4
+
+
+async def test_a_reference_is_one_in_all_its_spellings(house: GatewayStage) -> None:
+    """Stored as NFC: the composed and the decomposed form of a sku are the same item."""
+    key = await house.add_key()
+    headers = {**key.headers, "Prefer": "wait=15"}
+    made = await house.client.post("/api/inventory/", json=an_item("Cafe\u0301"), headers=headers)
+    assert (made.status_code, made.json()["sku"]) == (201, "Caf\u00e9")
+    again = await house.client.post("/api/inventory/", json=an_item("Caf\u00e9"), headers=headers)
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/duplicate")
+
+
 async def test_every_resource_is_written_through_every_method(house: GatewayStage) -> None:
     """PUT and PATCH on all, transitions, voids and cancels."""
     key = await house.add_key()
