@@ -54,6 +54,8 @@ def address_of(request: Asked) -> str:
 
 async def find_person(request: Asked, username: str) -> KnownOperator | None:
     """Find an operator by user name."""
+    if "\0" in username:
+        return None  # nobody is called so, and PostgreSQL would not take the question
     async with gateway_of(request).reads_all.connection() as connection:
         return await find_operator_by_name(connection, username)
 

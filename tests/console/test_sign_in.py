@@ -115,6 +115,37 @@ def test_another_role_a_stop_and_a_deletion_end_the_sessions_at_once(
     assert person.get("/admin/").url.path == "/admin/sign-in/"
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example", "https://evil.example/admin/", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)", "/admin/\\evil.example",
+        "/admin//evil.example", "/adminevil.example", "@evil.example", "/admin/\r\nX-Evil: 1", "%2f%2fevil.example", " //evil.example", "",
+    ],
+)  # fmt: skip
+def test_the_door_leads_nowhere_but_into_the_console(hub: Hub, target: str) -> None:
+    _, key = hub.open_pharmacy()
+    person = a_person(hub)
+    page = person.web.get("/admin/sign-in/", params={"next": target})
+    assert person.hidden(page, "next") == "/admin/"
+    person.get("/admin/sign-in/")
+    done = person.post("/admin/sign-in/key/", {"api_key": key, "next": target}, follow=False)
+    assert (done.status_code, done.headers["location"]) == (303, "/admin/")
+
+
+def test_whatever_stands_for_a_name_and_a_password_is_the_same_refusal(hub: Hub) -> None:
+    _, name = make_operator(hub)
+    for username, password in (
+        ("a\0b", "c\0d"), (name, "x" * 900_000), ("x" * 100_000, "a wrong one"), ("\u202e\U0001f48a", "e\u0301 ☃"), ("' OR 1=1--", "<script>alert(1)</script>"),
+    ):  # fmt: skip
+        _, refused = sign_in(hub, username, password)
+        assert refused.status_code == 401
+        assert "That did not match" in refused.text
+        assert "<script>alert" not in refused.text
+        assert password not in refused.text
+    _, refused = sign_in(hub, name, "x" * 1_048_577)
+    assert refused.status_code == 413
+
+
 def test_a_second_factor_is_asked_for_and_each_code_is_good_once(hub: Hub) -> None:
     person = signed_in(hub)
     set_password(person)
