@@ -18,6 +18,7 @@ from hub.domain.checking import field_errors
 from hub.domain.fingerprint import fingerprint_of
 from hub.domain.ids import derived_id
 from hub.domain.mapping import Mapping
+from hub.domain.mirroring import MIRROR
 from hub.domain.translation import hops_of
 from hub.resources import COMMANDS
 from hub.storage.translating import Ended
@@ -154,12 +155,16 @@ def add_step(work: Work, wish: Wish, mapping: Mapping, items: dict[tuple[UUID, s
     else:
         resource_id = derived_id(received.webhook_id, "resource", len(work.steps))
     said = fingerprint_of(wish.command, resource_id, body)
+    origin = {
+        "source_id": str(received.source_id),
+        "causation_id": str(received.webhook_id),
+        "hops": hops_of(received.payload),
+    }
     if wish.command != "sale.record":
-        body |= {
-            "source_id": str(received.source_id),
-            "causation_id": str(received.webhook_id),
-            "hops": hops_of(received.payload),
-        }
+        body |= origin
+    elif isinstance(extra := body.get("extra_data", {}), dict):
+        # A sale is recorded as the till's are, so its note stands at once where mirrored rows have theirs.
+        body["extra_data"] = extra | {MIRROR: origin | {"revision": None}}
     try:
         # As strictly as a client's body, so that money is text and a number no word.
         COMMANDS[wish.command].body.model_validate_json(orjson.dumps(body), strict=True)

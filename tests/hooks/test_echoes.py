@@ -92,28 +92,46 @@ def test_an_endpoint_whose_source_was_removed_can_still_be_changed(shop: Shop) -
     assert (changed.status_code, changed.json()["source_id"]) == (200, source["id"])
 
 
-def _mirror_of_anything(hub_url: str, teller: Shop, listener: Shop, secret: str) -> None:
-    """Let every new order of one pharmacy become a new order of another."""
-    lines = {"each": "$.data.order.items[*]", "fields": {"sku": "@.sku", "name": "@.name", "quantity": "@.quantity", "unit_price": "@.unit_price"}}  # fmt: skip
-    rule = {
-        "when": {"event_types": ["order.placed"]},
-        "command": "order.mirror",
-        "fields": {"order_reference": "$.data.order.id", "items": lines},
-    }
+ORDERS = (
+    "order.mirror",
+    {
+        "order_reference": "$.data.order.id",
+        "items": {"each": "$.data.order.items[*]", "fields": {"sku": "@.sku", "name": "@.name", "quantity": "@.quantity", "unit_price": "@.unit_price"}},
+    },
+)  # fmt: skip
+SALES = (
+    "sale.record",
+    {"lines": {"each": "$.data.sale.lines[*]", "fields": {"sku": "@.sku", "quantity": "@.quantity", "total_price": "@.total_price"}}},
+)  # fmt: skip
+
+
+def _repeat_everything(teller: Shop, listener: Shop, secret: str, event_type: str, command: str, fields: Json) -> None:
+    """Let every new order, or sale, of one pharmacy become a new one of another."""
+    rule = {"when": {"event_types": [event_type]}, "command": command, "fields": fields}
     source = listener.register("standard", secret=secret, mapping={"rules": [rule]})
     teller.make(
         ENDPOINTS,
-        {"url": f"{hub_url}/hooks/{source['id']}", "event_types": ["order.placed"], "secret": secret},
+        {"url": f"{teller.hub.url}/hooks/{source['id']}", "event_types": [event_type], "secret": secret},
     )
 
 
-def test_a_change_that_goes_round_between_two_systems_ends_after_eight_hops(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("path", "first", "event_type", "repeated"),
+    [
+        ("/api/orders/", {"order_reference": "first", "items": [{"sku": "A", "quantity": 1, "unit_price": "1.00"}]}, "order.placed", ORDERS),
+        ("/api/sales/", {"lines": [{"sku": "A", "quantity": 1, "total_price": "1.00"}]}, "sale.recorded", SALES),
+    ],
+    ids=["orders", "sales"],
+)  # fmt: skip
+def test_a_change_that_goes_round_between_two_systems_ends_after_eight_hops(
+    shop: Shop, path: str, first: Json, event_type: str, repeated: tuple[str, Json]
+) -> None:
     with open_shop(shop.hub) as other:
-        _mirror_of_anything(shop.hub.url, shop, other, "whsec_" + "YWJj" * 8)
-        _mirror_of_anything(shop.hub.url, other, shop, "whsec_" + "ZGVm" * 8)
-        shop.make(
-            "/api/orders/", {"order_reference": "first", "items": [{"sku": "A", "quantity": 1, "unit_price": "1.00"}]}
-        )
+        for one in (shop, other):
+            one.make("/api/inventory/", an_item("A"))
+        _repeat_everything(shop, other, "whsec_" + "YWJj" * 8, event_type, *repeated)
+        _repeat_everything(other, shop, "whsec_" + "ZGVm" * 8, event_type, *repeated)
+        shop.make(path, first)
 
         def loops() -> list[Json]:
             found = [*shop.items("/api/webhook-events/"), *other.items("/api/webhook-events/")]
@@ -126,7 +144,7 @@ def test_a_change_that_goes_round_between_two_systems_ends_after_eight_hops(shop
         (last,) = loops()
         assert "a loop" in last["reason"]
         assert last["commands"] == []
-        orders = [*shop.items("/api/orders/"), *other.items("/api/orders/")]
-        hops = [one["extra_data"]["mirror"]["hops"] for one in orders if "mirror" in one["extra_data"]]
+        made = [*shop.items(path), *other.items(path)]
+        hops = [one["extra_data"]["mirror"]["hops"] for one in made if "mirror" in one["extra_data"]]
         assert sorted(hops) == list(range(8))
-        assert len(orders) == 9
+        assert len(made) == 9

@@ -41,6 +41,8 @@ def test_a_shopify_order_and_its_stock_become_the_pharmacys(shop: Shop) -> None:
     assert (item["available"], item["reserved"], item["quantity"]) == (7, 2, 9)
     movement = shop.items(f"/api/inventory/{item['id']}/movements/")[0]
     assert movement["reference_uri"] == f"/api/webhook-events/{level['id']}/"
+    note = item["extra_data"]["mirror"]
+    assert (note["source_id"], note["causation_id"], note["hops"]) == (source["id"], level["id"], 0)
     cancelled = a_message("shopify_order") | {"cancelled_at": "x", "updated_at": "2026-11-20T10:00:00-05:00"}
     shop.deliver(source, cancelled, topic="orders/cancelled", message_id="e-4")
     assert shop.items("/api/orders/")[0]["status"] == "cancelled"
@@ -74,6 +76,8 @@ def test_rules_make_orders_and_sales_of_anything(shop: Shop) -> None:
     stored = shop.deliver(source, sold, message_id="t-1")
     (sale,) = shop.items("/api/sales/")
     assert (sale["reference"], sale["total_price"], the_item(shop)["quantity"]) == ("T-1", "9.98", 8)
+    origin = {"source_id": source["id"], "causation_id": stored["id"], "hops": 0, "revision": None}
+    assert sale["extra_data"] == {"mirror": origin}
     assert shop.deliver(source, sold, message_id="t-1")["id"] == stored["id"]
     other = shop.deliver(source, {"type": "other"}, message_id="t-2")
     assert (other["processed"], other["reason"], other["commands"]) == (True, "no mapping matches", [])
