@@ -115,9 +115,22 @@ async def test_a_fast_endpoint_that_dies_holds_little_of_its_queue(settings: Set
         )  # fmt: skip
 
 
+async def test_no_endpoint_gets_more_calls_at_once_than_its_share_however_much_waits_for_it(settings: Settings) -> None:
+    settings = calling(settings, 5.0)
+    async with sending(settings) as (door, receiver, desk):
+        receiver.seconds = lambda _: 1.0
+        pharmacy = await door.open_pharmacy()
+        await asyncio.gather(*(create_items(door, pharmacy, 10, first=at) for at in range(0, 160, 10)))
+        await desk.add(pharmacy, receiver.url, ITEMS, created_at=clock.now() - timedelta(hours=1))
+        begun = [call.at for call in await receiver.wait_for(160, within=40)]
+        # Each lasts a second from its arrival: whatever arrived in less than that ran at once.
+        at_once = max(sum(first <= at < first + 0.95 for at in begun) for first in begun)
+        assert 16 < at_once <= CALLS
+
+
 async def test_no_host_gets_more_calls_at_once_than_its_share_however_many_endpoints_it_has(settings: Settings) -> None:
     settings = calling(settings, 5.0)
-    async with sending(settings) as (door, receiver, desk), open_receiver() as other:
+    async with sending(settings) as (door, receiver, desk), open_receiver(desk.secrets) as other:
         receiver.seconds = lambda _: 3.0
         pharmacy = await door.open_pharmacy()
         await create_items(door, pharmacy, 20)
@@ -170,6 +183,29 @@ async def test_days_of_failure_only_bring_warnings_and_an_end_that_others_hear_o
         assert {call.event["data"]["webhook_endpoint"]["id"] for call in calls} == {str(bad.id)}
         assert {call.event["type"] for call in receiver.at("/bad")} == {"inventory.created"}
         await eventually(lambda: desk.deliveries(bad), lambda rows: rows == [("skipped",)] * 2)
+
+
+async def test_an_endpoint_that_answers_again_after_a_warning_has_recovered_and_others_hear_of_it(
+    settings: Settings,
+) -> None:
+    # Twenty seconds stand for five days: the first warning comes after ten.
+    settings = calling(settings, *([0.25] * 100), webhooks_disable_after_hours=MINUTE / 3)
+    async with sending(settings) as (door, receiver, desk):
+        mended = asyncio.Event()
+        receiver.answer = lambda call: 500 if call.path == "/bad" and not mended.is_set() else 204
+        pharmacy = await door.open_pharmacy()
+        bad = await desk.add(pharmacy, receiver.url.replace("/hook", "/bad"))
+        await desk.add(pharmacy, receiver.url, ("webhook_endpoint.*",))
+        await create_items(door, pharmacy, 1)
+        await receiver.wait_for(1, within=30, path="/hook")
+        mended.set()
+        told = await receiver.wait_for(2, path="/hook")
+        assert [call.event["type"] for call in told] == ["webhook_endpoint.failing", "webhook_endpoint.recovered"]
+        assert {call.event["data"]["webhook_endpoint"]["id"] for call in told} == {str(bad.id)}
+        # It wants everything, and is open: what comes next shows that it was told nothing of itself.
+        await create_items(door, pharmacy, 1, first=2)
+        await eventually(lambda: desk.deliveries(bad), lambda rows: rows == [("delivered",)] * 2)
+        assert {call.event["type"] for call in receiver.at("/bad")} == {"inventory.created"}
 
 
 async def test_deliveries_of_events_about_webhooks_cause_no_further_ones(settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """Events to webhooks, against real servers and a real receiver."""
 
 import orjson
-import standardwebhooks
 
 from hub import clock
 from hub.domain.ids import default_endpoint_id
@@ -20,6 +19,7 @@ async def test_every_event_reaches_the_pharmacys_webhook_signed_and_retried(sett
         operation = clock.new_id()
         key = settings.secret_key.get_secret_value()
         secret = derive_webhook_secret(key, operation)
+        receiver.secrets.add(secret)
         sealed = Vault(key).encrypt_text(secret, endpoint_aad(default_endpoint_id(pharmacy)))
         await door.send(
             pharmacy,
@@ -37,10 +37,6 @@ async def test_every_event_reaches_the_pharmacys_webhook_signed_and_retried(sett
             "webhook_event.processed",
             "webhook_event.received",
         ]
-        for call in calls:
-            standardwebhooks.Webhook(secret).verify(
-                call.body, {name.lower(): value for name, value in call.headers.items()}
-            )
         rows = await eventually(
             lambda: desk.connection.fetch("SELECT status, attempts FROM webhook_deliveries ORDER BY event_sequence"),
             lambda rows: len(rows) == 3 and all(row["status"] == "delivered" for row in rows),

@@ -10,10 +10,11 @@ from hub.settings import Settings
 from tests.kit.consumers import running_consumers
 from tests.kit.endpoints import calling
 from tests.kit.gateway import running_gateway
-from tests.kit.owner import ENDPOINTS, Owner
+from tests.kit.owner import ENDPOINTS, Json, Owner
 from tests.kit.processes import environment_of
 from tests.kit.receiver import Received, open_receiver
 from tests.kit.wait import eventually
+from tests.rooms.broker_proxy import a_free_port
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def verified(call: Received, secret: str) -> str:
 
 
 async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be_mended(owner: Owner) -> None:
-    async with open_receiver() as receiver, open_receiver() as other:
+    async with open_receiver(owner.secrets) as receiver, open_receiver(owner.secrets) as other:
         made = await owner.make(
             receiver.url, event_types=["sale.*"], filter={"data.sale.reference": {"$ne": "secretly"}}, headers={"X-Shop": "7"},
             auth={"type": "basic", "username": "till", "password": "hunter2"},
@@ -50,6 +51,7 @@ async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be
 
         # A rotation: both secrets sign until the overlap is over.
         rotated = await owner.call("POST", f"{ENDPOINTS}{made['id']}/rotate-secret/", {"overlap_seconds": 600})
+        owner.secrets.add(rotated.json()["secret"])
         # A test goes to one endpoint, whatever types it wants.
         tested = (await owner.call("POST", f"{ENDPOINTS}{made['id']}/test/")).json()
         call = (await receiver.wait_for(2))[1]
@@ -57,7 +59,8 @@ async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be
         assert verified(call, made["secret"]) == "webhook_endpoint.tested"
         assert call.headers["webhook-id"] == tested["event_id"]
         assert [one["id"] for one in await owner.deliveries(event_id=tested["event_id"])] == [tested["delivery_id"]]
-        await owner.call("POST", f"{ENDPOINTS}{made['id']}/rotate-secret/", {"overlap_seconds": 0})
+        rotated = await owner.call("POST", f"{ENDPOINTS}{made['id']}/rotate-secret/", {"overlap_seconds": 0})
+        owner.secrets.add(rotated.json()["secret"])
 
         # What failed is resent.
         receiver.answer = lambda _: 500
@@ -84,8 +87,7 @@ async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be
         assert "dglsbdpodw50zxiy" not in told
 
         # What a new endpoint never got is sent to it, and what it got again.
-        count = len(other.calls)
-        assert count == 0  # no sale, and no test that was not its own
+        assert other.calls == []  # no sale, and no test that was not its own
         await owner.call("PATCH", f"{ENDPOINTS}{plain['id']}/", {"event_types": ["sale.*"]})
         missing = await owner.call("POST", f"{ENDPOINTS}{plain['id']}/replay-missing/")
         assert missing.json() == {"matched": 3}
@@ -105,12 +107,41 @@ async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be
         assert (statistics["attempts"], statistics["success_rate"]) == (5, 0.6)
 
 
+async def test_an_attempt_shows_what_was_sent_and_what_came_back(owner: Owner) -> None:
+    async with open_receiver(owner.secrets) as receiver:
+        receiver.answer = lambda _: 500
+        receiver.text = "no! " * 6000
+        refused = await owner.make(receiver.url, event_types=["sale.*"], headers={"X-Shop": "7"})
+        silent = await owner.make(f"http://127.0.0.1:{a_free_port()}/nobody", event_types=["sale.*"])
+        attempts: dict[str, list[Json]] = {}
+        for endpoint in (refused, silent):
+            tested = (await owner.call("POST", f"{ENDPOINTS}{endpoint['id']}/test/")).json()
+            await owner.until_deliveries(1, status="exhausted", endpoint_id=endpoint["id"])
+            path = f"/api/webhook-deliveries/{tested['delivery_id']}/attempts/"
+            attempts[endpoint["id"]] = (await owner.call("GET", path)).json()["items"]
+            for filters, count in (("status_code=500", 2), ("error_class=connect", 0)):
+                found = (await owner.call("GET", f"{path}?{filters}")).json()["items"]
+                assert len(found) == (count if endpoint is refused else 2 - count), filters
+        first, second = attempts[refused["id"]]
+        assert [one["number"] for one in (first, second)] == [1, 2]
+        assert (first["status_code"], first["error_class"], first["address"]) == (500, None, "127.0.0.1")
+        assert first["response_body"] == ("no! " * 6000)[:20_000]
+        call = receiver.calls[0]
+        shown = first["request_headers"]
+        assert shown == {name: call.headers[name] for name in shown} | {"webhook-signature": "***"}
+        assert {"webhook-id", "webhook-timestamp", "content-type", "x-shop"} <= set(shown)
+        nothing = attempts[silent["id"]][0]
+        assert (nothing["status_code"], nothing["error_class"], nothing["response_body"]) == (None, "connect", "")
+        assert nothing["error"]
+        assert all(isinstance(one["duration_ms"], int) for found in attempts.values() for one in found)
+
+
 async def test_a_receiver_verifies_v1a_with_the_public_key_that_is_served(owner: Owner) -> None:
     from base64 import b64decode
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    async with open_receiver() as receiver:
+    async with open_receiver(owner.secrets) as receiver:
         made = await owner.make(receiver.url, signing="v1a")
         await owner.call("POST", f"{ENDPOINTS}{made['id']}/test/")
         (call,) = await receiver.wait_for(1)
@@ -139,7 +170,7 @@ async def test_the_command_line_sees_and_mends(owner: Owner) -> None:
         assert process.returncode is not None
         return process.returncode, out.decode(), err.decode()
 
-    async with open_receiver() as receiver:
+    async with open_receiver(owner.secrets) as receiver:
         made = await owner.make(receiver.url)
         code, out, err = await run("endpoints", "--json")
         assert (code, [one["id"] for one in json.loads(out)]) == (0, [made["id"]]), err
@@ -161,8 +192,14 @@ async def test_the_command_line_sees_and_mends(owner: Owner) -> None:
         assert (code, json.loads(out)) == (0, {"matched": 1}), err
         code, out, err = await run("replay", made["id"], "--missing")
         assert (code, out) == (0, "1 deliveries\n"), err  # the item that was put on the shelf before
+        await owner.until_deliveries(2, status="delivered")
+        receiver.answer = lambda _: 500
+        assert (await run("test", made["id"]))[0] == 0
+        await owner.until_deliveries(1, status="exhausted")
+        receiver.answer = lambda _: 204
         code, out, err = await run("recover", made["id"], "--since", "2026-01-01T00:00:00Z", "--json")
-        assert (code, json.loads(out)) == (0, {"matched": 0}), err
+        assert (code, json.loads(out)) == (0, {"matched": 1}), err
+        await owner.until_deliveries(3, status="delivered")
         code, out, err = await run("replay", made["id"], "--filter", '{"typ": 1}')
         assert (code, out) == (2, "")
         assert "it begins with one of" in err

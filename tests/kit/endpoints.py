@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
@@ -13,7 +13,7 @@ import orjson
 import standardwebhooks
 
 from hub import clock
-from hub.security.signatures import derive_signing_key, derive_webhook_secret
+from hub.security.signatures import derive_signing_key, derive_webhook_secret, public_key_of
 from hub.security.vault import Vault, endpoint_aad
 from hub.settings import Settings
 from tests.kit.builders import an_item
@@ -47,10 +47,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A connection of the all-powerful role, and the installation's vault."""
+    """A connection of the all-powerful role, the installation's vault, and what its endpoints are known by."""
 
     connection: asyncpg.Connection
     settings: Settings
+    secrets: set[str] = field(default_factory=set)
 
     async def add(self, pharmacy_id: UUID, url: str, types: tuple[str, ...] = ("*",), **columns: Any) -> Endpoint:
         """Add an endpoint; columns by name, `auth` and `previous` (pairs of secret and time) in plain."""
@@ -59,6 +60,7 @@ class Desk:
         vault, aad = Vault(key), endpoint_aad(endpoint_id)
         derive = derive_signing_key if columns.get("signing") == "v1a" else derive_webhook_secret
         secret = derive(key, endpoint_id)
+        self.secrets.add(public_key_of(secret) if columns.get("signing") == "v1a" else secret)
         previous: list[tuple[str, datetime]] = columns.pop("previous", [])
         values: dict[str, Any] = {
             "id": endpoint_id, "pharmacy_id": pharmacy_id, "url": url, "secret": vault.encrypt_text(secret, aad),
@@ -122,8 +124,8 @@ async def sending(settings: Settings) -> AsyncIterator[tuple[TestDoor, Receiver,
     async with (
         running_consumers(settings),
         open_test_door(settings) as door,
-        open_receiver() as receiver,
         open_desk(settings) as desk,
+        open_receiver(desk.secrets) as receiver,
     ):
         yield door, receiver, desk
 

@@ -1,7 +1,7 @@
 """Endpoints for tests: made through the front door, their deliveries and attempts put straight into the database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,10 +19,11 @@ ENDPOINTS = "/api/webhook-endpoints/"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A pharmacy's key at the gateway."""
+    """A pharmacy's key at the gateway, and what its endpoints' calls verify with."""
 
     stage: GatewayStage
     key: TestKey
+    secrets: set[str] = field(default_factory=set)
 
     async def call(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
         """Call, a write waits for its outcome."""
@@ -34,6 +35,7 @@ class Owner:
         answer = await self.call("POST", ENDPOINTS, {"url": url, **members})
         assert answer.status_code == 201, answer.text
         made: Json = answer.json()
+        self.secrets.add(made.get("secret") or made["public_key"])
         return made
 
     async def sell(self, count: int = 1, **members: Any) -> None:

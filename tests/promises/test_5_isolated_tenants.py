@@ -86,6 +86,7 @@ async def _open_tenant(stack: AsyncExitStack, stage: GatewayStage, name: str) ->
     body = {"webhook_url": tenant.receiver.url}
     told = await tenant.ask("PATCH", f"/api/pharmacies/{key.pharmacy_id}/", body, Prefer="wait=20")
     assert told.status_code == 200, told.text
+    tenant.receiver.secrets.add(told.json()["webhook_secret"])
     return tenant, key.text
 
 

@@ -21,8 +21,8 @@ async def test_killed_between_the_200_and_the_ack_the_same_id_and_bytes_come_aga
     settings = calling(settings, 60.0)
     async with (
         open_test_door(settings) as door,
-        open_receiver() as receiver,
         open_desk(settings) as desk,
+        open_receiver(desk.secrets) as receiver,
         open_desk(settings) as watch,
     ):
         with consumers_process(settings) as consumers:

@@ -69,7 +69,7 @@ def _in_one_queue(count: int) -> list[UUID]:
             return together
 
 
-async def _give_endpoint(door: TestDoor, settings: Settings, pharmacy_id: UUID, url: str) -> None:
+async def _give_endpoint(door: TestDoor, settings: Settings, pharmacy_id: UUID, url: str) -> str:
     operation_id = clock.new_id()
     key = settings.secret_key.get_secret_value()
     secret = derive_webhook_secret(key, operation_id)
@@ -79,6 +79,7 @@ async def _give_endpoint(door: TestDoor, settings: Settings, pharmacy_id: UUID, 
         minted={"webhook_secret": sealed},
     )  # fmt: skip
     assert outcome["status"] == "applied", outcome
+    return secret
 
 
 async def _events(door: TestDoor, pharmacy_id: UUID, count: int) -> None:
@@ -122,7 +123,7 @@ async def test_a_dead_and_a_dripping_endpoint_cost_the_others_of_their_queue_not
         dripping = await stack.enter_async_context(an_endpoint_that_never_answers(drips=True))
         good = [(one, await stack.enter_async_context(open_receiver())) for one in pharmacies[:GOOD]]
         for pharmacy_id, receiver in good:
-            await _give_endpoint(door, settings, pharmacy_id, receiver.url)
+            receiver.secrets.add(await _give_endpoint(door, settings, pharmacy_id, receiver.url))
             await receiver.wait_for(1, within=30)
         calm = await _lag(door, good)
         for pharmacy_id, url in zip(pharmacies[GOOD:], (dead, dripping), strict=True):
