@@ -95,10 +95,11 @@ async def test_410_to_news_of_webhooks_ends_an_endpoint_as_well_and_that_ends_by
         assert [len(receiver.at(path)) for path in ("/one", "/two")] == [1, 1]
 
 
-async def test_retry_after_keeps_everything_from_the_endpoint_for_that_long(settings: Settings) -> None:
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_retry_after_keeps_everything_from_the_endpoint_for_that_long(settings: Settings, status: int) -> None:
     settings = calling(settings, 0.05, 0.05)
     async with sending(settings) as (door, receiver, desk):
-        receiver.answer = lambda _: (429, {"retry-after": "2"}) if len(receiver.calls) == 1 else 204
+        receiver.answer = lambda _: (status, {"retry-after": "2"}) if len(receiver.calls) == 1 else 204
         pharmacy = await door.open_pharmacy()
         endpoint = await desk.add(pharmacy, receiver.url, ITEMS)
         await create_items(door, pharmacy, 1)
@@ -110,6 +111,50 @@ async def test_retry_after_keeps_everything_from_the_endpoint_for_that_long(sett
         await eventually(lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)] * 4)
         # Those that came meanwhile were not attempted and failed: they waited.
         assert await desk.deliveries(endpoint, "attempts") == [(2,), (1,), (1,), (1,)]
+
+
+async def test_an_endpoints_own_time_and_ladder_count_and_where_it_has_none_the_installations(
+    settings: Settings,
+) -> None:
+    settings = calling(settings, 600.0)
+    async with sending(settings) as (door, receiver, desk):
+        receiver.seconds = lambda call: 3.0 if call.path == "/slow" else 0.0
+        receiver.answer = lambda call: 500 if call.path == "/bad" else 204
+        slow, bad = (receiver.url.replace("/hook", path) for path in ("/slow", "/bad"))
+        pharmacy = await door.open_pharmacy()
+        # A row may hold less than the 15 s that the door takes.
+        impatient = await desk.add(pharmacy, slow, ITEMS, timeout_seconds=1)
+        patient = await desk.add(pharmacy, slow, ITEMS)
+        steep = await desk.add(pharmacy, bad, ITEMS, ladder_seconds=[1, 1])
+        plain = await desk.add(pharmacy, bad, ITEMS)
+        await create_items(door, pharmacy, 1)
+        settled = {impatient: ("pending", 1), patient: ("delivered", 1), steep: ("exhausted", 3), plain: ("pending", 1)}
+
+        async def seen() -> list[list[tuple[object, ...]]]:
+            return [await desk.deliveries(one, "status, attempts") for one in settled]
+
+        await eventually(seen, lambda found: found == [[wanted] for wanted in settled.values()], within=15)
+        ((error, milliseconds),) = await desk.attempts(impatient, "error_class, duration_ms")
+        assert error == "timeout"
+        assert 1000 <= milliseconds < 2900
+
+
+async def test_each_wait_is_the_ladders_give_or_take_up_to_a_fifth(settings: Settings) -> None:
+    settings = calling(settings, 1000.0)
+    async with sending(settings) as (door, receiver, desk):
+        receiver.answer = lambda _: 500
+        pharmacy = await door.open_pharmacy()
+        endpoint = await desk.add(pharmacy, receiver.url, ITEMS)
+        await create_items(door, pharmacy, 9)  # one fewer than open its circuit
+        waits = await eventually(
+            lambda: desk.attempts(endpoint, "extract(epoch FROM d.next_attempt_at - a.at)::float8"),
+            lambda rows: len(rows) == 9,
+        )
+        seconds = sorted(wait for (wait,) in waits)
+        # From the beginning of the call; its end, from which the wait counts, is hardly later.
+        assert seconds[0] >= 800
+        assert seconds[-1] <= 1210
+        assert seconds[-1] - seconds[0] > 20  # nine draws from 400 s are never so close together
 
 
 async def test_secrets_that_are_still_valid_sign_too_and_v1a_verifies_with_the_public_key(settings: Settings) -> None:

@@ -222,6 +222,8 @@ async def test_overdue_deliveries_are_counted_and_none_waits_without_a_time(stag
     timeless = await stage.delivery("pending", now)
     overdue = (await stage.janitor.work()).overdue
     assert (overdue.count, overdue.since) == (1, since)
+    (shown,) = [one for one in stage.figures.collect() if one.name == "hub_deliveries_overdue"]
+    assert [sample.value for sample in shown.samples] == [1]
     assert (
         await stage.owner.fetchval("SELECT next_attempt_at FROM webhook_deliveries WHERE id = $1", timeless) is not None
     )

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 
 from gateway.event_schemas import EVENTS, event_schema
@@ -81,6 +82,10 @@ def test_a_life_causes_every_type_of_the_rules(log: list[dict[str, Any]]) -> Non
 def test_every_event_fits_its_schema(log: list[dict[str, Any]]) -> None:
     for event in log:
         jsonschema_rs.validator_for(event_schema(event["type"])).validate(event)
+
+
+def test_an_everyday_event_has_less_than_two_kilobytes(log: list[dict[str, Any]]) -> None:
+    assert {event["type"]: size for event in log if (size := len(orjson.dumps(event))) > 2000} == {}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from gateway.event_schemas import event_schema
 from hub.domain.ids import default_endpoint_id, derived_id
 from hub.domain.outcome import Accepted, Rejected
 from hub.domain.webhook_health import Disable, Fine, Health, Recover, Verdict, Warn, after_attempt
+from hub.settings import Settings
 from tests.kit.builders import CORNER, History, a_pharmacy
 
 DAY = timedelta(days=1)
@@ -31,6 +32,7 @@ def told(verdicts: list[Verdict]) -> list[Verdict]:
 
 
 def test_five_days_of_failure_only_bring_three_warnings_and_the_end() -> None:
+    assert timedelta(hours=Settings.model_fields["webhooks_disable_after_hours"].default) == LIMIT
     every_six_hours = [(hours / 24, 500) for hours in range(0, 126, 6)]
     assert told(live(*every_six_hours)) == [Warn(50), Warn(70), Warn(90), Disable("failing")]
 

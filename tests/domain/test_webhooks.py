@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.webhooks import AttemptResult, Delivered, Exhausted, RetryIn, next_step, wants
+from hub.settings import Settings
 
 LAWS = settings.get_profile("laws")
 LADDER = (5.0, 300.0, 1800.0)
@@ -47,6 +48,7 @@ def test_everything_else_climbs_the_ladder_and_then_is_exhausted(status: int | N
 
 def test_the_default_ladder_is_ten_attempts() -> None:
     ladder = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    assert Settings.model_fields["webhooks_ladder_seconds"].default == ladder
     results = [next_step(attempt, AttemptResult(500), ladder) for attempt in range(1, 11)]
     assert [type(result) for result in results] == [RetryIn] * 9 + [Exhausted]
 

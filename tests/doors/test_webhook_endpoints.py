@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -173,6 +174,8 @@ async def test_a_rotation_overlaps_as_long_as_it_is_told_and_repeats_say_the_sam
     assert opened({"id": row["id"], "secret": previous["secret"]}) == made["secret"]
     assert opened(row) == first.json()["secret"] != made["secret"]
     second = await owner.call("POST", path)  # a day, but none of them longer than it was promised
+    ends = datetime.fromisoformat(second.json()["previous_valid_until"])
+    assert abs(ends - datetime.now(UTC) - timedelta(days=1)) < timedelta(minutes=1)
     stamps = [one["valid_until"] for one in json.loads((await owner.row(made["id"]))["previous_secrets"])]
     assert stamps == [second.json()["previous_valid_until"], previous["valid_until"]]
     shown = (await owner.call("GET", f"{ENDPOINTS}{made['id']}/")).json()
@@ -180,6 +183,9 @@ async def test_a_rotation_overlaps_as_long_as_it_is_told_and_repeats_say_the_sam
     for _ in range(5):
         await owner.call("POST", path)
     assert len(json.loads((await owner.row(made["id"]))["previous_secrets"])) == 4
+    week = (await owner.call("POST", path, {"overlap_seconds": 604_800})).json()
+    ends = datetime.fromisoformat(week["previous_valid_until"])
+    assert abs(ends - datetime.now(UTC) - timedelta(days=7)) < timedelta(minutes=1)
     await owner.call("POST", path, {"overlap_seconds": 0})
     assert json.loads((await owner.row(made["id"]))["previous_secrets"]) == []
     for wrong in (-1, 604_801, 1.5, "60", None):

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -60,7 +62,9 @@ def test_every_trigger_lets_its_event_happen(shop: Shop) -> None:
     )
 
 
-def test_events_are_posted_to_the_developer_signed_with_the_same_secret_every_time(shop: Shop) -> None:
+@contextmanager
+def a_developers_machine() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """Take calls on localhost; gives the address, and a list that gets the headers and body of each."""
     calls: list[tuple[dict[str, str], bytes]] = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -77,13 +81,17 @@ def test_events_are_posted_to_the_developer_signed_with_the_same_secret_every_ti
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        shop.make("/api/webhook-events/", {"event_type": "é", "payload": {}})
-        place = f"http://127.0.0.1:{server.server_port}/hooks"
-        shown = run(shop, "listen", "--forward-to", place, "--after", "0", "--count", "2")
+        yield f"http://127.0.0.1:{server.server_port}/hooks", calls
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_events_are_posted_to_the_developer_signed_with_the_same_secret_every_time(shop: Shop) -> None:
+    with a_developers_machine() as (place, calls):
+        shop.make("/api/webhook-events/", {"event_type": "é", "payload": {}})
+        shown = run(shop, "listen", "--forward-to", place, "--after", "0", "--count", "2")
     secret = listening_secret(Remote(shop.hub.url, {"X-API-KEY": shop.key}))
     assert [line.split()[1:3] for line in shown.splitlines()] == [
         ["pharmacy.created", "204"],
@@ -92,3 +100,26 @@ def test_events_are_posted_to_the_developer_signed_with_the_same_secret_every_ti
     for headers, body in calls:
         event = standardwebhooks.Webhook(secret).verify(body, headers)
         assert event["id"] == headers["webhook-id"]
+
+
+def test_without_a_beginning_the_developer_gets_what_happens_from_now_on(shop: Shop) -> None:
+    command = [sys.executable, "-m", "hub.cli", "listen", "--url", shop.hub.url, "--key", shop.key, "--count", "1"]
+    with (
+        a_developers_machine() as (place, calls),
+        subprocess.Popen(
+            [*command, "--forward-to", place], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as told,
+    ):
+        try:
+            # When it listens is not to be seen from outside, so something happens again and again.
+            shop.until(
+                lambda: shop.ask("POST", "/api/webhook-events/", {"event_type": "x", "payload": {}}),
+                lambda _: told.poll() is not None, within=30,
+            )  # fmt: skip
+        finally:
+            told.kill()
+    ((headers, body),) = calls
+    event = standardwebhooks.Webhook(listening_secret(Remote(shop.hub.url, {"X-API-KEY": shop.key}))).verify(
+        body, headers
+    )
+    assert event["type"].startswith("webhook_event.")  # the pharmacy was made before

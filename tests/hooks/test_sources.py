@@ -26,6 +26,13 @@ def test_a_source_of_every_scheme_answers_with_its_address_and_not_with_the_secr
     assert shop.items("/api/sources/") == [made]
 
 
+def test_an_operator_registers_a_source_for_a_pharmacy_as_well(shop: Shop) -> None:
+    acting = {"X_API_KEY": shop.hub.operator_key, "X_Pharmacy_Id": shop.pharmacy_id}
+    made = shop.ask("POST", "/api/sources/", a_source("github"), **acting).json()
+    assert shop.items("/api/sources/") == [made]
+    assert shop.deliver(made, {"zen": 1})["source_id"] == made["id"]
+
+
 def test_without_a_secret_one_is_minted_and_shown_to_a_repeat_only(shop: Shop) -> None:
     body = {"name": "Till", "scheme": "standard"}
     first = shop.ask("POST", "/api/sources/", body, Idempotency_Key="s1").json()

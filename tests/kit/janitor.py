@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from consumers.figures import Figures
 from consumers.janitor import Janitor
 from consumers.window import Window
 from hub import clock
@@ -30,6 +31,7 @@ class JanitorStage:
     owner: asyncpg.Connection
     publisher: BulkPublisher
     settings: Settings
+    figures: Figures
 
     async def add(self, table: str, **values: Any) -> UUID:
         """Insert a row as it stands; gives its id."""
@@ -107,6 +109,8 @@ async def open_janitor_stage(settings: Settings) -> AsyncIterator[JanitorStage]:
         ):
             await declare_topology(connection, settings.partitions)
             publisher = BulkPublisher(connection, confirm_seconds=5)
-            yield JanitorStage(Janitor(Window(), writes, publisher, settings), writes, owner, publisher, settings)
+            figures = Figures()
+            janitor = Janitor(Window(), writes, publisher, settings, figures)
+            yield JanitorStage(janitor, writes, owner, publisher, settings, figures)
     finally:
         await owner.close()

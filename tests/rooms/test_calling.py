@@ -72,8 +72,11 @@ def test_an_old_secret_signs_until_its_moment_and_no_longer() -> None:
     assert signatures == [2, 1]
 
 
-def test_a_url_that_may_not_be_called_is_a_fault_of_the_call() -> None:
-    assert prepare(an_endpoint(url="http://127.0.0.1/hook"), VAULT, (), 30.0).fault is not None
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/hook", "https://127.0.0.1/", "http://shop.example:8080/", "https://shop.example:22/"]
+)
+def test_a_url_that_may_not_be_called_is_a_fault_of_the_call(url: str) -> None:
+    assert prepare(an_endpoint(url=url), VAULT, (), 30.0).fault is not None
     assert prepare(an_endpoint(), VAULT, (), 30.0).fault is None
 
 

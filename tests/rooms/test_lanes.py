@@ -51,10 +51,11 @@ def test_a_good_endpoint_widens_to_its_most_and_no_further() -> None:
     assert begun_at_once(lane, 0) == CALLS
 
 
-def test_each_failure_halves_what_runs_at_once() -> None:
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, None])
+def test_each_failure_halves_what_runs_at_once(status: int | None) -> None:
     lane = a_lane()
     for _ in range(3):
-        call(lane, 503)
+        call(lane, status)
     for sequence in range(100):
         lane.add(Work(sequence), 1)
     assert begun_at_once(lane, 0) == 2
@@ -115,7 +116,8 @@ def test_a_short_ladder_has_a_short_pause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "asked", "pause"), [(429, 7, 7), (503, 10**9, 3600), (502, 0, 0), (500, 7, 0), (404, 7, 0)]
+    ("status", "asked", "pause"),
+    [(429, 7, 7), (502, 7, 7), (503, 7, 7), (504, 7, 7), (503, 10**9, 3600), (502, 0, 0), (500, 7, 0), (404, 7, 0)],
 )
 def test_retry_after_counts_where_it_means_something_and_for_an_hour_at_most(
     status: int, asked: float, pause: float
