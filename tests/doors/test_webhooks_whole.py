@@ -107,6 +107,24 @@ async def test_an_endpoint_gets_what_it_wants_signed_with_its_secrets_and_can_be
         assert (statistics["attempts"], statistics["success_rate"]) == (5, 0.6)
 
 
+async def test_a_disabled_endpoint_is_not_called_and_goes_on_where_it_stood_when_it_is_enabled(owner: Owner) -> None:
+    async with open_receiver(owner.secrets) as receiver, open_receiver(owner.secrets) as other:
+        made = await owner.make(receiver.url, event_types=["sale.*"])
+        await owner.make(other.url, event_types=["sale.*"])
+        await owner.sell(1, reference="before")
+        await receiver.wait_for(1)
+        path = f"{ENDPOINTS}{made['id']}/"
+        assert (await owner.call("PATCH", path, {"enabled": False})).json()["enabled"] is False
+        await owner.sell(1, reference="meanwhile")
+        await other.wait_for(2)
+        # Deliveries of one event are made together.
+        assert [one["status"] for one in await owner.deliveries(endpoint_id=made["id"])] == ["delivered"]
+        assert len(receiver.calls) == 1
+        assert (await owner.call("PATCH", path, {"enabled": True})).json()["enabled"] is True
+        calls = await receiver.wait_for(2)
+        assert [call.event["data"]["sale"]["reference"] for call in calls] == ["before", "meanwhile"]
+
+
 async def test_an_attempt_shows_what_was_sent_and_what_came_back(owner: Owner) -> None:
     async with open_receiver(owner.secrets) as receiver:
         receiver.answer = lambda _: 500
