@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import aio_pika
+import jsonschema_rs
 import orjson
 import pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from pika.adapters.blocking_connection import BlockingChannel
 
+from hub.asyncapi import OPERATION
 from tests.amqp.table import BODIES, ITEM, ODD, TRICKS, filled
 from tests.kit.amqp import DIRECT, AmqpStage, Till, raw, shut
 from tests.kit.node import node_modules
@@ -253,6 +255,8 @@ def test_a_client_that_nobody_adapted_passes_the_whole_table(
     }
     expected |= {what: answer for what, (_, answer) in ODD.items() if answer is not None}
     receipts = {what: told[0] if isinstance(told, list) else told for what, told in played.answers.items()}
+    for told in receipts.values():
+        jsonschema_rs.validator_for(OPERATION).validate(told)
     assert {what: (told["status"], _slug(told)) for what, told in receipts.items()} == expected
     assert played.refusals.keys() == TRICKS.keys()
     assert {name: said for name, said in played.refusals.items() if not any(word in said for word in REFUSED)} == {}
@@ -261,6 +265,8 @@ def test_a_client_that_nobody_adapted_passes_the_whole_table(
         what for what, (_, answer) in ODD.items() if answer in {None, ("applied", None)}
     }
     assert (other.events(), other.http("GET", "/api/event-queue/").json()) == (before, feed)
+    # Its own feed was named as a place for receipts: there is nothing in it but its events.
+    until(lambda: till.http("GET", "/api/event-queue/").json()["depth"] == len(till.events()) - 1)
     until(lambda: _parked(stage) > parked)  # what has no user
     assert _parked(stage) == parked + 1
 

@@ -4,13 +4,16 @@ import time
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import orjson
 import pytest
 from pika.exceptions import AMQPError
 
+from hub.asyncapi import EVENT_HEADERS, asyncapi_document
 from tests.kit.amqp import AmqpStage, Till
 from tests.kit.wait import until
 
+TOLD = asyncapi_document()["channels"]["feed"]["messages"]
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 500}
 
 
@@ -30,7 +33,11 @@ def _read(till: Till, count: int, within: float = 10) -> list[dict[str, Any]]:
         def take(_channel: Any, method: Any, told: Any, body: bytes) -> None:
             event = orjson.loads(body)
             assert (told.content_type, told.message_id) == ("application/cloudevents+json", event["id"])
-            assert told.headers.items() >= {"sequence": event["sequence"], "pharmacy_id": till.id}.items()
+            # A delivery that comes again has RabbitMQ's own header besides.
+            headers = {name: value for name, value in told.headers.items() if name != "x-delivery-count"}
+            assert headers == {"sequence": event["sequence"], "pharmacy_id": till.id}
+            assert headers.keys() == EVENT_HEADERS["properties"].keys()
+            jsonschema_rs.validator_for(TOLD[event["type"]]["payload"]).validate(event)
             events.append(event)
             channel.basic_ack(method.delivery_tag)
 
@@ -52,6 +59,12 @@ def test_a_feed_has_all_events_of_its_pharmacy_in_order_and_no_others(stage: Amq
     other = stage.open_pharmacy("Other")
     made = _open(till)
     assert (made["queue"], made["types"], made["max_length"]) == (f"hub.out.{till.id}", ["*"], 100_000)
+    queue = until(
+        lambda: stage.management("GET", f"/api/queues/%2F/hub.out.{till.id}"),
+        lambda shown: "effective_policy_definition" in shown,  # it has to stand in the statistics
+    )
+    assert (queue["type"], queue["durable"]) == ("quorum", True)
+    assert queue["effective_policy_definition"].items() >= {"max-length": 100_000, "overflow": "drop-head"}.items()
     for owner in (till, other):
         owner.send("inventory.create", ITEM)
         _sell(owner, 30)
@@ -99,6 +112,49 @@ def test_a_filtered_feed_takes_its_types_and_says_up_to_where_it_goes(till: Till
     _sell(till, 1)
     till.send("inventory.adjust", {"id": item["id"], "delta": 1, "reason": "found"})
     assert [event["type"] for event in _read(till, 1)] == ["inventory.adjusted"]
+
+
+def test_what_a_full_filtered_feed_dropped_is_told_by_its_state_and_found_in_the_log(till: Till) -> None:
+    def state() -> dict[str, Any]:
+        shown: dict[str, Any] = till.http("GET", "/api/event-queue/").json()
+        return shown
+
+    _open(till, types=["sale.*"], max_length=3)
+    till.send("inventory.create", ITEM)
+    _sell(till, 2)
+    last = _read(till, 2)[-1]["sequence"]
+    item = till.http("GET", "/api/inventory/").json()["items"][0]
+    till.send("inventory.adjust", {"id": item["id"], "delta": 1, "reason": "found"})
+    until(lambda: state()["depth"] == 0)
+    # A gap in the sequence is none of its own: what came after the last one that was read is of no type of this feed.
+    assert state()["last_sequence"] == last == 4
+    _sell(till, 8)
+    until(lambda: state()["depth"] == 3)
+    seen = [event["sequence"] for event in _read(till, 3)]
+    until(lambda: state()["depth"] == 0)
+    assert (seen, state()["last_sequence"]) == ([11, 12, 13], 13)
+    log = till.http("GET", f"/api/events/?after={last}&limit=500").json()["items"]
+    assert [one["sequence"] for one in log if one["type"].startswith("sale.")] == [6, 7, 8, 9, 10, *seen]
+    # All that it keeps dropped as well, with nothing behind it that could show it: only its state tells.
+    with till.channel() as channel:
+        _sell(till, 2)
+        until(lambda: state()["depth"] == 2)
+        channel.queue_purge(f"hub.out.{till.id}")
+    until(lambda: state()["depth"] == 0)
+    assert state()["last_sequence"] == 15 > seen[-1]
+    assert [one["sequence"] for one in till.http("GET", "/api/events/?after=13").json()["items"]] == [14, 15]
+
+
+def test_a_key_without_the_scope_reads_no_feed(till: Till) -> None:
+    _open(till)
+    till.send("inventory.create", ITEM)
+    made = till.http("POST", f"/api/pharmacies/{till.id}/keys/", {"name": "narrow", "scopes": ["write"]}).json()
+    with (
+        Till(till.stage, till.id, made["api_key"]).channel() as channel,
+        pytest.raises(AMQPError, match="ACCESS_REFUSED"),
+    ):
+        channel.basic_consume(f"hub.out.{till.id}", lambda *_: None)
+    assert _read(till, 1)[0]["sequence"] == 2
 
 
 def test_a_feed_that_its_pharmacy_purged_has_what_comes_after(till: Till) -> None:

@@ -142,6 +142,23 @@ def test_ingress_asks_about_the_grant_again(stage: AmqpStage, till: Till) -> Non
 
     until(is_taken, within=5)
     shut(connection)
+    _change(stage, vendor, pharmacy_ids=[])
+
+    def is_parked() -> bool:
+        # The hub closes the connections of whoever lost a grant, by their name.
+        try:
+            past = pika.BlockingConnection(stage.internal_user(vendor.id))
+            try:
+                again = receipt(
+                    past.channel(), vendor, "inventory.create", {**ITEM, "sku": str(uuid4())}, routing_key=till.id
+                )
+            finally:
+                shut(past)
+        except AMQPError:
+            return False
+        return bool(again["status"] == "parked")
+
+    until(is_parked, within=5)
     stage.management("DELETE", f"/api/users/{vendor.id}")
 
 

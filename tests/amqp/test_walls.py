@@ -130,6 +130,25 @@ def test_a_key_without_the_scope_writes_nothing(till: Till, scopes: list[str]) -
         publish(channel, till, "inventory.create", ITEM)
 
 
+def test_a_tills_key_opens_nothing_of_the_brokers_management(stage: AmqpStage, till: Till, other: Till) -> None:
+    place = f"http://127.0.0.1:{stage.broker.management_port}/api"
+    message = {
+        "routing_key": other.id,
+        "payload": "{}",
+        "payload_encoding": "string",
+        "properties": {"user_id": other.id},
+    }
+    with till.channel():  # RabbitMQ has just been told that this key is good
+        for method, path, body in (
+            ("GET", "whoami", None), ("GET", "queues", None), ("GET", "connections", None), ("GET", "definitions", None),
+            ("PUT", "queues/%2F/trick.managed", {"durable": True}), ("POST", "exchanges/%2F/hub.ingress/publish", message),
+            ("POST", f"queues/%2F/hub.out.{other.id}/get", {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}),
+        ):  # fmt: skip
+            answer = httpx.request(method, f"{place}/{path}", auth=(till.id, till.key), json=body, timeout=30)
+            assert answer.status_code == 401, (method, path, answer.text)
+    _untouched(other)
+
+
 def test_the_login_answers_nobody_who_does_not_know_its_path(stage: AmqpStage, till: Till) -> None:
     known = login_path(SECRET_KEY)
     form = {"username": till.id, "password": till.key}

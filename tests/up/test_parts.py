@@ -14,6 +14,7 @@ from hub.faults import SettingsError
 from hub.security.derive import login_path
 from hub.up import binaries
 from hub.up.accounts import Account
+from hub.up.broker import TlsListener
 from hub.up.container import write_container_files
 from hub.up.family import Backoff
 from hub.up.instance import end_leftovers, find_instance, open_lock, prepare, write_instance
@@ -120,6 +121,24 @@ def test_what_is_wrong_is_not_remembered(
     assert (place / "hub.env").read_text() == before
     assert not (place / "hub.env.new").exists()
     assert make_plan(place, {}, port=free_ports([None])[0]).settings.partitions == 8
+
+
+def test_the_brokers_tls_listener_is_a_matter_of_settings(data_dir: Path) -> None:
+    place, (port, secure) = prepare(data_dir / "hub"), free_ports([None, None])
+    plain = make_plan(place, {}, port=port)
+    assert plain.broker is not None
+    assert plain.broker.tls is None
+    given = {
+        "HUB_AMQP_TLS_PORT": str(secure),
+        "HUB_AMQP_TLS_CERT": "/c.pem",
+        "HUB_AMQP_TLS_KEY": "/k.pem",
+        "HUB_HOST": "127.0.0.1",
+    }
+    found = make_plan(place, given, port=port)
+    assert found.broker is not None
+    assert found.broker.tls == TlsListener("127.0.0.1", secure, "/c.pem", "/k.pem")
+    with pytest.raises(SettingsError, match="HUB_AMQP_TLS_KEY"):
+        make_plan(prepare(data_dir / "half"), {**given, "HUB_AMQP_TLS_KEY": ""}, port=port)
 
 
 def test_servers_that_are_named_are_used_and_not_started(data_dir: Path) -> None:
