@@ -1,11 +1,15 @@
 """A production hub does not start with settings that are fit for a laptop only."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hub.faults import SettingsError
 from hub.settings import load_settings
+from hub.up.commands import CONSUMERS, GATEWAY
 
 SAFE = {
     "HUB_ENVIRONMENT": "production",
@@ -45,6 +49,20 @@ def test_a_production_hub_names_what_is_unsafe_and_does_not_start(
         load_settings(tmp_path)
     assert said in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "command", [GATEWAY, CONSUMERS, ("hub.cli", "migrate"), ("hub.cli", "up")], ids=lambda words: " ".join(words[:2])
+)
+def test_no_process_of_a_production_hub_starts_with_the_guest_user(tmp_path: Path, command: tuple[str, ...]) -> None:
+    told = SAFE | {"HUB_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/", "HUB_DATA_DIR": str(tmp_path)}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    done = subprocess.run(
+        [sys.executable, "-m", *command], env=others | told, cwd=Path(__file__).parents[2], capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode in {1, 2}
+    assert "HUB_AMQP_URL has no user" in " ".join((done.stdout + done.stderr).split())
 
 
 def test_a_laptop_may_have_all_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
