@@ -249,6 +249,23 @@ async def test_sigterm_closes_sockets_with_1012(settings: Settings) -> None:
             await stage.process.wait()
 
 
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_a_client_that_answers_no_ping_is_let_go_within_60_s(live: GatewayStage, live_key: TestKey) -> None:
+    """Its machine is gone, and no reset tells of it."""
+    host, port = live.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"GET /ws/events HTTP/1.1\r\nHost: x\r\nX-API-KEY: {live_key.text}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    writer.write(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+    try:
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        async with asyncio.timeout(60):
+            while await reader.read(4096):
+                pass
+    finally:
+        writer.close()
+
+
 async def test_a_client_that_vanishes_is_forgotten(live: GatewayStage, live_key: TestKey) -> None:
     async with follow(live, live_key) as socket:
         await frame_of(socket)
