@@ -47,6 +47,14 @@ PLACES: Final[list[Place]] = [
 ]
 
 
+def tabs_of(pharmacy_id: object) -> list[tuple[str, str, str]]:
+    """List the tabs of a pharmacy as operators see it: a name, its label, and where it leads."""
+    models = [(model.name, model.plural) for model in MODELS.values() if not model.is_hubs]
+    lists = [("live", "Live events"), ("event-log", "Event log"), *models, ("event-queue", "Event queue")]
+    pages = [(name, label, f"/admin/{name}/?pharmacy={pharmacy_id}") for name, label in lists]
+    return [("pharmacies", "About", f"/admin/pharmacies/{pharmacy_id}/"), *pages]
+
+
 def menu_of(visitor: Visitor, path: str) -> list[Group]:
     """List what this visitor may open; nothing before a sign-in."""
     if visitor.caller is None:

@@ -37,6 +37,7 @@ _UNITS: Final = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (86_400 *
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from gateway.admin.menu import tabs_of
     from gateway.admin.registry import words
 
     environment = Environment(
@@ -47,7 +48,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals |= {"icon": icon}
+    environment.globals |= {"icon": icon, "tabs_of": tabs_of}
     environment.filters |= {"ago": ago, "moment": moment, "pretty": pretty, "short": short, "ref": ref, "brief": brief}
     environment.filters |= {"words": words, "pieces": pieces}
     environment.tests |= {"flat": is_flat}

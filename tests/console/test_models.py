@@ -7,8 +7,6 @@ import io
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from uuid import uuid4
 
 import httpx
@@ -19,50 +17,11 @@ from gateway.admin.entries import MODELS
 from gateway.admin.listing import plain
 from gateway.admin.routes import HANDLERS
 from tests.kit.console import Person, a_person, portal, signed_in
+from tests.kit.flows import FLOWS, fill
 from tests.kit.in_process import Hub
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
 _ROW = re.compile(r"/admin/([a-z-]+)/([0-9a-f-]{36})/")
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """How a model is made and changed by forms.
-
-    Args:
-        made: the form of a new one; `{x}` is a text of its own.
-        changed: fields that are changed then.
-        end: the action that ends it, and what the row's page says after it; empty: it is gone.
-    """
-
-    made: Mapping[str, str]
-    changed: Mapping[str, str]
-    end: tuple[str, str]
-    shown: str = "{x}"
-
-
-FLOWS: Mapping[str, Flow] = MappingProxyType({
-    "pharmacies": Flow({"name": "{x}", "settings": '{"a": 1}'}, {"name": "{x} 2", "settings": '{"a": 1}', "is_active": "on"}, ("deactivate", "Make active")),
-    "keys": Flow({"name": "{x}", "scopes": "read"}, {}, ("revoke", "Revoked")),
-    "inventory": Flow(
-        {"sku": "{x}", "name": "Aspirin", "quantity": "5", "price": "1.50", "identifiers.0.scheme": "shelf", "identifiers.0.value": "A1"},
-        {"sku": "{x}", "name": "Aspirin 2", "quantity": "7", "price": "2.00", "identifiers.0.scheme": "shelf", "identifiers.0.value": "A1", "extra_data": '{"b": [1]}'},
-        ("delete", ""),
-    ),
-    "sales": Flow({"lines.0.sku": "SHELF", "lines.0.quantity": "1", "lines.0.total_price": "3.00", "reference": "{x}"}, {"reference": "{x} 2"}, ("void", "voided")),
-    "orders": Flow(
-        {"order_reference": "{x}", "items.0.sku": "SHELF", "items.0.name": "n", "items.0.quantity": "1", "items.0.unit_price": "3.00", "source": "hub", "status": "pending"},
-        {"order_reference": "{x} 2", "items.0.sku": "SHELF", "items.0.name": "n", "items.0.quantity": "2", "items.0.unit_price": "3.00", "source": "hub", "total_amount": "3.00"},
-        ("cancel", "cancelled"),
-    ),
-    "webhook-events": Flow({"event_type": "{x}", "payload": '{"a": [1]}'}, {}, ("delete", "")),
-    "sources": Flow({"name": "{x}", "scheme": "stripe", "enabled": "on", "settings": "{}"}, {"name": "{x} 2", "event_type_path": "/type", "enabled": "on", "settings": "{}"}, ("delete", "")),
-    "webhook-endpoints": Flow({"url": "https://example.org/{x}", "event_types": "*", "enabled": "on", "signing": "v1", "timeout_seconds": "20"}, {"url": "https://example.org/{x}/2", "event_types": "sale.*\norder.placed", "enabled": "on", "timeout_seconds": "25"}, ("delete", "")),
-    "integrators": Flow({"name": "{x}"}, {"name": "{x} 2", "is_active": "on"}, ("deactivate", "")),
-    "operator-keys": Flow({"name": "{x}"}, {}, ("revoke", "Revoked")),
-    "operators": Flow({"username": "{x}", "name": "N", "role": "viewer"}, {"name": "N 2", "role": "operator", "is_active": "on"}, ("delete", "")),
-})  # fmt: skip
-"""Every model that is made by a form."""
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +40,6 @@ def shop(hub: Hub) -> tuple[str, str]:
     )
     assert made.status_code == 201
     return str(pharmacy_id), key
-
-
-def fill(values: Mapping[str, str], text: str, **more: str) -> dict[str, str]:
-    """Put a text of the test's own into a form."""
-    return {name: value.replace("{x}", text) for name, value in values.items()} | more
 
 
 def make(person: Person, name: str, pharmacy: str, text: str) -> str:

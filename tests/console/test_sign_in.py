@@ -1,17 +1,34 @@
 """The door of the console: who comes in, who does not, and what ends a session."""
 
+import asyncio
+import json
 import re
+import subprocess
+import sys
+import threading
 import time
-from uuid import uuid4
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pyotp
 import pytest
 
+from gateway.admin.sessions import begin, dump_cookie
 from gateway.admin.throttle import FREE, MOST_SECONDS, Throttle
+from hub import clock
+from hub.security import passwords
+from hub.security.tokens import Tokens
+from tests.conftest import Servers
 from tests.kit.console import Person, a_person, link_for, make_operator, portal, signed_in
 from tests.kit.in_process import Hub
+from tests.kit.processes import environment_of
 
+ROOT = Path(__file__).parents[2]
 PASSWORD = "four words and more"
 
 
@@ -89,6 +106,84 @@ def test_signing_out_ends_the_session_for_a_copy_of_its_cookie_too(hub: Hub) -> 
     assert httpx.get(f"{hub.url}/admin/account/", headers=copy).status_code == 200
     assert person.post("/admin/sign-out/", {}).url.path == "/admin/sign-in/"
     assert httpx.get(f"{hub.url}/admin/account/", headers=copy).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("began", "seen", "status"),
+    [(30, 29, 200), (32, 31, 303), (719, 2, 200), (721, 2, 303)],
+    ids=["29 minutes idle", "31 minutes idle", "just under 12 hours old", "just over 12 hours old"],
+)
+def test_a_session_ends_when_nobody_used_it_for_half_an_hour_and_after_twelve_hours_anyway(
+    hub: Hub, servers: Servers, began: int, seen: int, status: int
+) -> None:
+    operator_id, _ = make_operator(hub)
+    database = hub.settings.database_url.get_secret_value().rpartition("/")[2]
+    epoch = int(servers.sql(f"SELECT epoch FROM operators WHERE id = '{UUID(operator_id)}'", database))
+    now = clock.now()
+    session = replace(
+        begin("operator", operator_id, epoch),
+        began=now - timedelta(minutes=began),
+        seen=now - timedelta(minutes=seen),
+    )
+    gateway: Any = SimpleNamespace(tokens=Tokens(hub.settings.secret_key.get_secret_value()), settings=hub.settings)
+    cookie = dump_cookie(gateway, session).partition(";")[0]
+    answer = httpx.get(f"{hub.url}/admin/account/", headers={"cookie": cookie})
+    assert answer.status_code == status
+    if status == 200:
+        # Having been used it is good for another half an hour, under the same id.
+        again = answer.headers["set-cookie"].partition(";")[0]
+        assert again != cookie
+        assert httpx.get(f"{hub.url}/admin/account/", headers={"cookie": again}).status_code == 200
+
+
+def test_a_password_is_kept_as_argon2id(hub: Hub, servers: Servers) -> None:
+    person = signed_in(hub)
+    set_password(person)
+    database = hub.settings.database_url.get_secret_value().rpartition("/")[2]
+    stored = servers.sql(f"SELECT password FROM operators WHERE id = '{UUID(person.id)}'", database)
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_no_password_is_hashed_or_compared_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    real = passwords._hasher()
+
+    class Seen:
+        def hash(self, password: str) -> str:
+            threads.append(threading.current_thread().name)
+            return real.hash(password)
+
+        def verify(self, stored: str, password: str) -> bool:
+            threads.append(threading.current_thread().name)
+            return real.verify(stored, password)
+
+    monkeypatch.setattr(passwords, "_hasher", Seen)
+
+    async def work() -> tuple[bool, bool]:
+        found = passwords.Passwords()
+        stored = await found.hash(PASSWORD)
+        return await found.is_right(PASSWORD, stored), await found.is_right("another", stored)
+
+    assert asyncio.run(work()) == (True, False)
+    assert len(threads) == 3
+    assert threading.main_thread().name not in threads
+
+
+def test_the_command_line_prints_a_link_that_signs_in_once(hub: Hub) -> None:
+    _, name = make_operator(hub)
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.cli", "operator", "login-link", name, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=ROOT,
+        env=environment_of(hub.settings),
+    )
+    link = json.loads(done.stdout)["url"].removeprefix(hub.settings.url)
+    for person, place in ((a_person(hub), "/admin/account/"), (a_person(hub), "/admin/sign-in/link/")):
+        token = person.hidden(person.get(link), "token")
+        assert person.post("/admin/sign-in/link/", {"token": token}).url.path == place
 
 
 def test_a_new_password_ends_all_other_sessions(hub: Hub) -> None:

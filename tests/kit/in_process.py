@@ -42,8 +42,8 @@ class Hub:
 
 
 @contextmanager
-def running_hub(settings: Settings, port: int | None = None) -> Iterator[Hub]:
-    """Run a hub on these settings' database and virtual host until the block ends."""
+def running_hub(settings: Settings, port: int | None = None, gateways: Settings | None = None) -> Iterator[Hub]:
+    """Run a hub on these settings' database and virtual host until the block ends; `gateways`: the gateway's own."""
     port = port or a_free_port()
     started, stop = threading.Event(), threading.Event()
     faults: list[BaseException] = []
@@ -51,7 +51,7 @@ def running_hub(settings: Settings, port: int | None = None) -> Iterator[Hub]:
 
     def run() -> None:
         try:
-            asyncio.run(_serve(settings, port, operator_key, started, stop))
+            asyncio.run(_serve(settings, gateways or settings, port, operator_key, started, stop))
         except BaseException as error:  # noqa: BLE001 -- handed to the test
             faults.append(error)
             started.set()
@@ -69,7 +69,12 @@ def running_hub(settings: Settings, port: int | None = None) -> Iterator[Hub]:
 
 
 async def _serve(
-    settings: Settings, port: int, operator_key: str, started: threading.Event, stop: threading.Event
+    settings: Settings,
+    gateways: Settings,
+    port: int,
+    operator_key: str,
+    started: threading.Event,
+    stop: threading.Event,
 ) -> None:
     async with open_connection(settings.amqp_urls, name="test topology") as connection:
         await declare_topology(connection, settings.partitions)
@@ -82,7 +87,7 @@ async def _serve(
             uuid4(), hash_key(operator_key).hex(), hint_of(operator_key),
         )  # fmt: skip
     config: Any = uvicorn.Config(
-        create_app(settings), host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on",
+        create_app(gateways), host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on",
         http=HttpProtocol,
     )  # fmt: skip
     server = uvicorn.Server(config)

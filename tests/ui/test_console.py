@@ -26,16 +26,35 @@ def shop(hub: Hub) -> dict[str, str]:
     pharmacy_id, key = hub.open_pharmacy(HOSTILE)
     headers = {"X-API-KEY": key, "Prefer": "wait=20"}
 
-    def make(path: str, body: dict[str, Any]) -> str:
-        answer = httpx.post(f"{hub.url}/api/{path}/", json=body, headers=headers, timeout=30)
+    def make(path: str, body: dict[str, Any], api_key: str = key) -> str:
+        named = headers | {"X-API-KEY": api_key}
+        answer = httpx.post(f"{hub.url}/api/{path}/", json=body, headers=named, timeout=30)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
     line = {"sku": HOSTILE, "name": HOSTILE, "quantity": 1, "unit_price": "1.00"}
     item = {"sku": HOSTILE, "name": HOSTILE, "price": "1.00", "quantity": 9, "extra_data": {HOSTILE: HOSTILE}}
+    endpoint = {
+        "url": "https://example.org/hook",
+        "description": HOSTILE,
+        "headers": {"X-Note": HOSTILE},
+        "filter": {"data.x": HOSTILE},
+    }
+    source = {"name": HOSTILE, "scheme": "api_key", "event_type_path": f"/{HOSTILE.replace('/', '')}"}
+    mine = hub.operator_key
+    inventory = make("inventory", item)
+    moved = {"reason": "received", "delta": 1, "note": HOSTILE, "reference_uri": HOSTILE}
+    said = httpx.post(f"{hub.url}/api/inventory/{inventory}/adjustments/", json=moved, headers=headers, timeout=30)
+    assert said.status_code in {200, 201}, said.text
     return {
         "pharmacies": str(pharmacy_id),
-        "inventory": make("inventory", item),
+        "inventory": inventory,
+        "operation": said.headers["operation-id"],
+        "webhook-endpoints": make("webhook-endpoints", endpoint),
+        "sources": make("sources", source),
+        "integrators": make("integrators", {"name": HOSTILE}, mine),
+        "operators": make("operators", {"username": f"u-{uuid4().hex[:8]}", "name": HOSTILE, "role": "viewer"}, mine),
+        "operator-keys": make("operator-keys", {"name": HOSTILE}, mine),
         "sales": make("sales", {"sku": HOSTILE, "quantity": 1, "total_price": "1.00", "reference": HOSTILE}),
         "orders": make("orders", {"order_reference": HOSTILE, "items": [line], "extra_data": {"x": HOSTILE}}),
         "webhook-events": make("webhook-events", {"event_type": HOSTILE, "payload": {"x": [HOSTILE]}}),
@@ -50,7 +69,7 @@ def admin(hub: Hub) -> Person:
     return signed_in(hub)
 
 
-def pages_of(name: str, shop: dict[str, str], operator_id: str) -> list[str]:
+def pages_of(name: str, shop: dict[str, str]) -> list[str]:
     """Name every page of a model; without one, those that belong to none."""
     if name == "none":
         queue = f"/admin/event-queue/?pharmacy={shop['pharmacies']}"
@@ -62,6 +81,8 @@ def pages_of(name: str, shop: dict[str, str], operator_id: str) -> list[str]:
             "/admin/no/such/page/",
             queue,
             f"/admin/event-log/?pharmacy={shop['pharmacies']}",
+            f"/admin/live/?pharmacy={shop['pharmacies']}",
+            f"/admin/operations/{shop['operation']}/",
             "/admin/reconciliation/",
         ]
     model = MODELS[name]
@@ -69,8 +90,7 @@ def pages_of(name: str, shop: dict[str, str], operator_id: str) -> list[str]:
     found = [f"/admin/{name}/{suffix}"]
     if model.create is not None:
         found.append(f"/admin/{name}/new/{suffix}")
-    row = operator_id if name == "operators" else shop.get(name)
-    if row is not None:
+    if (row := shop.get(name)) is not None:
         found.append(f"/admin/{name}/{row}/{suffix}")
         found += [f"/admin/{name}/{row}/do/{one.name}/{suffix}" for one in model.all_actions[-1:]]
         if model.edit is not None:
@@ -84,7 +104,7 @@ def test_every_page_is_for_everybody_fits_a_phone_and_shows_hostile_text_as_text
 ) -> None:
     found, wide = [], {}
     with a_sight(browser, hub, admin) as sight:
-        for path in pages_of(name, shop, admin.id):
+        for path in pages_of(name, shop):
             sight.open(path)
             found += sight.axe()
             sight.page.set_viewport_size({"width": 360, "height": 740})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import secrets
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import asyncpg
+import httpx
 import pytest
 
 from hub.up.ports import free_ports
@@ -134,6 +136,17 @@ def test_status_is_found_from_inside_the_data_dir(two: tuple[Up, Up]) -> None:
     done = hub("status", "--json", cwd=two[0].place)
     assert json.loads(done.stdout)["url"] == f"http://127.0.0.1:{two[0].port}"
     assert hub("status", "--json", "--data-dir", "/nowhere").returncode == 1
+
+
+def test_the_link_that_a_start_prints_signs_the_admin_in_once(two: tuple[Up, Up]) -> None:
+    found = re.search(r"http://\S+/admin/sign-in/link/\S+", two[0].said())
+    assert found is not None, two[0].said()
+    assert found[0].startswith(f"http://127.0.0.1:{two[0].port}/")
+    for place in ("/admin/account/", "/admin/sign-in/link/"):
+        with httpx.Client(follow_redirects=True, timeout=30) as web:
+            fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', web.get(found[0]).text))
+            done = web.post(f"http://127.0.0.1:{two[0].port}/admin/sign-in/link/", data=fields)
+            assert done.url.path == place
 
 
 def test_a_second_start_in_the_same_data_dir_is_one_clear_sentence(two: tuple[Up, Up]) -> None:

@@ -1,11 +1,10 @@
-"""Panels that explain a row: why a quantity is what it is, where an order may go, what a pharmacy has."""
+"""Panels that explain a row: why a quantity is what it is, where an order may go, how far a file is."""
 
 from typing import Any, Final
 from uuid import UUID
 
 from litestar import Request
 
-from gateway.admin.entries import MODELS
 from gateway.admin.entries_trade import moves_of
 from gateway.admin.panels import Panel, Row, panel
 from gateway.auth import Caller
@@ -51,25 +50,4 @@ async def order_states(_request: Asked, row: Row, _caller: Caller) -> Panel | No
 @panel("uploads")
 async def progress(_request: Asked, row: Row, _caller: Caller) -> Panel | None:
     """Show how far a file is; the panel renews itself until every row has its result."""
-    return Panel("Progress", "panel_progress.html", {"row": row})
-
-
-@panel("pharmacies")
-async def places(_request: Asked, row: Row, _caller: Caller) -> Panel | None:
-    """Lead to everything of a pharmacy."""
-    found = [
-        (model.plural, model.icon, f"/admin/{model.name}/?pharmacy={row['id']}")
-        for model in MODELS.values()
-        if not model.is_hubs and model.name != "pharmacies"
-    ]
-    return Panel(
-        "What it has",
-        "panel_places.html",
-        {
-            "places": [
-                ("Live events", "broadcast", f"/admin/live/?pharmacy={row['id']}"),
-                *found,
-                ("Event queue", "plug", f"/admin/event-queue/?pharmacy={row['id']}"),
-            ]
-        },
-    )
+    return Panel("Progress", "panel_progress.html", {"row": row, "path": f"/admin/uploads/{row['id']}/"})

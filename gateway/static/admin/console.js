@@ -89,7 +89,15 @@
     for (const form of document.forms) delete form.dataset.sent;
   });
 
+  // On a phone the tabs are wider than the page: the current one is brought into sight.
+  const bring = () => {
+    const tabs = document.querySelector(".tabs");
+    const here = tabs && tabs.querySelector("[aria-current]");
+    if (here) tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;
+  };
+
   document.addEventListener("htmx:afterSwap", (event) => {
+    bring();
     reveal(event.target);
     const rows = document.getElementById("rows");
     if (rows && event.detail.target.id === "rows") announce(`${rows.querySelectorAll("tbody tr").length} shown`);
@@ -105,4 +113,5 @@
     for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
   });
   reveal(document);
+  bring();
 })();

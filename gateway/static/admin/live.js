@@ -37,12 +37,16 @@
     const event = JSON.parse(body);
     const row = document.createElement("tr");
     row.dataset.body = body;
-    row.tabIndex = 0;
-    row.setAttribute("aria-expanded", "false");
+    const type = document.createElement("td");
+    const opener = type.appendChild(document.createElement("button"));
+    opener.type = "button";
+    opener.className = "opener";
+    opener.setAttribute("aria-expanded", "false");
+    opener.appendChild(document.createElement("code")).textContent = event.type;
     row.append(
       cell(event.sequence, "right num"),
       cell(new Date(event.time).toLocaleTimeString(), "num"),
-      cell(event.type, "", "code"),
+      type,
       cell(event.subject, "cut muted"),
     );
     const last = document.createElement("td");
@@ -63,7 +67,7 @@
     const next = row.nextElementSibling;
     if (next && next.classList.contains("inside")) {
       next.remove();
-      row.setAttribute("aria-expanded", "false");
+      row.querySelector(".opener").setAttribute("aria-expanded", "false");
       return;
     }
     const inside = document.createElement("tr");
@@ -74,7 +78,7 @@
     place.firstChild.tabIndex = 0;
     inside.append(place);
     row.after(inside);
-    row.setAttribute("aria-expanded", "true");
+    row.querySelector(".opener").setAttribute("aria-expanded", "true");
   };
 
   const show = () => {
@@ -95,13 +99,7 @@
 
   rows.addEventListener("click", (event) => {
     const row = event.target.closest("tr[data-body]");
-    if (row && !event.target.closest("button") && !String(getSelection())) open(row);
-  });
-  rows.addEventListener("keydown", (event) => {
-    if ((event.key === "Enter" || event.key === " ") && event.target.matches("tr[data-body]")) {
-      event.preventDefault();
-      open(event.target);
-    }
+    if (row && !event.target.closest(".copy") && !String(getSelection())) open(row);
   });
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
