@@ -70,7 +70,8 @@ async def main(place: Path) -> None:
         async with connection:
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=50)
-            queue = await channel.get_queue(f"hub.out.{pharmacy}", ensure=False)
+            # A look at the queue (`ensure`, the default): one that aio-pika has not seen it does not consume again after a reconnect.
+            queue = await channel.get_queue(f"hub.out.{pharmacy}")
             async with queue.iterator() as messages:
                 async for message in messages:
                     await reader.take(json.loads(message.body))

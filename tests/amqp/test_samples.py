@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.kit.amqp import Till
 from tests.kit.node import node_modules
+from tests.kit.wait import until
 
 ROOT = Path(__file__).parents[2]
 SALE = '{"sku": "PZN1", "quantity": 1, "total_price": "4.99"}'
@@ -23,23 +25,103 @@ def _run(till: Till, script: str, place: Path, **more: str) -> subprocess.Comple
     }  # fmt: skip
     script = script.replace("clients/", f"{ROOT}/clients/")
     return subprocess.run(
-        ["bash", "-euo", "pipefail"], input=script, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-euo", "pipefail"], input=script, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=120
     )  # fmt: skip
 
 
-def test_the_reader_fills_a_gap_and_takes_nothing_twice(till: Till, tmp_path: Path) -> None:
+FEEDS = {
+    "python": ("amqp_feed.py", 'made = await web.post("/api/event-queue/", json={', '"max_length": 2'),
+    "node": ("amqp_feed.js", 'await ask("POST", "/api/event-queue/", {', "max_length: 2"),
+    "java": ("AmqpFeed.java", 'ask("POST", "/api/event-queue/", "{', r"\"max_length\": 2"),
+}
+"""A sample, where it makes the feed, and what makes that one short."""
+
+
+def _runtime(name: str, place: Path) -> tuple[str, dict[str, str]]:
+    """Name the command that runs a sample, and its environment; skips the test where that is not here."""
+    match name:
+        case "node":
+            return "node", node_modules("amqplib", place)
+        case "java":
+            return f"java -cp {_jars()}", {}
+        case _:
+            return name, {}
+
+
+def _jars() -> str:
+    jars = os.environ.get("AMQP_CLIENT_JARS", "")
+    if not jars:
+        pytest.skip("needs java, and AMQP_CLIENT_JARS: the class path of amqp-client 5 and slf4j-api")
+    return jars
+
+
+@pytest.mark.parametrize("runtime", list(FEEDS))
+def test_a_reader_fills_a_gap_resumes_where_it_was_and_takes_nothing_twice(
+    till: Till, tmp_path: Path, runtime: str
+) -> None:
+    command, more = _runtime(runtime, tmp_path)
+    name, makes, short = FEEDS[runtime]
+    text = (ROOT / "clients" / name).read_text()
+    assert text.count(makes) == 1
+    (tmp_path / name).write_text(text.replace(makes, makes + short))
+
+    def read(until: int) -> list[int]:
+        done = _run(till, f"{command} {name} state.json", tmp_path, UNTIL=str(until), **more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads((tmp_path / "state.json").read_text()) == {"last": until}
+        return [int(number) for number in re.findall(r"event (\d+):", done.stdout)]
+
+    def last_sequence() -> int:
+        return int(till.http("GET", "/api/event-queue/").json()["last_sequence"])
+
     assert till.http("POST", "/api/event-queue/", {"max_length": 2}).status_code == 201
     till.send("webhook_event.receive", {"event_type": "first"})
     (tmp_path / "state.json").write_text('{"last": 1}')
     till.send("inventory.create", {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 50})
     till.send("sale.record", [json.loads(SALE)] * 8)
-    last = till.http("GET", "/api/event-queue/").json()["last_sequence"]
-    script = (ROOT / "clients/amqp_feed.py").read_text().replace('made = await web.post("/api/event-queue/", json={}', 'made = await web.post("/api/event-queue/", json={"max_length": 2}')  # fmt: skip
-    (tmp_path / "feed.py").write_text(script)
-    done = _run(till, "python feed.py state.json", tmp_path, UNTIL=str(last))
+    last = last_sequence()
+    assert read(last) == list(range(2, last + 1))
+    # Begun anew, with the last two of the feed seen already, as it was before the end and as the log has it.
+    till.send("sale.record", [json.loads(SALE)] * 3)
+    assert read(last + 3) == [last + 1, last + 2, last + 3]
+    assert last_sequence() == last + 3
+
+
+@pytest.mark.parametrize("runtime", list(FEEDS))
+def test_a_reader_that_missed_events_or_lost_its_connection_goes_on_without_a_gap(
+    till: Till, tmp_path: Path, runtime: str
+) -> None:
+    command, more = _runtime(runtime, tmp_path)
+    till.send("inventory.create", {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 50})
+
+    def readers() -> int:
+        return int(till.http("GET", "/api/event-queue/").json().get("consumers") or 0)
+
+    def has_worked_on(sequence: int) -> bool:
+        return re.search(rf'"last": ?{sequence}\b', _state(tmp_path)) is not None or reading.done()
+
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(
+            _run, till, f"{command} clients/{FEEDS[runtime][0]} {tmp_path}/state.json", tmp_path, UNTIL="9", **more
+        )
+        until(lambda: readers() == 1 or reading.done(), within=60)
+        till.send("sale.record", [json.loads(SALE)] * 2)
+        until(lambda: has_worked_on(4), within=30)
+        assert till.http("POST", "/api/event-queue/", {"types": ["order.*"]}).status_code == 201
+        till.send("sale.record", [json.loads(SALE)] * 2)  # it hears nothing of these
+        assert till.http("POST", "/api/event-queue/", {}).status_code == 201
+        till.send("sale.record", json.loads(SALE))
+        until(lambda: has_worked_on(7), within=30)
+        till.stage.management("DELETE", f"/api/connections/username/{till.id}")
+        till.send("sale.record", [json.loads(SALE)] * 2)
+        done = reading.result(150)
     assert done.returncode == 0, done.stdout + done.stderr
-    seen = [int(number) for number in re.findall(r"event (\d+):", done.stdout)]
-    assert seen == list(range(2, last + 1))
+    assert [int(number) for number in re.findall(r"event (\d+):", done.stdout)] == list(range(1, 10))
+
+
+def _state(place: Path) -> str:
+    file = place / "state.json"
+    return file.read_text() if file.exists() else ""
 
 
 def test_a_refusal_ends_a_sample_with_another_code(till: Till, tmp_path: Path) -> None:
@@ -59,9 +141,7 @@ def test_amqplib_of_node_publishes_and_is_answered(till: Till, tmp_path: Path) -
 
 
 def test_the_java_sample_publishes_and_is_answered(till: Till, tmp_path: Path) -> None:
-    jars = os.environ.get("AMQP_CLIENT_JARS", "")
-    if not jars:
-        pytest.skip("needs java, and AMQP_CLIENT_JARS: the class path of amqp-client 5 and slf4j-api")
+    jars = _jars()
     till.send("inventory.create", {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5})
     done = _run(till, f"java -cp {jars} clients/AmqpPublish.java sale.record '[{SALE}, {SALE}]' till-9", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
