@@ -69,12 +69,16 @@ class House:
     cage: Cage
     logs: tuple[Path, Path]
     metrics_url: str
+    refusals: list[str] = field(default_factory=list)
 
     async def ask(
         self, method: str, path: str, headers: dict[str, str] | None = None, **options: Any
     ) -> httpx.Response:
         """Ask as the pharmacy."""
-        return await self.live.client.request(method, path, headers=self.key.headers | (headers or {}), **options)
+        answer = await self.live.client.request(method, path, headers=self.key.headers | (headers or {}), **options)
+        if answer.status_code >= 400:
+            self.refusals.append(answer.text + str(answer.headers))
+        return answer
 
 
 @pytest.fixture
@@ -266,6 +270,10 @@ async def test_no_canary_leaves_its_cage(house: House, servers: Servers, setting
     await _over_sockets(house)
     parked = await _past_the_doors(house, settings)
     assert len(house.cage.birds) > 50
+    # A refusal names the field, the parameter, the path and the thing that it is about; nothing else that was sent.
+    assert len(house.refusals) > 20
+    named = {"unknown field", "unknown parameter", "path", "column", "sku", "unknown sku of a line", "order reference"}
+    assert set(house.cage.escaped(str(house.refusals))) <= named
 
     vhost = settings.amqp_urls[0].rpartition("/")[2]
 
