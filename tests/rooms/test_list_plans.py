@@ -1,6 +1,6 @@
 """How PostgreSQL reads the lists: no page is found by reading a whole table.
 
-`--long` looks at tables of 100,000 rows each, which take a minute to fill; else 8,000 rows, where it plans the same.
+`.ci/run` and `--long` look at tables of 100,000 rows each, which take a minute to fill; else 8,000, where it plans the same.
 """
 
 import json
