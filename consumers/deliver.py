@@ -7,6 +7,7 @@ active consumer), so calls at once, throttle, circuit and order hold exactly.
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -14,11 +15,10 @@ import structlog
 from consumers.calls import Calls
 from consumers.handouts import DELIVERIES, read_handout
 from consumers.held import Held
-from consumers.pausing import Pause
+from consumers.holding import Hold
 from consumers.settling import Carrier, Item
 from consumers.window import Delivery, Window
 from hub import clock
-from hub.faults import Unavailable
 from hub.storage.database import Database
 from hub.storage.deliveries import CalledEndpoint, DueDelivery, Head, find_heads, load_due, load_endpoints
 
@@ -35,6 +35,7 @@ class Deliverer:
     def __init__(self, window: Window, database: Database, calls: Calls, tasks: asyncio.TaskGroup) -> None:
         """Put the parts together."""
         self._window = window
+        self._hold = Hold(window.pulse, log, "deliver.held")
         self._database = database
         self._calls = calls
         self._tasks = tasks
@@ -79,7 +80,9 @@ class Deliverer:
 
     async def _put_in(self, wanted: dict[UUID, Carrier], endpoint_ids: list[UUID]) -> None:
         """Load deliveries and endpoints, and let their lanes begin."""
-        loaded, endpoints, heads = await self._load(list(wanted), endpoint_ids)
+        loaded, endpoints, heads = await self._hold(
+            partial(self._load, list(wanted), endpoint_ids), deliveries=len(wanted)
+        )
         for endpoint in endpoints:
             self._calls.configure(endpoint)
         gone = dict(wanted)
@@ -107,15 +110,9 @@ class Deliverer:
     async def _load(
         self, ids: list[UUID], endpoint_ids: list[UUID]
     ) -> tuple[list[DueDelivery], list[CalledEndpoint], list[Head]]:
-        pause = Pause(self._window.pulse)
-        while True:
-            try:
-                async with self._database.connection() as connection:
-                    loaded = await load_due(connection, ids)
-                    endpoints = await load_endpoints(connection, endpoint_ids)
-                    ordered = [one.id for one in endpoints if one.ordered]
-                    heads = await find_heads(connection, ordered) if ordered else []
-                    return loaded, endpoints, heads
-            except Unavailable as fault:
-                log.warning("deliver.held", what=fault.what, detail=fault.detail)
-                await pause.wait()
+        async with self._database.connection() as connection:
+            loaded = await load_due(connection, ids)
+            endpoints = await load_endpoints(connection, endpoint_ids)
+            ordered = [one.id for one in endpoints if one.ordered]
+            heads = await find_heads(connection, ordered) if ordered else []
+            return loaded, endpoints, heads

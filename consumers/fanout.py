@@ -7,6 +7,7 @@ cursor stands. So a lost message or binding costs a moment, never an event.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import orjson
 import structlog
 
 from consumers.handouts import hand_out
-from consumers.pausing import Pause
+from consumers.holding import Hold
 from consumers.processing import RoutedEvent
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
@@ -61,6 +62,7 @@ class Fanout:
     ) -> None:
         """Put the parts together."""
         self._window = window
+        self._hold = Hold(window.pulse, log, "fanout.held")
         self._database = database
         self._publisher = publisher
         self._connection = connection
@@ -86,15 +88,7 @@ class Fanout:
             while deliveries := await self._window.take(_MESSAGES, _BYTES):
                 keys = [(id(delivery.channel), delivery.tag) for delivery in deliveries]
                 events = [event for key in keys if (event := self._events.pop(key, None)) is not None]
-                pause = Pause(self._window.pulse)
-                while True:
-                    try:
-                        await self._hear(events)
-                    except Unavailable as fault:
-                        log.warning("fanout.held", what=fault.what, detail=fault.detail, events=len(events))
-                        await pause.wait()
-                    else:
-                        break
+                await self._hold(partial(self._hear, events), events=len(events))
                 await acknowledge(deliveries)
 
     async def _hear(self, events: Sequence[RoutedEvent]) -> None:

@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
 import structlog
 
 from consumers.directory import Directory, Sender
+from consumers.holding import Hold
 from consumers.ingress_message import MAX_BYTES, Incoming, read_commands
-from consumers.pausing import Pause
 from consumers.receipts import Given, ReceiptSender
 from consumers.strays import Stray, Strays
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
 from hub.domain.command import Receipt
 from hub.domain.problem import Problem
-from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.parking import Parked, park
 from hub.messaging.topology import COMMANDS, ingress_queue, partition_of
@@ -58,6 +58,7 @@ class Ingress:
     ) -> None:
         """Put the parts together; nothing runs before `run`."""
         self._window = window
+        self._hold = Hold(window.pulse, log, "ingress.held")
         self._directory = directory
         self._publisher = publisher
         self._receipts = receipts
@@ -76,35 +77,21 @@ class Ingress:
     async def run(self) -> None:
         """Work until closed."""
         while deliveries := await self._window.take(_MESSAGES, _BYTES):
-            work = await self._held(deliveries)
+            arrived = [one for one in deliveries if isinstance(one, _Letter)]
+            # Were the database away for longer than it takes to read them, nothing could be applied anyway.
+            work = await self._hold(partial(self._read, arrived), messages=len(arrived))
             if work.strays:
                 work.messages += self._strays.tell(work.strays)
-            pause = Pause(self._window.pulse)
-            while work.messages:
-                try:
-                    await self._publisher.publish(work.messages)
-                except Unavailable as fault:
-                    log.warning("ingress.held", what=fault.what, detail=fault.detail, messages=len(work.messages))
-                    await pause.wait()  # again in order: what came through twice is applied once
-                else:
-                    break
+            if work.messages:
+                # Again in order: what came through twice is applied once.
+                await self._hold(partial(self._publisher.publish, work.messages), messages=len(work.messages))
             await self._receipts.send(work.receipts)
             await acknowledge(deliveries)
             log.debug("ingress.taken", messages=len(deliveries), commands=work.commands, parked=work.parked)
 
-    async def _held(self, deliveries: Sequence[Delivery]) -> _Work:
-        """Read a window; wait for the database only where a user is not known without it."""
-        arrived = [one for one in deliveries if isinstance(one, _Letter)]
-        pause = Pause(self._window.pulse)
-        while True:
-            try:
-                await self._directory.refresh()
-                return await self._read(arrived)
-            except Unavailable as fault:
-                log.warning("ingress.held", what=fault.what, detail=fault.detail, messages=len(arrived))
-                await pause.wait()  # nothing could be applied now anyway
-
     async def _read(self, arrived: Sequence[_Letter]) -> _Work:
+        """Read a window; the database is needed only where a user is not known without it."""
+        await self._directory.refresh()
         work = _Work()
         bundle = _Bundle()
         for letter in arrived:

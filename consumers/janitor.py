@@ -4,9 +4,10 @@ Several may run: each step takes a lock of the database for its transaction, and
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import asyncpg
 import structlog
 
 from consumers.figures import Figures
-from consumers.pausing import Pause
+from consumers.holding import Hold
 from consumers.processing import OwnCommand
 from consumers.window import Delivery, Window, acknowledge
 from hub import clock
@@ -81,6 +82,7 @@ class Janitor:
         """Put the parts together; `window` collects the messages of `hub.audit`."""
         self._figures = figures or Figures()
         self._window = window
+        self._hold = Hold(window.pulse, log, "janitor.held")
         self._database = database
         self._publisher = publisher
         self._settings = settings
@@ -201,25 +203,20 @@ class Janitor:
             entries += told
             for key, at in used.items():
                 uses[key] = max(at, uses.get(key, at))
-        pause = Pause(self._window.pulse)
-        while True:
+        if entries or uses:
             try:
-                if entries or uses:
-                    async with self._database.transaction() as connection:
-                        await add_entries(connection, entries)
-                        await note_key_uses(connection, uses)
-                await self._publisher.publish(parked)
-            except Unavailable as fault:
-                log.warning("janitor.held", what=fault.what, detail=fault.detail, entries=len(entries))
-                await pause.wait()
+                await self._hold(partial(self._keep, entries, uses), entries=len(entries))
             except asyncpg.PostgresError as error:
                 # It is nothing that a gateway of this version writes: keep the bytes, and go on.
                 log.exception("janitor.refused", entries=len(entries))
                 at, reason = clock.now(), f"{type(error).__name__} while it was written"
                 parked = [park(Parked(delivery.body, reason, AUDIT, at, at)) for delivery in deliveries]
-                entries, uses = [], {}
-            else:
-                return
+        await self._hold(partial(self._publisher.publish, parked), parked=len(parked))
+
+    async def _keep(self, entries: Sequence[AuditEntry], uses: Mapping[UUID, datetime]) -> None:
+        async with self._database.transaction() as connection:
+            await add_entries(connection, entries)
+            await note_key_uses(connection, uses)
 
 
 def _expiry(hours: int, pharmacy_id: UUID, order_id: UUID, version: int) -> OwnCommand:

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import structlog
 
-from consumers.pausing import Pause
+from consumers.holding import Hold
 from consumers.pulse import Pulse
 from hub import clock
 from hub.domain.ids import derived_id
-from hub.faults import Poison, Unavailable
+from hub.faults import Poison
 from hub.messaging.parking import Parked, read_parked
 from hub.messaging.topology import INGRESS_QUEUES, ingress_queue
 from hub.storage.database import Database
@@ -54,16 +54,12 @@ async def keep(
         parked.body,
         parked.first_failed_at,
     )
-    pause = Pause(pulse)
-    while True:
-        try:
-            async with database.transaction() as connection:
-                await save_parked(connection, [row])
-        except Unavailable as fault:
-            log.warning("parker.held", what=fault.what, detail=fault.detail)
-            await pause.wait()
-        else:
-            return
+
+    async def save() -> None:
+        async with database.transaction() as connection:
+            await save_parked(connection, [row])
+
+    await Hold(pulse, log, "parker.held")(save)
 
 
 def _dead_lettered(body: bytes, headers: Mapping[str, Any], message_id: str | None) -> Parked | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import aiormq
 import structlog
 
-from consumers.pausing import Pause
+from consumers.holding import Hold
 from consumers.processing import CommandSender, OwnCommand
 from consumers.pulse import Pulse
 from consumers.window import Delivery
@@ -19,7 +19,6 @@ from hub.domain.fields import format_time
 from hub.domain.ids import derived_id
 from hub.domain.webhook_health import Disable, Fine, Health, Verdict, Warn, after_attempt
 from hub.domain.webhooks import OPERATIONAL
-from hub.faults import Unavailable
 from hub.storage.database import Connection, Database
 from hub.storage.deliveries import Attempted, Head, find_heads, put_off, save_attempts, save_health, skip
 
@@ -88,6 +87,7 @@ class Settling:
         self._set_heads = set_heads
         self._is_ordered = is_ordered
         self._pulse = pulse
+        self._hold = Hold(pulse, log, "deliver.held")
         # The broker's prefetch bounds it: everything in it is an unacked delivery.
         self._items: asyncio.Queue[Item | None] = asyncio.Queue()
 
@@ -116,22 +116,16 @@ class Settling:
     async def _write(self, items: Sequence[Item]) -> None:
         health, commands = self._judge(items)
         ordered = [endpoint_id for endpoint_id in {item.endpoint_id for item in items} if self._is_ordered(endpoint_id)]
-        heads: list[Head] = []
-        pause = Pause(self._pulse)
-        while True:
-            try:
-                # First: their ids follow from what happened, so a repeat is the same command; lost they must not be.
-                if commands:
-                    await self._sender.send(commands)
-                async with self._database.transaction() as connection:
-                    await _save(connection, items, health)
-                    if ordered:
-                        heads = await find_heads(connection, ordered)
-            except Unavailable as fault:
-                log.warning("deliver.held", what=fault.what, detail=fault.detail, deliveries=len(items))
-                await pause.wait()
-            else:
-                break
+
+        async def store() -> list[Head]:
+            # First: their ids follow from what happened, so a repeat is the same command; lost they must not be.
+            if commands:
+                await self._sender.send(commands)
+            async with self._database.transaction() as connection:
+                await _save(connection, items, health)
+                return await find_heads(connection, ordered) if ordered else []
+
+        heads = await self._hold(store, deliveries=len(items))
         for item in items:
             if item.carrier is not None:
                 self._let_go(item.delivery_id)

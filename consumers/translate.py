@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import structlog
 
-from consumers.pausing import Pause
+from consumers.holding import Hold
 from consumers.processing import OwnCommand
 from consumers.webhook_steps import ROUNDS, Received, Work, add_step, articles_of, open_round, read_event, settled
-from consumers.window import Delivery, Window, acknowledge
+from consumers.window import Window, acknowledge
 from hub import clock
 from hub.domain.adapters.wish import Untranslatable, Wish
 from hub.domain.ids import derived_id
 from hub.domain.mapping import Mapping
 from hub.domain.translation import translate
-from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.storage.database import Database
 from hub.storage.translating import Ended, find_ends, find_items, find_mappings
@@ -35,6 +35,7 @@ class Translator:
     def __init__(self, window: Window, database: Database, publisher: BulkPublisher, partitions: int) -> None:
         """Put the parts together; nothing runs before `run`."""
         self._window = window
+        self._hold = Hold(window.pulse, log, "translate.held")
         self._database = database
         self._publisher = publisher
         self._partitions = partitions
@@ -48,27 +49,21 @@ class Translator:
     async def run(self) -> None:
         """Work until closed."""
         while deliveries := await self._window.take(MESSAGES, _BYTES):
-            if await self._settle(deliveries):
+            received = [one for delivery in deliveries if (one := read_event(delivery.body)) is not None]
+            if await self._hold(partial(self._settle, received), webhooks=len(received)):
                 await acknowledge(deliveries)
 
-    async def _settle(self, deliveries: Sequence[Delivery]) -> bool:
+    async def _settle(self, received: Sequence[Received]) -> bool:
         """Work on a window; False: the process is closing, and the broker delivers it again."""
-        received = [one for delivery in deliveries if (one := read_event(delivery.body)) is not None]
-        pause = Pause(self._window.pulse)
-        while not self._closing:
-            try:
-                work = await self._plan(received)
-                await self._send(one.command(step) for one in work for step in one.steps)
-                ends = await self._wait([step.operation_id for one in work for step in one.steps])
-                if ends is None:
-                    return False
-                await self._send(settled(one, ends) for one in work)
-            except Unavailable as fault:
-                log.warning("translate.held", what=fault.what, detail=fault.detail, webhooks=len(received))
-                await pause.wait()
-            else:
-                return True
-        return False
+        if self._closing:
+            return False
+        work = await self._plan(received)
+        await self._send(one.command(step) for one in work for step in one.steps)
+        ends = await self._wait([step.operation_id for one in work for step in one.steps])
+        if ends is None:
+            return False
+        await self._send(settled(one, ends) for one in work)
+        return True
 
     async def _plan(self, received: Sequence[Received]) -> list[Work]:
         """Say what every webhook becomes."""

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -16,13 +17,12 @@ from consumers.applying import Applier
 from consumers.envelope import Arrived, SetAside, is_awaited, read_message
 from consumers.failpoint import NOWHERE, Failpoint
 from consumers.figures import Figures
+from consumers.holding import Hold
 from consumers.isolating import blames_nobody
-from consumers.pausing import Pause
 from consumers.pulse import Pulse
 from consumers.receipts import Given, ReceiptSender
 from consumers.window import Delivery, Pace, Window, acknowledge
 from hub import clock
-from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.topology import command_queue
 
@@ -88,6 +88,8 @@ class Writer:
         self._receipts = receipts
         self.saying = Pulse("saying")
         self._window = window
+        self._hold = Hold(window.pulse, log, "writer.held")  # what waits for the database: nothing is lost or reordered
+        self._hold_events = Hold(self.saying, log, "events.held")
         self._applier = applier
         self._publisher = publisher
         self._messages = window_commands
@@ -155,13 +157,9 @@ class Writer:
 
     async def _apply_all(self, commands: Sequence[Arrived], settled: _Settled) -> None:
         """Apply in one transaction; hold during an outage; isolate what breaks for a reason that is not the world's."""
-        pause = Pause(self._window.pulse)
         while commands:
             try:
-                settled.applied.append(await self._applier.apply(commands))
-            except Unavailable as fault:
-                log.warning("writer.held", what=fault.what, detail=fault.detail, commands=len(commands))
-                await pause.wait()  # the database is away: hold the window, nothing is lost or reordered
+                settled.applied.append(await self._hold(partial(self._applier.apply, commands), commands=len(commands)))
             except Exception as error:
                 if blames_nobody(error):
                     raise
@@ -171,32 +169,17 @@ class Writer:
 
     async def _isolate(self, commands: Sequence[Arrived], error: Exception, settled: _Settled) -> Sequence[Arrived]:
         """Apply what can be applied, park what breaks alone; give what one transaction did not come to."""
-        pause = Pause(self._window.pulse)
-        while True:
-            self._window.pulse.beat()
-            try:
-                isolated = await self._applier.isolate(commands, error)
-            except Unavailable as fault:
-                log.warning("writer.held", what=fault.what, detail=fault.detail, commands=len(commands))
-                await pause.wait()  # as above
-            else:
-                for aside, broken in isolated.broken:
-                    log.error("command.broken", exc_info=broken, **aside.facts())
-                _tell_parked(aside for aside, _ in isolated.broken)
-                settled.applied.extend(isolated.applied)
-                return isolated.left
+        self._window.pulse.beat()
+        isolated = await self._hold(partial(self._applier.isolate, commands, error), commands=len(commands))
+        for aside, broken in isolated.broken:
+            log.error("command.broken", exc_info=broken, **aside.facts())
+        _tell_parked(aside for aside, _ in isolated.broken)
+        settled.applied.extend(isolated.applied)
+        return isolated.left
 
     async def _park(self, aside: Sequence[SetAside], settled: _Settled) -> None:
         _tell_parked(aside)
-        pause = Pause(self._window.pulse)
-        while True:
-            try:
-                settled.applied.append(await self._applier.park(aside))
-            except Unavailable as fault:
-                log.warning("writer.held", what=fault.what, detail=fault.detail, parked=len(aside))
-                await pause.wait()  # as above
-            else:
-                return
+        settled.applied.append(await self._hold(partial(self._applier.park, aside), parked=len(aside)))
 
     async def _say(self) -> None:
         """Publish replies and events in order, then ack; repeat until the broker confirms."""
@@ -204,16 +187,9 @@ class Writer:
             self.saying.beat()
             if self._receipts is not None:
                 await self._receipts.send(settled.receipts())
-            pause = Pause(self.saying)
-            messages = settled.messages()
-            while messages:
-                try:
-                    await self._publisher.publish(messages)
-                except Unavailable as fault:
-                    log.warning("events.held", what=fault.what, detail=fault.detail, messages=len(messages))
-                    await pause.wait()  # the unacked commands are the outbox; nothing is acked before
-                else:
-                    break
+            if messages := settled.messages():
+                # The unacked commands are the outbox; nothing is acked before.
+                await self._hold_events(partial(self._publisher.publish, messages), messages=len(messages))
             self._failpoint.reach("after_publish")
             self._failpoint.reach("before_ack")
             await acknowledge(settled.deliveries)

@@ -9,14 +9,16 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 
 from consumers.broker import open_broker
 from consumers.figures import Figures
-from consumers.pausing import Pause
+from consumers.holding import Hold
 from consumers.pulse import Pulse
 from consumers.roles import open_parker
 from consumers.subscribing import Role
 from consumers.watchdog import LastWatch, Standstill, Watchdog
+from hub.faults import Unavailable
 from hub.messaging.connection import HubConnection, open_connection
 from hub.messaging.declaring import declare_topology
 from hub.messaging.topology import DEAD
@@ -159,21 +161,27 @@ async def test_a_loop_that_makes_no_step_with_work_in_hand_is_noticed(connection
 
 
 async def test_a_loop_that_holds_its_work_through_an_outage_is_alive_and_one_at_rest_is_never_overdue(
-    connection: HubConnection,
+    connection: HubConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("consumers.holding.FIRST_SECONDS", 0.0)  # the clock goes on by itself
     holding, resting = Pulse("window"), Pulse("saying")
-    now = 1000.0
+    now, tries = 1000.0, 0
     async with a_role(holding, resting) as role:
         watchdog = Watchdog([role], connection, 60)
         with own_clock("monotonic", lambda: now):
             holding.beat()
-            pause = Pause(holding)
-            for _ in range(5):
+
+            async def reach() -> None:
+                nonlocal now, tries
+                tries += 1
                 now += 40
                 watchdog.look_at_loops()
-                pause._seconds = 0  # the clock has gone on by itself
-                await pause.wait()
-            now += 70
+                if tries < 6:
+                    raise Unavailable("postgres", "away")
+
+            await Hold(holding, structlog.get_logger("test"), "test.held")(reach)
+            assert tries == 6
+            now += 30
             with pytest.raises(Standstill, match="writer: window is at one step for 70 s"):
                 watchdog.look_at_loops()
 
