@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from uuid import UUID
 
+import orjson
+
+from consumers.processing import OwnCommand
 from hub.domain.audit import AuditEntry, is_audited
 from hub.domain.command import Command
 from hub.domain.ids import HUB_ID, derived_id
+from hub.domain.mirroring import MIRROR
 from hub.domain.outcome import Accepted, Outcome, Rejected, refuse
 from hub.domain.parked import ParkedMessage
 from hub.domain.problem import FieldError
@@ -30,7 +35,28 @@ def replay_messages(parked: Iterable[ParkedMessage]) -> list[Outgoing]:
         if body.lstrip()[:1] == b"{":
             body = b"[" + body + b"]"  # one command; a whole message goes as it is
         found.append(Outgoing(COMMANDS, str(message.partition), body))
+        found += _settled_behind(message)
     return found
+
+
+def _settled_behind(message: ParkedMessage) -> list[Outgoing]:
+    """Have the received webhook that a replayed command was made of looked at again, once that is applied.
+
+    It was left unprocessed when the command was set aside. In the same partition, so after it.
+    """
+    try:
+        command = orjson.loads(message.payload)
+        body, noted = command["body"], command["body"].get("extra_data") or {}
+        webhook_id = UUID(body.get("causation_id") or noted[MIRROR]["causation_id"])
+        is_made_of_one = command["door"] == "webhook"
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []
+    if not is_made_of_one or message.pharmacy_id is None or message.replayed_at is None:
+        return []
+    again = OwnCommand(
+        message.pharmacy_id, "webhook_event.reprocess", webhook_id, derived_id(message.id, "reprocess"), {}
+    )
+    return [again.message(message.replayed_at, 1)._replace(routing_key=str(message.partition))]
 
 
 def mended(outcome: Accepted, number: int | None) -> Outcome:

@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import Servers
 from tests.kit.builders import an_item
 from tests.kit.hooks import Json, Shop
+from tests.kit.senders import SIGN
 
 VECTORS = Path(__file__).parents[1] / "vectors/webhooks"
 
@@ -86,6 +89,34 @@ def test_rules_make_orders_and_sales_of_anything(shop: Shop) -> None:
     )
     assert "sale.record does not fit: #/lines/0/quantity" in wrong["reason"]
     assert len(shop.items("/api/sales/")) == 1
+
+
+def test_a_message_is_processed_once_its_command_that_was_set_aside_is_replayed(shop: Shop, servers: Servers) -> None:
+    database = urlsplit(shop.hub.settings.database_url.get_secret_value()).path[1:]
+    source = shop.register("shopify", mapping={"adapter": "shopify"})
+    content = json.dumps(a_message("shopify_order") | {"name": "#broken"}).encode()
+    servers.sql("ALTER TABLE orders ADD CONSTRAINT broken CHECK (order_reference <> '#broken') NOT VALID", database)
+    try:
+        shop.post(source, content, SIGN["shopify"](content, source["url"], topic="orders/create", message_id="b-1"))
+        stored = shop.until(
+            lambda: shop.ask("GET", "/api/webhook-events/"),
+            lambda answer: any(one["reason"] for one in answer.json()["items"]),
+        ).json()["items"][0]
+    finally:
+        servers.sql("ALTER TABLE orders DROP CONSTRAINT broken", database)
+    assert (stored["processed"], stored["reason"]) == (False, "order.mirror was set aside; an operator can replay it")
+    operator = {"X-API-KEY": shop.hub.operator_key, "Prefer": "wait=15"}
+    parked = shop.until(
+        lambda: shop.web.get(f"/api/parked/?pharmacy_id={shop.pharmacy_id}", headers=operator),
+        lambda answer: bool(answer.json()["items"]),
+    ).json()["items"]
+    assert len(parked) == 1
+    assert shop.web.post(f"/api/parked/{parked[0]['id']}/replay/", headers=operator).status_code == 200
+    done = shop.until(
+        lambda: shop.ask("GET", f"/api/webhook-events/{stored['id']}/"), lambda answer: answer.json()["processed"]
+    ).json()
+    assert (done["reason"], [one["status"] for one in done["commands"]]) == (None, ["applied"])
+    assert [order["order_reference"] for order in shop.items("/api/orders/")] == ["#broken"]
 
 
 def test_what_was_refused_says_why_and_is_tried_again_when_asked(shop: Shop) -> None:
