@@ -1,17 +1,23 @@
 """uvicorn's HTTP protocol for `uvicorn --http gateway.protocol:HttpProtocol`: an answer's head and body leave together.
 
+An offer of another protocol than WebSocket is ignored, as RFC 9110 7.8 allows: Java's `HttpClient` and `curl --http2` offer
+`h2c` with their first request. The parser would leave the request's body to that protocol, and uvicorn would lose it.
+
 And a request's head has a limit of time: uvicorn has none, so that a client that sends a byte now and then would keep its
 connection for ever. A body's limit is with who reads it (`gateway.bodies`, `gateway.bulk`).
 """
 
 import asyncio
+import sys
 from typing import Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from hub.gathering import GatheringTransport
 
 HEAD_SECONDS = 30.0
+_OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
 _LATE: Final = b"the head of the request did not come in time"
 
 
@@ -20,6 +26,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     _head_due: float | None = None  # None: no head is waited for
     _look: asyncio.TimerHandle | None = None  # one for many requests: it looks, and looks again
+    _received = b""
+    _is_offer = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -41,7 +49,35 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Take in the last byte of its head."""
         self._head_due = None
-        super().on_headers_complete()
+        self._is_offer = self.parser.should_upgrade() and not self._should_upgrade()
+        if not self._is_offer:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Take in its last byte."""
+        if not self._is_offer:
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came."""
+        self._received = data
+        super().data_received(data)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Read the request again as one that offers nothing: uvicorn calls this when the parser stopped behind its head."""
+        upgrade = sys.exception()
+        assert isinstance(upgrade, httptools.HttpParserUpgrade)
+        rest = self._received[upgrade.args[0] :]
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [token for token in value.split(b",") if token.strip().lower() not in _OFFERS]
+                value = b",".join(kept)  # noqa: PLW2901 -- what is left of it
+            if name not in _OFFERS and (value or name != b"connection"):
+                lines.append(b"%b: %b" % (name, value))
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     def _expect_head(self, seconds: float) -> None:
         due = self._head_due = self.loop.time() + seconds

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import orjson
 import pytest
 
 from tests.kit.gateway import GatewayStage, TestKey
@@ -46,6 +47,44 @@ async def test_ambiguous_framing_is_refused(live: GatewayStage, key: TestKey, fr
     head = f"POST /api/inventory/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: application/json\r\n".encode()
     status, _, _ = await wire(live, head + framing + b"\r\n\r\n5\r\n{    \r\n0\r\n\r\n")
     assert status == 400
+
+
+@pytest.mark.parametrize("cut", [0, 40, -3, None], ids=["head alone", "in the head", "in the body", "at once"])
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_an_offer_of_http_2_is_ignored_and_costs_no_byte_of_the_body(
+    live: GatewayStage, key: TestKey, framing: str, cut: int | None
+) -> None:
+    """Java's HttpClient sends it with the first request of a connection, `curl --http2` as well."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(live.url.rpartition(":")[2]))
+    try:
+        for number in range(2):  # the connection goes on behind it
+            body = orjson.dumps({"sku": f"h2c-{number}", "name": "n", "price": "1.00", "quantity": 1})
+            head = (
+                f"POST /api/inventory/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nContent-Type: application/json\r\n"
+                "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+            ).encode()
+            if framing == "length":
+                sent = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+            else:
+                sent = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            place = sent.index(b"\r\n\r\n") + 4 if cut == 0 else cut
+            writer.write(sent[:place])
+            await writer.drain()
+            await asyncio.sleep(0)
+            if place is not None:
+                await asyncio.wait_for(live_turn(live), 5)
+                writer.write(sent[place:])
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert answer.startswith(b"HTTP/1.1 202"), answer
+            length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            assert orjson.loads(await reader.readexactly(length))["status"] == "accepted"
+    finally:
+        writer.close()
+
+
+async def live_turn(live: GatewayStage) -> None:
+    """Let the gateway read what was sent: it answers another connection meanwhile."""
+    assert (await live.client.get("/health/live")).status_code == 200
 
 
 async def test_the_gateway_does_not_close_what_its_client_keeps(live: GatewayStage) -> None:
