@@ -45,6 +45,7 @@ CHUNK_BYTES: Final = 65_536
 STEP_SECONDS: Final = 0.005  # so long may one upload keep the process from its other requests
 DRAIN_SECONDS: Final = 3.0
 SILENCE_SECONDS: Final = 30.0  # between two parts of a body
+LEAST_BYTES_A_SECOND: Final = 1000  # on the whole, after the first 30 s: an upload that drips keeps a place of its key
 
 IMPORTS: Final[dict[UploadKind, str]] = {"inventory": "inventory.import", "sales": "sale.import"}
 
@@ -140,16 +141,19 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
 
 
 async def _parts_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    due = loop.time() + SILENCE_SECONDS
     while True:
         try:
-            async with asyncio.timeout(SILENCE_SECONDS):
+            async with asyncio.timeout_at(min(due, loop.time() + SILENCE_SECONDS)):
                 message: Any = await request.receive()
         except TimeoutError as error:
-            detail = f"nothing of the file came for {SILENCE_SECONDS:.0f} s"
+            detail = f"nothing of the file came for {SILENCE_SECONDS:.0f} s, or less than {LEAST_BYTES_A_SECOND} bytes a second"
             raise refused("malformed", detail, headers={"connection": "close"}) from error
         if message["type"] != "http.request":
             raise refused("malformed", "the request ended before its file did")
         if message.get("body"):
+            due += len(message["body"]) / LEAST_BYTES_A_SECOND
             yield message["body"]
         if not message.get("more_body"):
             return

@@ -20,7 +20,7 @@ from hub.messaging.wire import GatheringFactory
 
 CONNECT_SECONDS = 3.0  # a frozen node accepts TCP and then says nothing; aiormq alone would wait 60 s
 RECONNECT_SECONDS = 0.5
-HEARTBEAT_SECONDS = 10
+HEARTBEAT_SECONDS = 8
 ABANDON_SECONDS = 0.2
 CLOSE_SECONDS = 3.0
 

@@ -105,6 +105,14 @@ def test_a_file_that_stops_is_refused_and_applies_nothing(hub: Hub, key: str) ->
     assert httpx.get(f"{hub.url}/api/inventory/", headers={"X-API-KEY": key}).json()["items"] == []
 
 
+def test_a_file_that_drips_is_refused_and_applies_nothing(hub: Hub, key: str) -> None:
+    with _open(hub) as wire:
+        answer = _dripped(wire, _write(key, "/api/inventory/bulk", "application/x-ndjson"), b" ")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"less than 1000 bytes a second" in answer
+    assert _is_served(hub, key)
+
+
 def test_a_client_that_takes_its_time_within_the_limit_is_served(hub: Hub) -> None:
     with _open(hub) as wire:
         for part in (b"GET /health/live HTTP/1.1\r\n", b"Host: x\r\n", b"X-A: b\r\n", b"\r\n"):

@@ -17,8 +17,8 @@ from tests.kit.wait import eventually
 from tests.promises.outages import HUNG_SECONDS, applied_of, assert_once, clients_writing, measured
 from tests.rooms.broker_proxy import open_proxy
 
-# aiormq gives a connection up 33 to 38 s after its last word (three heartbeats, looked for every 5 s); a transaction has 20 s.
-NOTICED_SECONDS = 60.0
+# aiormq gives a connection up 24 to 28 s after its last word (three heartbeats, looked for every 4 s); a transaction has 20 s.
+NOTICED_SECONDS = 35.0
 
 
 @pytest.mark.long

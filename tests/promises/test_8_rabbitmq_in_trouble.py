@@ -88,9 +88,9 @@ async def test_reads_are_200_and_writes_a_quick_503_whatever_ails_rabbitmq(hub: 
         trouble = fault(servers)
         await asyncio.to_thread(trouble.__enter__)
         try:
-            began = time.monotonic()
-            await eventually(lambda: _is_refused(stage, prober), bool, within=5)
-            until = began + OUTAGE_SECONDS
+            # What RabbitMQ took in the very last moment is not refused, but waited for.
+            await eventually(lambda: _is_refused(stage, prober), bool, within=15)
+            until = time.monotonic() + OUTAGE_SECONDS
             slowest, quickest_write = 0.0, 60.0
             while time.monotonic() < until:
                 asked = time.monotonic()
