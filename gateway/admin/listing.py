@@ -130,6 +130,12 @@ def path_of(model: Model, choice: Choice) -> str:
     return model.path.format(pharmacy_id=choice.chosen) if model.needs_pharmacy else model.path
 
 
+def _chosen_of(model: Model, choice: Choice) -> dict[str, str]:
+    """Narrow a list of the hub's own to the chosen pharmacy, where its rows are of one."""
+    is_narrowed = model.is_hubs and choice.chosen is not None and "pharmacy_id" in model.api.filters
+    return {"pharmacy_id": str(choice.chosen)} if is_narrowed else {}
+
+
 @get("/{name:str}", opt={"console": "signed-in"})
 async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
     """Show a model's list."""
@@ -146,12 +152,10 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
     narrowed = [name for name in wanted if name in model.api.filters]
     is_too_much = rows > (model.api.most_rows(narrowed, sort or model.api.default_sort) or rows)
     if not is_waiting and not is_too_much:
-        pairs = [*({"sort": sort} | wanted if sort else wanted).items()]
+        pairs = [*(({"sort": sort} if sort else {}) | wanted | _chosen_of(model, choice)).items()]
         if cursor := request.query_params.get("cursor"):
             pairs.append(("cursor", cursor))
         caller = acting(visitor, choice.chosen if not model.is_hubs else None)
-        if model.is_hubs and choice.chosen is not None and "pharmacy_id" in model.api.filters:
-            pairs = [pair for pair in pairs if pair[0] != "pharmacy_id"] + [("pharmacy_id", str(choice.chosen))]
         said = await ask(request, caller, "GET", path_of(model, choice), query=pairs)
         if said.is_problem:
             problem, status = said.problem(), said.status
@@ -246,7 +250,8 @@ async def export(request: Asked, name: FromPath[str]) -> Stream:
     choice = await choose(request)
     if model.needs_pharmacy and choice.chosen is None:
         raise refused("pharmacy-required", "choose a pharmacy first")
-    pairs = [pair for pair in wanted_of(request, model).items() if pair[0] != "limit"]
+    wanted = wanted_of(request, model) | _chosen_of(model, choice)
+    pairs = [pair for pair in wanted.items() if pair[0] != "limit"]
     caller = acting(visitor, choice.chosen if not model.is_hubs else None)
     path = path_of(model, choice)
     # One row first: what is wrong with the request is a page, not half a file.
