@@ -4,9 +4,12 @@ import csv
 import gzip
 import html
 import io
+import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -16,6 +19,7 @@ from gateway.admin import inside
 from gateway.admin.entries import MODELS
 from gateway.admin.listing import plain
 from gateway.admin.routes import HANDLERS
+from tests.conftest import Servers
 from tests.kit.console import Person, a_person, portal, signed_in
 from tests.kit.flows import FLOWS, fill
 from tests.kit.in_process import Hub
@@ -33,7 +37,18 @@ def admin(hub: Hub) -> Person:
 @pytest.fixture(scope="module")
 def shop(hub: Hub) -> tuple[str, str]:
     """A pharmacy with something to sell; its id and its key."""
-    pharmacy_id, key = hub.open_pharmacy("Shelf & Co")
+    return a_shop(hub, "Shelf & Co")
+
+
+@pytest.fixture(scope="module")
+def neighbour(hub: Hub) -> tuple[str, str]:
+    """Another one."""
+    return a_shop(hub, "Next door")
+
+
+def a_shop(hub: Hub, name: str) -> tuple[str, str]:
+    """Make a pharmacy with something to sell; its id and its key."""
+    pharmacy_id, key = hub.open_pharmacy(name)
     body = {"sku": "SHELF", "name": "Shelf", "price": "3.00", "quantity": 100}
     made = httpx.post(
         f"{hub.url}/api/inventory/", json=body, headers={"X-API-KEY": key, "Prefer": "wait=20"}, timeout=30
@@ -42,11 +57,11 @@ def shop(hub: Hub) -> tuple[str, str]:
     return str(pharmacy_id), key
 
 
-def make(person: Person, name: str, pharmacy: str, text: str) -> str:
+def make(person: Person, name: str, pharmacy: str, text: str, **more: str) -> str:
     """Make a row by its form; hand back the address of its page."""
     person.get(f"/admin/{name}/new/")
     model = MODELS[name]
-    more = {} if model.is_hubs else {"pharmacy": pharmacy}
+    more |= {} if model.is_hubs else {"pharmacy": pharmacy}
     done = person.post(f"/admin/{name}/new/", fill(FLOWS[name].made, text, **more))
     assert done.status_code == 200
     found = [(one, row) for one, row in _ROW.findall(str(done.url) + done.text) if one == name]
@@ -108,7 +123,7 @@ def test_a_row_is_made_found_changed_and_ended_by_forms(admin: Person, shop: tup
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_every_list_opens_filters_and_is_sent_as_csv(admin: Person, shop: tuple[str, str], name: str) -> None:
+def test_every_list_opens_is_ordered_and_is_sent_as_csv(admin: Person, shop: tuple[str, str], name: str) -> None:
     model = MODELS[name]
     query = f"?pharmacy={shop[0]}" if model.needs_pharmacy else ""
     assert admin.get(f"/admin/{name}/{query}").status_code == 200
@@ -135,11 +150,56 @@ def test_hostile_text_is_shown_as_text_everywhere(admin: Person, shop: tuple[str
     admin.get("/admin/")
     row = address.split("/")[3]
     pages.append(admin.post(f"/admin/{name}/bulk/?pharmacy={shop[0]}", {"action": FLOWS[name].end[0], "id": row}))
+    is_text_on(pages)
+    assert text in html.unescape(pages[0].text)
+
+
+def is_text_on(pages: Iterable[httpx.Response]) -> None:
+    """See that no page takes the hostile text for a part of itself."""
     for page in pages:
         assert "<script>alert" not in page.text
         assert "<img src=x" not in page.text
         assert "49" not in page.text.partition("onerror")[2][:20]
-    assert text in html.unescape(pages[0].text)
+
+
+INSIDE: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType({
+    "settings of a source": ("sources", {"scheme": "basic", "settings": {"username": HOSTILE}}),
+    "answer of a source": ("sources", {"scheme": "api_key", "settings": {"answer": {"status": 200, "body": HOSTILE}}}),
+    "mapping": ("sources", {"mapping": {"skus": {HOSTILE: HOSTILE}, "locations": [HOSTILE]}}),
+    "headers of an endpoint": ("webhook-endpoints", {"event_types": "source.deleted", "headers": {"X-Note": HOSTILE}}),
+    "settings of a pharmacy": ("pharmacies", {"settings": {HOSTILE: HOSTILE}}),
+    "deep settings of a pharmacy": ("pharmacies", {"settings": {"a": {HOSTILE: [HOSTILE]}}}),
+})  # fmt: skip
+"""Models, and fields of theirs that hold text inside."""
+
+
+@pytest.mark.parametrize("inside_of", sorted(INSIDE))
+def test_hostile_text_inside_of_an_object_is_shown_as_text(
+    admin: Person, shop: tuple[str, str], inside_of: str
+) -> None:
+    name, fields = INSIDE[inside_of]
+    typed = {field: value if isinstance(value, str) else json.dumps(value) for field, value in fields.items()}
+    address = make(admin, name, shop[0], f"x-{uuid4().hex[:8]}", **typed)
+    pages = [admin.get(address), admin.get(part_of(address, "edit/")), admin.get(f"/admin/{name}/?pharmacy={shop[0]}")]
+    is_text_on(pages)
+    for page in pages[:2]:
+        assert HOSTILE in html.unescape(page.text).replace('\\"', '"')
+
+
+def test_hostile_credentials_of_an_endpoint_are_text_in_their_form_and_shown_nowhere_else(
+    admin: Person, shop: tuple[str, str]
+) -> None:
+    auth = json.dumps({"type": "basic", "username": HOSTILE, "password": HOSTILE})
+    form = fill(FLOWS["webhook-endpoints"].made, f"x-{uuid4().hex[:8]}", pharmacy=shop[0], auth=auth)
+    admin.get("/admin/webhook-endpoints/new/")
+    refused = admin.post("/admin/webhook-endpoints/new/", {**form, "timeout_seconds": "many"})
+    is_text_on([refused])
+    assert (refused.status_code, auth in html.unescape(refused.text)) == (422, True)
+    address = make(admin, "webhook-endpoints", shop[0], f"x-{uuid4().hex[:8]}", auth=auth, event_types="source.deleted")
+    pages = [admin.get(address), admin.get(part_of(address, "edit/"))]
+    assert '<dt>Credentials</dt><dd><code class="once">basic</code>' in pages[0].text
+    for page in pages:
+        assert "alert(1)" not in page.text
 
 
 def test_a_problem_lands_on_its_field_and_what_was_typed_stays(admin: Person, shop: tuple[str, str]) -> None:
@@ -350,6 +410,43 @@ def test_a_pharmacy_sees_its_own_and_never_anothers(hub: Hub, admin: Person, sho
                 assert text not in answer.text
             assert stranger.post(part_of(address, f"do/{FLOWS[name].end[0]}/"), {}).status_code in {403, 404}
             assert admin.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FLOWS if not MODELS[name].is_hubs))
+def test_a_pharmacy_sees_its_own_rows_in_the_list_and_on_their_pages(
+    hub: Hub, admin: Person, shop: tuple[str, str], neighbour: tuple[str, str], name: str
+) -> None:
+    own, others = f"x-{uuid4().hex[:8]}", f"x-{uuid4().hex[:8]}"
+    # What an endpoint wants, so that nothing is sent to it; other forms have no such field.
+    rare = "source.deleted"
+    address = make(admin, name, shop[0], own, event_types=rare)
+    theirs = make(admin, name, neighbour[0], others, event_types=rare)
+    person = portal(hub, shop[1])
+    listed, page = person.get(f"/admin/{name}/"), person.get(address)
+    assert (address in listed.text, own in listed.text) == (True, True)
+    assert (theirs in listed.text, others in listed.text) == (False, False)
+    assert (page.status_code, own in page.text) == (200, True)
+    assert person.get(theirs).status_code == 404
+
+
+def test_a_pharmacy_sees_its_own_deliveries_in_the_list_and_on_their_pages(
+    hub: Hub, servers: Servers, shop: tuple[str, str], neighbour: tuple[str, str]
+) -> None:
+    own, theirs = str(uuid4()), str(uuid4())
+    rows = ", ".join(
+        f"('{row}', '{pharmacy}', '{uuid4()}', '{uuid4()}', 4711, 'sale.recorded', 'delivered', 1, now(), now())"
+        for row, pharmacy in ((own, shop[0]), (theirs, neighbour[0]))
+    )
+    servers.sql(
+        "INSERT INTO webhook_deliveries (id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type, status, attempts, "
+        f"created_at, updated_at) VALUES {rows}",
+        hub.settings.database_url.get_secret_value().rpartition("/")[2],
+    )
+    person = portal(hub, shop[1])
+    listed, page = person.get("/admin/deliveries/").text, person.get(f"/admin/deliveries/{own}/")
+    assert (f"/admin/deliveries/{own}/" in listed, theirs in listed) == (True, False)
+    assert (page.status_code, '<h1 class="cut">sale.recorded #4711</h1>' in page.text) == (200, True)
+    assert person.get(f"/admin/deliveries/{theirs}/").status_code == 404
 
 
 def test_a_pharmacy_keeps_its_own_stock(hub: Hub, shop: tuple[str, str]) -> None:

@@ -1,11 +1,13 @@
 """Parked messages at the console: looked at, replayed and given up, one and many."""
 
+import html
 from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from tests.console.test_models import HOSTILE, is_text_on
 from tests.console.test_screens import a_pharmacy, an_item, read
 from tests.console.test_webhooks import make
 from tests.kit.buggy import Bug, a_bug
@@ -66,6 +68,20 @@ async def test_parked_messages_are_shown_replayed_and_discarded(hub: Hub, bug: B
     assert stock == {sent[0][0], sent[2][0]}
     left = person.get(f"/admin/parked/?pharmacy={pharmacy}&status=parked").text
     assert "Nothing matches" in left
+
+
+@pytest.mark.parametrize("verb", ["replay", "discard"])
+def test_a_hostile_note_on_a_parked_message_is_shown_as_text(hub: Hub, bug: Bug, verb: str) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    park(hub, key)
+    (row,) = read(hub, hub.operator_key, f"/api/parked/?pharmacy_id={pharmacy}")["items"]
+    person = signed_in(hub, "operator")
+    address = f"/admin/parked/{row['id']}/"
+    person.get(f"{address}do/{verb}/")
+    assert "done" in person.post(f"{address}do/{verb}/", {"reason": HOSTILE}).text
+    page = person.get(address)
+    is_text_on([page, person.get(f"/admin/parked/?pharmacy={pharmacy}")])
+    assert HOSTILE in html.unescape(page.text.partition("<dt>Note</dt>")[2].partition("</dd>")[0])
 
 
 async def test_the_timeline_of_an_operation_leads_from_its_acceptance_to_its_deliveries(hub: Hub) -> None:
