@@ -96,8 +96,7 @@ def _outside(hub: Hub, pharmacy: str, key: str) -> dict[str, Any]:
     _send(hub, hub.operator_key, "DELETE", f"{keys}/{b}")
     c, d = (_send(hub, key, "POST", "webhook-events", {"event_type": f"shop.{one}", "payload": {}}) for one in "ab")
     # The hub marks each by itself, once; what is marked after that stays so.
-    for one in (c, d):
-        until(lambda one=one: read(hub, key, f"/api/webhook-events/{one}/")["processed"], within=20)
+    until(lambda: all(read(hub, key, f"/api/webhook-events/{one}/")["processed"] for one in (c, d)), within=20)
     _send(hub, key, "PATCH", f"webhook-events/{d}", {"processed": False})
     e = _send(hub, key, "POST", "sources", {"name": "source-A", "scheme": "github"})
     f = _send(hub, key, "POST", "sources", {"name": "source-B", "scheme": "api_key", "enabled": False})
