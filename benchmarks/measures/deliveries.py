@@ -66,14 +66,17 @@ async def _deliver_backlog(stage: Stage, pharmacy: Pharmacy, since: datetime, sa
             )
             for number in range(ENDPOINTS)
         ]
+        expected = 0
         for endpoint in made:
             told = await stage.hub.post(
                 pharmacy, f"{places}{endpoint['id']}/replay-missing/", {"since": since.isoformat()}, OK
             )
-            if told["matched"] != sales:
+            # What was under way when the load ended was not answered to it, and applied all the same.
+            if not sales <= told["matched"] <= sales + CONNECTIONS:
                 message = f"{sales} sales, {told['matched']} are sent to a new endpoint"
                 raise BenchFault(message)
-        seen = await _wait_until_delivered(stage, address, ENDPOINTS * sales)
+            expected += told["matched"]
+        seen = await _wait_until_delivered(stage, address, expected)
     return float(seen["distinct"] / (seen["last"] - seen["first"]))
 
 
