@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -15,12 +15,11 @@ from consumers.isolating import broken_by, in_pieces
 from consumers.outcomes import PARKED, Outcomes, count_events, parked_message
 from consumers.parked_rows import settle_parked_rows
 from consumers.store import Store, Transaction
+from consumers.used_keys import told_apart
 from hub import clock
 from hub.domain.command import Command
-from hub.domain.ids import derived_id, resource_id_for
 from hub.domain.outcome import Accepted, Outcome
 from hub.domain.parked import ParkedMessage
-from hub.domain.problem import Problem
 from hub.domain.settle import settle, touched
 from hub.domain.state import Ref
 from hub.messaging.bulk_publisher import Outgoing
@@ -165,7 +164,7 @@ class Applier:
     async def _claim(self, transaction: Transaction, arrived: Sequence[Arrived]) -> _Claim:
         """Part the new commands from those that were finished before, in this window or in another."""
         known = await transaction.find_operations([one.command.operation_id for one in arrived])
-        arrived, strangers = _told_apart(arrived, known)
+        arrived, strangers = told_apart(arrived, known)
         if strangers:
             known = {**known, **await transaction.find_operations(strangers)}
         fresh: dict[UUID, Command] = {}
@@ -256,39 +255,6 @@ class Applier:
         }
         rows = await transaction.load_rows(wanted) if wanted else {}
         return replayed(row for row in rows.values() if row is not None)
-
-
-def _told_apart(arrived: Sequence[Arrived], known: Mapping[UUID, Operation]) -> tuple[Sequence[Arrived], list[UUID]]:
-    """Give an operation of its own to what came over AMQP under the key of another command; name those operations.
-
-    Over HTTP somebody waits for the 422. Over AMQP nobody may: a till that counts its keys anew would lose its sales unseen.
-    """
-    if not any(one.command.door == "amqp" for one in arrived):
-        return arrived, []
-    first = {operation_id: operation.fingerprint for operation_id, operation in known.items()}
-    strangers: list[UUID] = []
-    told: list[Arrived] = []
-    for one in arrived:
-        command = one.command
-        mark = first.setdefault(command.operation_id, command.fingerprint)
-        # An operation without fingerprint has an id that only the hub itself can make again.
-        if command.door == "amqp" and mark not in {"", command.fingerprint}:
-            one = one._replace(command=_under_a_used_key(command))  # noqa: PLW2901 -- what it is from here on
-            strangers.append(one.command.operation_id)
-        told.append(one)
-    return told, strangers
-
-
-def _under_a_used_key(command: Command) -> Command:
-    operation_id = derived_id(command.operation_id, "mismatch", command.fingerprint)
-    is_new = command.resource_id == resource_id_for(command.operation_id)
-    detail = "this message_id was used for another command; choose a new one"
-    return replace(
-        command,
-        operation_id=operation_id,
-        resource_id=resource_id_for(operation_id) if is_new else command.resource_id,
-        refused=Problem("idempotency-mismatch", detail),
-    )
 
 
 def _is_open_again(operation: Operation, command: Command) -> bool:

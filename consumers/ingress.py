@@ -78,7 +78,7 @@ class Ingress:
         """Work until closed."""
         while deliveries := await self._window.take(_MESSAGES, _BYTES):
             arrived = [one for one in deliveries if isinstance(one, _Letter)]
-            # Were the database away for longer than it takes to read them, nothing could be applied anyway.
+            # Held while the database is away: nothing could be applied then anyway.
             work = await self._hold(partial(self._read, arrived), messages=len(arrived))
             if work.strays:
                 work.messages += self._strays.tell(work.strays)
