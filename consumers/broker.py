@@ -106,6 +106,23 @@ class Rotating(RobustConnection):
         """Never connect again. Otherwise it outlives whoever cancels it, subscribes, and keeps the queues from the next process."""
         self._close_called = True
 
+    async def _on_connected(self) -> None:
+        """Restore every channel: none is open on a connection this young, whatever its mark says.
+
+        A channel whose connection ends in the moment in which it was restored is marked as restored after its end was
+        noticed, and stays closed for ever (aio-pika 10; pinned, under test).
+        """
+        for channel in self._RobustConnection__channels:  # type: ignore[attr-defined]
+            channel._RobustChannel__restored.clear()  # noqa: SLF001 -- as above
+        await super()._on_connected()
+
+    async def _on_connection_close(self, closing: "asyncio.Future[Any]") -> None:
+        """Say that it was lost, and by what: the library does not, and an operator wants to know."""
+        if not self._close_called:
+            error = None if closing.cancelled() else closing.exception()
+            log.warning("connection.lost", what="rabbitmq", name="consumers consuming", detail=repr(error))
+        await super()._on_connection_close(closing)
+
 
 def _is_lost(error: BaseException | None) -> bool:
     """Tell a connection that went away: aiormq also rejects who comes late with a bare Exception."""

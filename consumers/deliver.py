@@ -99,8 +99,7 @@ class Deliverer:
     def _add(self, due: DueDelivery, carrier: Carrier) -> None:
         known = self._calls.of(due.endpoint_id)
         lane = known.lane
-        assert known.endpoint is not None
-        if not known.endpoint.is_open:
+        if known.endpoint is None or not known.endpoint.is_open:
             self._calls.settling.put(Item(due.id, due.endpoint_id, carrier))
         elif clock.monotonic() < lane.held_until or (lane.waiting and lane.size + len(due.body) > _LANE_BYTES):
             self._calls.send_back(due.id, lane, carrier)

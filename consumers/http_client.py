@@ -2,11 +2,13 @@
 
 import asyncio
 import email.utils
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Literal
 
 import aiohttp
@@ -17,6 +19,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from consumers.addresses import Gate, RefusedAddress, Resolver, note_address, noting_addresses
 from hub.clock import monotonic, now
+from hub.faults import SettingsError
 from hub.settings import Settings
 
 RESPONSE_BYTES: Final = 20_000
@@ -80,17 +83,32 @@ async def open_delivery_client(settings: Settings) -> AsyncIterator[DeliveryClie
 
     No proxy of the environment, no redirect, no cookie, no decompression. There is no limit of connections as a whole,
     the caller bounds its attempts; 64 to one host, of which the caller gives an endpoint only a part.
+
+    Raises:
+        SettingsError: the setting `webhooks_source_address` names no address of this machine.
     """
     tls = _tls_context()
     allow = settings.webhooks_allow_networks
+    source = settings.webhooks_source_address
+    if source is not None:
+        _check_own(source)
     async with (
-        _open_session(Gate(allow, only_allowed=False), tls) as secure,
-        _open_session(Gate(allow, only_allowed=True), tls) as plain,
+        _open_session(Gate(allow, only_allowed=False), tls, source) as secure,
+        _open_session(Gate(allow, only_allowed=True), tls, source) as plain,
     ):
         yield DeliveryClient(
             AiohttpTransport(client=secure, verify=tls, trust_env=False),
             AiohttpTransport(client=plain, verify=tls, trust_env=False),
         )
+
+
+def _check_own(source: IPv4Address | IPv6Address) -> None:
+    with socket.socket(socket.AF_INET if isinstance(source, IPv4Address) else socket.AF_INET6) as probe:
+        try:
+            probe.bind((str(source), 0))
+        except OSError as error:
+            message = f"HUB_WEBHOOKS_SOURCE_ADDRESS: {source} is no address of this machine; name one that it has, or leave the setting out"
+            raise SettingsError(message) from error
 
 
 async def attempt(
@@ -155,11 +173,14 @@ class _Connector(aiohttp.TCPConnector):
 
 
 @asynccontextmanager
-async def _open_session(gate: Gate, tls: ssl.SSLContext) -> AsyncIterator[aiohttp.ClientSession]:
+async def _open_session(
+    gate: Gate, tls: ssl.SSLContext, source: IPv4Address | IPv6Address | None
+) -> AsyncIterator[aiohttp.ClientSession]:
     connector = _Connector(
         resolver=Resolver(gate),
         socket_factory=gate.open_socket,
         ssl=tls,
+        local_addr=None if source is None else (str(source), 0),
         limit=0,
         limit_per_host=CONNECTIONS_PER_HOST,
         keepalive_timeout=KEEPALIVE_SECONDS,

@@ -127,7 +127,12 @@ async def leave(subscriber: Any) -> None:  # noqa: ANN401 -- FastStream's subscr
             await within(_LEAVE_SECONDS, queue.channel.close(), "rabbitmq")
 
 
-def is_listening(subscriber: Any) -> bool:  # noqa: ANN401 -- FastStream's subscriber
-    """Tell whether a subscriber has an open channel."""
+def find_closed(subscriber: Any) -> str | None:  # noqa: ANN401 -- FastStream's subscriber
+    """Tell that a subscriber has no open channel, and why as far as it is known; None: it has one."""
     queue = subscriber._queue_obj  # noqa: SLF001 -- as above
-    return queue is not None and not queue.channel.is_closed
+    if queue is not None and not queue.channel.is_closed:
+        return None
+    underlay = None if queue is None else queue.channel._channel  # noqa: SLF001 -- as above
+    if underlay is None or not underlay.channel.closing.done() or underlay.channel.closing.cancelled():
+        return "its channel is closed here"
+    return f"its channel is closed here: {underlay.channel.closing.exception()!r}"

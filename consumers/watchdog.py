@@ -3,7 +3,7 @@
 It repairs nothing: what is unacknowledged goes back to the broker in order, a new process declares the topology anew and
 subscribes anew. Three things end the process:
 
-* a queue of a role has no reader, or is gone, while the broker answers (client libraries have lost consumers silently),
+* a queue of a role has no reader while messages wait in it, or is gone (client libraries have lost consumers silently),
 * a loop makes no step although it has work in hand; a role that holds its work during an outage makes steps,
 * the event loop itself stands still: seen by a thread, which ends the process at once.
 """
@@ -18,7 +18,7 @@ from typing import NoReturn
 import structlog
 
 from consumers.pulse import Pulse
-from consumers.subscribing import Role, is_listening
+from consumers.subscribing import Role, find_closed
 from consumers.whereabouts import whereabouts
 from hub import clock
 from hub.faults import HubFault, Unavailable
@@ -86,15 +86,15 @@ class Watchdog:
     async def _look_at_queues(self) -> None:
         whose = {queue: role for role in self._roles for queue in role.queues}
         try:
-            missing = await find_unread(self._connection, whose)
+            unread = await find_unread(self._connection, whose)
         except Unavailable:
             self._missing.clear()  # the broker is away: who reads what is seen when it is back
             return
-        for queue, role in whose.items():
-            if not is_listening(role.queues[queue]):
-                missing.setdefault(queue, "its channel is closed here")
+        closed = {queue: find_closed(role.queues[queue]) for queue, role in whose.items()}
+        missing = {queue: why for queue, why in closed.items() if why is not None}
+        self._seen |= whose.keys() - unread.keys() - missing.keys()
+        missing |= {queue: str(found) for queue, found in unread.items() if found.is_certain}
         now = clock.monotonic()
-        self._seen |= whose.keys() - missing.keys()
         self._missing = {
             queue: self._missing.get(queue, now)
             for queue in missing

@@ -157,15 +157,15 @@ class Writer:
 
     async def _apply_all(self, commands: Sequence[Arrived], settled: _Settled) -> None:
         """Apply in one transaction; hold during an outage; isolate what breaks for a reason that is not the world's."""
-        while commands:
-            try:
-                settled.applied.append(await self._hold(partial(self._applier.apply, commands), commands=len(commands)))
-            except Exception as error:
-                if blames_nobody(error):
-                    raise
+        if not commands:
+            return
+        try:
+            settled.applied.append(await self._hold(partial(self._applier.apply, commands), commands=len(commands)))
+        except Exception as error:
+            if blames_nobody(error):
+                raise
+            while commands:
                 commands = await self._isolate(commands, error, settled)
-            else:
-                return
 
     async def _isolate(self, commands: Sequence[Arrived], error: Exception, settled: _Settled) -> Sequence[Arrived]:
         """Apply what can be applied, park what breaks alone; give what one transaction did not come to."""

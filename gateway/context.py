@@ -10,6 +10,7 @@ from uuid import UUID
 
 from litestar.connection import ASGIConnection
 
+from gateway.amqp_door import AmqpDoor
 from gateway.amqp_sessions import Sessions, open_sessions
 from gateway.audit import AuditTrail, open_audit
 from gateway.keys import KeyCache, open_key_cache
@@ -83,7 +84,7 @@ class Gateway:
         tickets: what lets a browser's socket in.
         audit: what is told for the audit log.
         sessions: who is connected over AMQP.
-        bindings: which pharmacies' messages have their way to ingress.
+        amqp_door: answers RabbitMQ about log-ins and rights.
         sources: who may post to `/hooks/<id>`.
     """
 
@@ -104,7 +105,7 @@ class Gateway:
     tickets: Tickets
     audit: AuditTrail
     sessions: Sessions
-    bindings: IngressBindings
+    amqp_door: AmqpDoor
     sources: SourceCache
     remembered: Remembered = field(default_factory=Remembered)
     troubles: Troubles = field(default_factory=Troubles)
@@ -164,7 +165,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             Tickets(tokens, keys),
             audit,
             sessions,
-            IngressBindings(consuming),
+            AmqpDoor(keys, sessions, settings, audit, IngressBindings(consuming)),
             sources,
         )
         with suppress(TimeoutError):

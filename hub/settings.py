@@ -1,7 +1,7 @@
 """Every setting of the hub: its name, unit, bounds and help. The only reader of the environment."""
 
 import os
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     )
     webhooks_allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         (), description="Networks a webhook may reach besides public addresses, comma-separated; permits http there."
+    )
+    webhooks_source_address: IPv4Address | IPv6Address | None = Field(
+        None,
+        description="This machine's address from which webhooks leave; endpoints of the other family are not called.",
     )
     webhooks_ladder_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
         DEFAULT_LADDER_SECONDS, description="Waits between the attempts of a delivery, in seconds, comma-separated."

@@ -36,6 +36,7 @@ KINDS = {
     "float": "number",
     "str": "text",
     "Path": "path",
+    "IPv4Address": "IP address",
     "SecretStr": "secret",
 }
 

@@ -186,6 +186,7 @@ _INVENTORY: Final = Model(
     ),
     filters=("sku", "is_low", "quantity_lt", "identifier"),
     search="Search SKUs and names",
+    whole="sku",
     create=Form(
         "inventory.create",
         "/api/inventory",

@@ -136,6 +136,7 @@ _ORDERS: Final = Model(
     ),
     filters=("status", "source"),
     search="Search references, SKUs and names",
+    whole="order_reference",
     create=Form(
         "order.place",
         "/api/orders",

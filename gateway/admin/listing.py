@@ -18,12 +18,11 @@ from gateway.admin.entries import MODELS
 from gateway.admin.frame import visitor_here
 from gateway.admin.inside import ask, cursor_of, read_all
 from gateway.admin.pages import render
-from gateway.admin.registry import Model, words
-from gateway.context import gateway_of
+from gateway.admin.reach import label, reach_of
+from gateway.admin.registry import Model
 from gateway.problems import refused
 from hub import clock
 from hub.domain.problem import Problem
-from hub.storage.pages import estimate_rows_of_any_pharmacy
 from hub.storage.paging import Filter
 
 Asked = Request[Any, Any, Any]
@@ -95,34 +94,10 @@ def _inputs(model: Model, wanted: Mapping[str, str]) -> list[FilterInput]:
         value = wanted.get(name, "")
         found.append(
             FilterInput(
-                name, _label(name), widget, value.removesuffix("Z") if widget == "datetime-local" else value, choices
+                name, label(name), widget, value.removesuffix("Z") if widget == "datetime-local" else value, choices
             )
         )
     return found
-
-
-_SUFFIXES: Final = {
-    "lt": "below",
-    "lte": "at most",
-    "gt": "above",
-    "gte": "at least",
-    "since": "since",
-    "before": "before",
-}
-
-
-def _label(name: str) -> str:
-    """Name a filter for people.
-
-    >>> _label("quantity_lt"), _label("sale_time_gte"), _label("is_low"), _label("at_since")
-    ('Quantity below', 'Sale time from', 'Low', 'Since')
-    """
-    stem, _, suffix = name.rpartition("_")
-    if suffix in _SUFFIXES and stem:
-        said = {"gte": "from", "lt": "before"}.get(suffix) if stem.endswith("time") else None
-        text = f"{words(stem)} {said or _SUFFIXES[suffix]}"
-        return text if stem != "at" else _SUFFIXES[suffix].capitalize()
-    return words(name.removeprefix("is_"))
 
 
 def path_of(model: Model, choice: Choice) -> str:
@@ -148,11 +123,10 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
     following: str | None = None
     status = 200
     is_waiting = model.needs_pharmacy and choice.chosen is None
-    rows = await _count_roughly(request, model, choice)
-    narrowed = [name for name in wanted if name in model.api.filters]
-    is_too_much = rows > (model.api.most_rows(narrowed, sort or model.api.default_sort) or rows)
-    if not is_waiting and not is_too_much:
-        pairs = [*(({"sort": sort} if sort else {}) | wanted | _chosen_of(model, choice)).items()]
+    reach = await reach_of(request, model, choice, wanted)
+    if not is_waiting and not reach.refused:
+        ordered = {"sort": sort} if sort else {}
+        pairs = [*{**ordered, **reach.asked, **_chosen_of(model, choice)}.items()]
         if cursor := request.query_params.get("cursor"):
             pairs.append(("cursor", cursor))
         caller = acting(visitor, choice.chosen if not model.is_hubs else None)
@@ -175,14 +149,9 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
         names={**choice.names} | (await names_of(request, named) if named - set(choice.names) else {}),
         choice=choice,
         is_waiting=is_waiting,
-        rows=rows,
-        is_too_much=is_too_much,
-        everywhere=[words(name) for name in model.filters if model.api.filters[name].everywhere],
-        can_sort=lambda name: (
-            model.api.is_sortable and name in model.api.sorts and rows <= (model.api.most_rows((), name) or rows)
-        ),
+        reach=reach,
         problem=problem,
-        is_narrowed=bool(narrowed),
+        is_narrowed=any(name in model.api.filters for name in wanted),
         cleared=_link([pair for pair in kept if pair[0] == "pharmacy"], {}),
         wanted=wanted,
         sort=sort,
@@ -196,18 +165,6 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
         bulk=[one for one in model.all_actions if one.bulk and may(visitor, model, one)],
         queued=_queued(request),
     )
-
-
-async def _count_roughly(request: Asked, model: Model, choice: Choice) -> int:
-    """Say about how many rows a list of all pharmacies has; 0 where it is of one, whose rows are never too many.
-
-    No index serves a search or most orders over all pharmacies: each would cost every write. So of very many rows the
-    console offers what an index finds, and asks for a pharmacy for the rest.
-    """
-    if model.is_hubs or model.needs_pharmacy or choice.chosen is not None:
-        return 0
-    async with gateway_of(request).reads_all.connection() as connection:
-        return await estimate_rows_of_any_pharmacy(connection, model.api)
 
 
 def _queued(request: Asked) -> dict[str, str] | None:
@@ -250,7 +207,10 @@ async def export(request: Asked, name: FromPath[str]) -> Stream:
     choice = await choose(request)
     if model.needs_pharmacy and choice.chosen is None:
         raise refused("pharmacy-required", "choose a pharmacy first")
-    wanted = wanted_of(request, model) | _chosen_of(model, choice)
+    reach = await reach_of(request, model, choice, wanted_of(request, model))
+    if reach.refused:
+        raise refused("pharmacy-required", reach.sentence)
+    wanted = {**reach.asked, **_chosen_of(model, choice)}
     pairs = [pair for pair in wanted.items() if pair[0] != "limit"]
     caller = acting(visitor, choice.chosen if not model.is_hubs else None)
     path = path_of(model, choice)

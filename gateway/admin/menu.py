@@ -1,4 +1,4 @@
-"""The menu: what a visitor may open, in groups. Screens add their places to `PLACES`."""
+"""The menu: what a visitor may open, in groups, in this order."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,10 +32,12 @@ class Group:
     places: list[tuple[Place, bool]] = field(default_factory=list)
 
 
-PLACES: Final[list[Place]] = [
+PLACES: Final = (
     Place("Overview", "/admin/", "layout-dashboard", role="signed-in"),
     Place("Live events", "/admin/live/", "broadcast", role="signed-in"),
+    Place("Event log", "/admin/event-log/", "file-text", role="signed-in"),
     Place("Operations", "/admin/operations/", "list-details", role="signed-in"),
+    Place("Reconciliation", "/admin/reconciliation/", "circle-check", role="signed-in"),
     Place("Import", "/admin/import/", "upload", "Pharmacies", role="signed-in"),
     *(
         Place(
@@ -43,8 +45,9 @@ PLACES: Final[list[Place]] = [
         )
         for model in MODELS.values()
     ),
+    Place("Event queue", "/admin/event-queue/", "database", "Pharmacies", role="signed-in"),
     Place("Doctor", "/admin/doctor/", "stethoscope", "Hub"),
-]
+)
 
 
 def tabs_of(pharmacy_id: object) -> list[tuple[str, str, str]]:

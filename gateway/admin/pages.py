@@ -50,7 +50,7 @@ def _environment() -> "Environment":
     )
     environment.globals |= {"icon": icon, "tabs_of": tabs_of}
     environment.filters |= {"ago": ago, "moment": moment, "pretty": pretty, "short": short, "ref": ref, "brief": brief}
-    environment.filters |= {"words": words, "pieces": pieces}
+    environment.filters |= {"words": words, "pieces": pieces, "sentence": sentence}
     environment.tests |= {"flat": is_flat}
     return environment
 
@@ -80,6 +80,15 @@ def ago(text: str) -> str:
             said = f"{max(1, round(distance / size))} {unit}"
             return f"{said} ago" if seconds >= 0 else f"in {said}"
     return moment(text)[:10]
+
+
+def sentence(text: str) -> str:
+    """Write a problem's detail as a page says it: the API's begin small and end open.
+
+    >>> sentence("choose a pharmacy first"), sentence("Choose a pharmacy.")
+    ('Choose a pharmacy first.', 'Choose a pharmacy.')
+    """
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def moment(text: str) -> str:

@@ -155,6 +155,8 @@ class Model:
         needs_pharmacy: a pharmacy has to be chosen before there is a list.
         is_hubs: belongs to the hub, not to pharmacies; no pharmacy sees it.
         secrets: members of an answer that are shown this once.
+        whole: the filter that is asked instead of the search where the rows of all pharmacies are too many for that: an
+            index finds its whole value.
     """
 
     name: str
@@ -180,6 +182,7 @@ class Model:
     secrets: tuple[str, ...] = ()
     about: str = ""
     search: str = ""
+    whole: str = ""
 
     @cached_property
     def api(self) -> Listing:
@@ -201,7 +204,7 @@ class Model:
         return next((one for one in self.all_actions if one.name == name), None)
 
 
-_SMALL: Final = {"id": "Id", "sku": "SKU", "url": "URL", "totp": "second factor", "json": "JSON"}
+_SMALL: Final = {"id": "Id", "sku": "SKU", "url": "URL", "uri": "URI", "totp": "second factor", "json": "JSON"}
 
 
 def words(name: str) -> str:

@@ -15,11 +15,18 @@ PLUGINS: Final = (
 LOGIN_CACHE_SECONDS: Final = 3.0
 """For so long RabbitMQ lets the same key in again without asking."""
 
+CHANNEL_MAX: Final = 320
+"""Of one connection. The hub's own takes one for each partition, at most 256, and under 20 more.
+
+An integrator's 20 connections may be closed at once: with 1,024 channels in each that kept RabbitMQ from letting anybody
+in for 19 seconds, with 320 for a third of one.
+"""
+
 COMMON: Final[Mapping[str, str]] = {
     "log.console": "true",
     "log.console.level": "info",
     "log.file": "false",
-    "channel_max": "1024",
+    "channel_max": f"{CHANNEL_MAX}",
     "max_message_size": "8388608",
     # A single connection can be closed once it stands in the statistics, which are as old as the smallest step of `basic`: 5 s
     # by default. What is not named here would not be kept at all; the others are RabbitMQ's own.
@@ -58,8 +65,8 @@ def login_addresses(login_url: str) -> dict[str, str]:
 def dump_configuration(settings: Mapping[str, object]) -> str:
     """Write `rabbitmq.conf`.
 
-    >>> print(dump_configuration({"channel_max": 1024, "log.file": "false"}), end="")
-    channel_max = 1024
+    >>> print(dump_configuration({"channel_max": 320, "log.file": "false"}), end="")
+    channel_max = 320
     log.file = false
     """
     return "".join(f"{name} = {value}\n" for name, value in settings.items())

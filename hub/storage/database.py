@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -128,7 +128,8 @@ class Database:
                 yield connection
             except BaseException as error:
                 if _unsettles(error):
-                    connection.terminate()
+                    with suppress(asyncpg.InterfaceError):  # it ended by itself, and its pool has it back
+                        connection.terminate()
                     # Where one got no answer, the others may be as dead: each would cost its time.
                     if (pool := self.client._pool) is not None:  # noqa: SLF001 -- Tortoise's only way to it; pinned
                         await pool.expire_connections()

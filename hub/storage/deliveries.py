@@ -208,11 +208,11 @@ async def put_off(connection: Connection, until: Mapping[UUID, datetime]) -> Non
 
 
 async def skip(connection: Connection, delivery_ids: Sequence[UUID], now: datetime) -> None:
-    """End deliveries whose endpoint is closed: they can be replayed, unless it is deleted."""
+    """End deliveries whose endpoint is closed: they can be replayed, unless it is deleted or not there at all."""
     await connection.execute(
-        "UPDATE webhook_deliveries d SET status = CASE WHEN p.deleted_at IS NULL THEN 'skipped' ELSE 'cancelled' END, "
-        "next_attempt_at = NULL, updated_at = $2 FROM webhook_endpoints p "
-        "WHERE p.id = d.endpoint_id AND d.id = ANY($1::uuid[]) AND d.status = 'pending'",
+        "UPDATE webhook_deliveries d SET status = CASE WHEN EXISTS (SELECT FROM webhook_endpoints p WHERE p.id = d.endpoint_id "
+        "AND p.deleted_at IS NULL) THEN 'skipped' ELSE 'cancelled' END, next_attempt_at = NULL, updated_at = $2 "
+        "WHERE d.id = ANY($1::uuid[]) AND d.status = 'pending'",
         delivery_ids,
         now,
     )

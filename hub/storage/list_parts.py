@@ -12,6 +12,8 @@ _NAME_ORDER: Final = 256
 
 _BOUNDS: Final = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 ALIVE: Final = "t.deleted_at IS NULL"
+EVERY_PHARMACY: Final = "t.pharmacy_id IN (SELECT p.id FROM pharmacies p)"
+"""Of every row; an index that begins with the pharmacy is then asked once for each."""
 VERSIONED: Final = ("created_at", "updated_at", "version")
 
 

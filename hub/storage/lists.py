@@ -10,6 +10,7 @@ from hub.storage import models
 from hub.storage.list_parts import (
     ALIVE,
     BY_NAME,
+    EVERY_PHARMACY,
     REFERENCE,
     TIMES,
     VERSIONED,
@@ -108,7 +109,7 @@ _LISTINGS: Final = (
             available="(t.quantity - t.reserved)::text",
         ),
         {
-            "sku": Filter(REFERENCE, "t.sku = {}", everywhere="t.pharmacy_id IN (SELECT p.id FROM pharmacies p)"),
+            "sku": Filter(REFERENCE, "t.sku = {}", everywhere=EVERY_PHARMACY),
             "name": equal("name", text_of(1000)),
             "identifier": Filter(
                 REFERENCE,
@@ -158,7 +159,7 @@ _LISTINGS: Final = (
             sku="coalesce((SELECT to_json(i.sku)::text FROM inventory_items i WHERE i.id = t.item_id), 'null')",
         ),
         {
-            "item_id": equal("item_id", IDENTIFIER, "Movements of this item."),
+            "item_id": Filter(IDENTIFIER, "t.item_id = {}", "Movements of this item.", everywhere="true"),
             "sku": Filter(
                 REFERENCE,
                 "t.item_id IN (SELECT i.id FROM inventory_items i WHERE i.sku = {})",
@@ -244,7 +245,7 @@ _LISTINGS: Final = (
         ),
         {
             "status": equal("status", one_of(OrderStatus)),
-            "order_reference": equal("order_reference", REFERENCE),
+            "order_reference": Filter(REFERENCE, "t.order_reference = {}", everywhere=EVERY_PHARMACY),
             "source": equal("source", REFERENCE),
             "sku": Filter(REFERENCE, has_one("items", "sku"), "Has a line of this sku.", cost="costly"),
             "q": Filter(

@@ -48,7 +48,8 @@ class Filter:
         kind: what its value is.
         condition: SQL over the row `t`, `{}` being the value.
         help: for the OpenAPI document.
-        everywhere: a further condition, true of every row, with which an index finds this value in all pharmacies.
+        everywhere: a further condition, true of every row, with which an index finds this value in all pharmacies; `true`
+            where it does so by itself.
         cost: of looking at one row.
     """
 
@@ -117,7 +118,9 @@ class Listing:
         None: of any number, an index finds them.
         """
         order = sort.removeprefix("-")
-        read = [wanted for name in names if not (wanted := self.filters[name]).everywhere]
+        read = [self.filters[name] for name in names]
+        if any(one.everywhere for one in read):
+            return None  # they are few, whatever else is asked of them
         if order not in INDEXED | {self.default_sort.removeprefix("-")} or any(one.cost == "costly" for one in read):
             return MANY["costly"]
         return MANY["plain"] if read else None

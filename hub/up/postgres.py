@@ -17,7 +17,8 @@ from hub.up.reach import open_reach
 
 ROLE = "hub"
 # A cluster that lives for one test run need not survive a power cut.
-THROWAWAY = ("fsync=off", "full_page_writes=off", "max_connections=300")
+# What such a server shares lies in its folder: it is killed, and would leave it in /dev/shm.
+THROWAWAY = ("fsync=off", "full_page_writes=off", "max_connections=300", "dynamic_shared_memory_type=mmap")
 
 
 @dataclass(frozen=True, slots=True)

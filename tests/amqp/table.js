@@ -47,8 +47,11 @@ async function trick(connection, step, words) {
       channel.publish(exchange, key, Buffer.alloc(Number(size || 2), "x"), {
         userId: userId || undefined, messageId: randomUUID(), type: "inventory.create", mandatory: true,
       });
-      channel.waitForConfirms().catch(() => {});
-      return await Promise.race([closed, new Promise((resolve) => setTimeout(() => resolve("nothing happened"), 3000))]);
+      return await Promise.race([closed, channel.waitForConfirms().then(() => "it was confirmed", () => closed)]);
+    }
+    if (step === "spoil") {
+      channel.publish("hub.ingress", "x", Buffer.from("{}"), { [words[0]]: "x".repeat(10000) });
+      return "it was sent";
     }
     await TRICKS[step](channel, ...words);
     return "it was done";

@@ -13,10 +13,17 @@ _JSON: Final = "application/json"
 _CLOUD_JSON: Final = "application/cloudevents+json"
 _CLOUD: Final = {"specversion": "1.0", "id": "1", "type": "inventory.create", "source": "/pharmacies/x", "data": ITEM}
 NESTED: Final = b"[" * 100_000
+RABBITMQ_BYTES: Final = 8_388_608
+"""The largest message that RabbitMQ takes (`max_message_size`)."""
 Spoiled = tuple[object, Mapping[str, Any], str]
 """A body, changes to the properties of `inventory.create` (None: left out), and the problem that is answered."""
 Odd = tuple[Mapping[str, Any], tuple[str, str | None] | None]
 """Changes to the properties, and status and problem of the receipt; None: no receipt, and the item is there."""
+
+
+def _sized(size: int) -> bytes:
+    return b'{"sku": "' + b"x" * (size - 11) + b'"}'
+
 
 BODIES: Final[dict[str, Spoiled]] = {
     "empty": (b"", {}, "malformed"), "no JSON": (b"\x80\x81", {}, "malformed"), "two documents": (b"{}{}", {}, "malformed"),
@@ -24,8 +31,8 @@ BODIES: Final[dict[str, Spoiled]] = {
     "100,000 brackets": (NESTED, {}, "malformed"), "null": (b"null", {}, "validation"), "text": (b'"x"', {}, "validation"),
     "an empty list": (b"[]", {}, "validation"), "501 commands": ([{}] * 501, {}, "too-large"), "10,001 commands": ([{}] * 10_001, {}, "too-large"),
     "a list of lists": ([[]], {}, "validation"), "NUL": (b'{"sku": "a\\u0000"}', {}, "validation"), "an unknown field": ({**ITEM, "x": 1}, {}, "validation"),
-    "an id where none is": ({**ITEM, "id": str(uuid4())}, {}, "validation"), "more than 1 MiB": (b'{"sku": "' + b"x" * 1_048_576 + b'"}', {}, "too-large"),
-    "7 MiB": (b'{"sku": "' + b"x" * 7_340_032 + b'"}', {}, "too-large"),
+    "an id where none is": ({**ITEM, "id": str(uuid4())}, {}, "validation"), "1 MiB and a byte": (_sized(1_048_577), {}, "too-large"),
+    "as much as RabbitMQ takes": (_sized(RABBITMQ_BYTES), {}, "too-large"),
     "no content type": (ITEM, {"content_type": None}, "unsupported-media-type"), "msgpack": (ITEM, {"content_type": "application/msgpack"}, "unsupported-media-type"),
     "Latin-1": (ITEM, {"content_type": "application/json; charset=latin1"}, "unsupported-media-type"),
     "a CloudEvent": (ITEM, {"content_type": "application/cloudevents+json"}, "unsupported-media-type"),
@@ -33,6 +40,8 @@ BODIES: Final[dict[str, Spoiled]] = {
     **{f"a CloudEvent {what}": (body, {"content_type": kind, **more}, slug) for what, body, kind, more, slug in (
         ("0.3", {**_CLOUD, "specversion": "0.3"}, _CLOUD_JSON, {}, "unsupported-media-type"),
         ("without specversion", {"type": "inventory.create", "data": ITEM}, _CLOUD_JSON, {}, "unsupported-media-type"),
+        ("of another pharmacy", {**_CLOUD, "source": "/pharmacies/{other}"}, _CLOUD_JSON, {}, "unsupported-media-type"),
+        ("of another in headers", ITEM, _JSON, {"headers": {"cloudEvents:source": "/pharmacies/{other}"}}, "malformed"),
         ("in a batch", [_CLOUD], "application/cloudevents-batch+json", {}, "unsupported-media-type"),
         ("in both modes", _CLOUD, _CLOUD_JSON, {"headers": {"cloudEvents:source": "/pharmacies/y"}}, "unsupported-media-type"),
         ("in headers of HTTP", ITEM, _JSON, {"headers": {"ce-specversion": "1.0"}}, "malformed"), ("as plain JSON", _CLOUD, _JSON, {}, "validation"),
@@ -101,9 +110,18 @@ TRICKS: Final[dict[str, Trick]] = {
     "publish notices": ("publish", "hub.control", ""), "publish to the parked": ("publish", "", "hub.dead"),
     "publish another's receipt": ("publish", "", "amq.rabbitmq.reply-to.{other}"),
     **{f"publish to amq.{name}": ("publish", f"amq.{name}", "{till}") for name in ("direct", "fanout", "headers", "match", "topic", "rabbitmq.trace")},
-    "more than the broker takes": ("publish", "hub.ingress", "{till}", "{till}", "8400000"),
+    "a byte more than RabbitMQ takes": ("publish", "hub.ingress", "{till}", "{till}", str(RABBITMQ_BYTES + 1)),
+    "16 MB": ("publish", "hub.ingress", "{till}", "{till}", "16000000"),
 }  # fmt: skip
 """A step and its words: what RabbitMQ refuses by closing the channel, and that channel alone."""
+
+LARGEST: Final[dict[str, Trick]] = {"128 MB": ("publish", "hub.ingress", "{till}", "{till}", "128000000")}
+"""Tricks that take seconds."""
+
+UNSENDABLE: Final[dict[str, Trick]] = {
+    f"a {name} of 10,000 characters": ("spoil", name) for name in ("message_id", "correlation_id", "reply_to", "type")
+}
+"""What the protocol has no room for: no library sends it, and its connection goes on."""
 
 
 def filled(value: Any, till: str, other: str) -> Any:

@@ -1,6 +1,6 @@
 """RabbitMQ asks about every log-in, channel and routing key: the hub answers from memory, and compares secrets in constant time.
 
-Red when: a check asks PostgreSQL, or how long a comparison takes tells how much of a guess was right.
+Red when: a check asks PostgreSQL or derives an address anew, or how long a comparison takes tells how much of a guess was right.
 """
 
 import hmac
@@ -14,7 +14,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.amqp_login import AmqpDoor
+from gateway import amqp_door
+from gateway.amqp_door import AmqpDoor
 from gateway.amqp_sessions import Sessions
 from gateway.audit import AuditTrail
 from gateway.auth import Caller
@@ -50,30 +51,49 @@ def _transactions(stage: AmqpStage) -> int:
     return int(stage.servers.sql(counted))
 
 
-def test_checks_are_answered_without_a_query(stage: AmqpStage, till: Till, rabbitmq: httpx.Client) -> None:
+def _checks(till: Till) -> dict[str, dict[str, str]]:
+    """Make a question of each kind that is answered with yes."""
     own = {"username": till.id, "vhost": "/"}
     writing = own | {"name": "hub.ingress", "permission": "write", "tags": "scope_write"}
-    checks = {
+    return {
         "user": {"username": till.id, "password": till.key},
         "vhost": own | {"ip": "127.0.0.1"},
         "resource": writing | {"resource": "exchange"},
         "topic": writing | {"resource": "topic", "routing_key": till.id},
     }
 
-    def ask(check: str, form: dict[str, str]) -> str:
-        answer = rabbitmq.post(f"/{check}", data=form)
-        assert answer.status_code == 200
-        return answer.text.partition(" ")[0]
 
+def _ask(rabbitmq: httpx.Client, check: str, form: dict[str, str]) -> str:
+    answer = rabbitmq.post(f"/{check}", data=form)
+    assert answer.status_code == 200
+    return answer.text.partition(" ")[0]
+
+
+def test_checks_are_answered_without_deriving_the_address_anew(
+    till: Till, rabbitmq: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    derived: list[str] = []
+
+    def derive(secret: str) -> str:
+        derived.append(secret)
+        return login_path(secret)
+
+    monkeypatch.setattr(amqp_door, "login_path", derive)
+    for check, form in _checks(till).items():
+        assert _ask(rabbitmq, check, form) == "allow", check
+    assert derived == []
+
+
+def test_checks_are_answered_without_a_query(stage: AmqpStage, till: Till, rabbitmq: httpx.Client) -> None:
     before = _transactions(stage)
     for _ in range(CHECKS):
-        for check, form in checks.items():
-            assert ask(check, form) == "allow", check
+        for check, form in _checks(till).items():
+            assert _ask(rabbitmq, check, form) == "allow", check
     answered = _transactions(stage)
     # A well-formed key that nobody knows is looked for: it may be newer than the memory.
     for _ in range(CHECKS):
         stranger = derive_key(secrets.token_hex(20), uuid4())
-        assert ask("user", {"username": till.id, "password": stranger}) == "deny"
+        assert _ask(rabbitmq, "user", {"username": till.id, "password": stranger}) == "deny"
     looked_up = _transactions(stage)
     print(
         f"{4 * CHECKS} checks: {answered - before} transactions of the hub; {CHECKS} strangers: {looked_up - answered}"

@@ -8,9 +8,9 @@ import pytest
 from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from hub.faults import SettingsError
-from hub.messaging.server import BY_HAND
+from hub.messaging.server import BY_HAND, CHANNEL_MAX
 from hub.messaging.topology import POLICIES
-from hub.settings import load_settings
+from hub.settings import Settings, load_settings
 from hub.up.examine import Finding, examine_amqp_door
 from tests.kit.amqp import AmqpStage, Till, publish, receipt, shut
 
@@ -114,4 +114,14 @@ def test_the_hubs_own_broker_is_set_up_as_one_by_hand(stage: AmqpStage) -> None:
     told = {
         name: stage.ctl("eval", f"application:get_env(rabbit, {name}).") for name in ("channel_max", "max_message_size")
     }
-    assert told == {"channel_max": "{ok,1024}\n", "max_message_size": "{ok,8388608}\n"}
+    assert told == {"channel_max": f"{{ok,{CHANNEL_MAX}}}\n", "max_message_size": "{ok,8388608}\n"}
+
+
+def test_the_hubs_own_connections_stay_below_the_limit_of_channels(stage: AmqpStage) -> None:
+    """With the most partitions that one can have as well: each is a channel of its own."""
+    told = stage.ctl("list_connections", "user", "channels", "--quiet").splitlines()
+    own = [int(line.split()[1]) for line in told if line.split()[0] == "hub"]
+    most = next(rule.le for rule in Settings.model_fields["partitions"].metadata if hasattr(rule, "le"))
+    partitions = Settings.model_fields["partitions"].default
+    assert partitions < max(own) < partitions + 20
+    assert max(own) - partitions + most < CHANNEL_MAX

@@ -1,14 +1,14 @@
 """A client that knows no measure: more channels than there are, and messages by the thousand whose confirms it never reads."""
 
-import socket
 import threading
 from contextlib import closing
-from typing import Any
 
 import orjson
 import pytest
 from pamqp import body, commands, frame, header
 
+from hub.messaging.server import CHANNEL_MAX
+from tests.amqp.wild import Wild
 from tests.kit.amqp import AmqpStage, Till, receipt
 from tests.kit.wait import until
 
@@ -16,46 +16,6 @@ MESSAGES = 2_000
 SECONDS = 30
 """A neighbour that shares the flood's queue of ingress, as a quarter of all do, waits until what came before it is through."""
 ITEM = {"sku": "PZN1", "name": "Aspirin", "price": "1.00", "quantity": 5}
-
-
-class Wild:
-    """Speaks AMQP by hand: no library lets its user do this."""
-
-    def __init__(self, till: Till, channels: int) -> None:
-        """Log in and ask for so many channels; a small buffer fills soon with what is not read."""
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.socket.settimeout(30)
-        self.socket.connect(("127.0.0.1", till.stage.broker.amqp_port))
-        self._data = b""
-        self.socket.sendall(header.ProtocolHeader().marshal())
-        self.read(commands.Connection.Start)
-        self.say(commands.Connection.StartOk({}, "PLAIN", f"\0{till.id}\0{till.key}", "en_US"))
-        self.most_channels: int = self.read(commands.Connection.Tune).channel_max
-        self.say(commands.Connection.TuneOk(channels, 131_072, 0))
-
-    def enter(self) -> None:
-        """Open the virtual host."""
-        self.say(commands.Connection.Open("/"))
-        self.read(commands.Connection.OpenOk)
-
-    def say(self, value: Any, channel: int = 0) -> None:
-        """Send a frame."""
-        self.socket.sendall(frame.marshal(value, channel))
-
-    def read(self, *kinds: type) -> Any:
-        """Read a frame, which has to be one of these."""
-        while True:
-            size, _, value = frame.unmarshal(self._data) if len(self._data) > 7 else (0, 0, None)
-            if size and value is not None:
-                self._data = self._data[size:]
-                assert isinstance(value, kinds), value
-                return value
-            more = self.socket.recv(65_536)
-            if not more:
-                message = "the broker ended the connection without a word"
-                raise ConnectionResetError(message)
-            self._data += more
 
 
 def _publish(till: Till, item: str, number: int) -> bytes:
@@ -81,7 +41,7 @@ def _flood(wild: Wild, till: Till, item: str) -> None:
 def test_a_flood_whose_confirms_nobody_reads_is_applied_and_stops_no_neighbour(stage: AmqpStage, till: Till) -> None:
     neighbour = stage.open_pharmacy("Neighbour")
     item = till.send("inventory.create", {**ITEM, "quantity": 0})["resource"]["id"]
-    wild = Wild(till, 1024)
+    wild = Wild(till, CHANNEL_MAX)
     with closing(wild.socket), neighbour.channel() as channel:
         wild.enter()
         wild.say(commands.Channel.Open(), 1)
@@ -107,14 +67,12 @@ def test_who_asks_for_more_channels_than_there_are_is_let_go(stage: AmqpStage, t
     wild = Wild(till, 2047)
     with closing(wild.socket), pytest.raises(ConnectionError):
         wild.read()
-    assert wild.most_channels == 1024
-    wild = Wild(till, 1024)
+    assert wild.most_channels == CHANNEL_MAX
+    wild = Wild(till, CHANNEL_MAX)
     with closing(wild.socket), neighbour.channel() as channel:
         wild.enter()
-        for number in range(1, 1025):
-            wild.say(commands.Channel.Open(), number)
-            wild.read(commands.Channel.OpenOk)
-        wild.say(commands.Channel.Open(), 1025)
+        wild.open_channels(CHANNEL_MAX)
+        wild.say(commands.Channel.Open(), CHANNEL_MAX + 1)
         refused = wild.read(commands.Connection.Close)
         assert (refused.reply_code, "channel" in refused.reply_text) == (530, True), refused.reply_text
         assert receipt(channel, neighbour, "inventory.create", ITEM)["status"] == "applied"

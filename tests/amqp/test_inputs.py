@@ -8,8 +8,9 @@ import pika
 import pytest
 from pamqp import commands, header
 
+from consumers.ingress_message import MAX_BYTES
 from hub.messaging.lenient import read_leniently
-from tests.amqp.table import BODIES, ITEM
+from tests.amqp.table import BODIES, ITEM, RABBITMQ_BYTES
 from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt
 from tests.kit.wait import until
 
@@ -142,12 +143,18 @@ def test_hostile_properties_stop_neither_the_consumers_nor_a_neighbour(
         assert len(till.http("GET", "/api/inventory/").json()["items"]) == int(which == "timestamp")
 
 
+def test_a_message_of_as_many_bytes_as_the_hub_takes_is_applied(till: Till) -> None:
+    assert till.send("inventory.create", raw(ITEM).ljust(MAX_BYTES))["status"] == "applied"
+
+
 def test_a_message_beyond_the_brokers_limit_ends_its_channel_only(till: Till) -> None:
     connection = till.connect()
     channel = connection.channel()
     channel.confirm_delivery()
-    with pytest.raises(pika.exceptions.AMQPError):
-        publish(channel, till, "inventory.create", b"x" * 8_400_000)
+    with pytest.raises(
+        pika.exceptions.ChannelClosedByBroker, match=f"larger than configured max size {RABBITMQ_BYTES}"
+    ):
+        publish(channel, till, "inventory.create", b"x" * (RABBITMQ_BYTES + 1))
     connection.close()
     assert till.send("inventory.create", ITEM)["status"] == "applied"
 
@@ -155,15 +162,18 @@ def test_a_message_beyond_the_brokers_limit_ends_its_channel_only(till: Till) ->
 def test_order_is_the_order_of_publishing_with_or_without_confirms(till: Till) -> None:
     item = till.send("inventory.create", {**ITEM, "quantity": 0})["resource"]["id"]
     connection = till.connect()
-    channel = connection.channel()  # no confirms: a flood
-    for number in range(300):
+    channel = connection.channel()
+    for number in range(300):  # no confirms: a flood
+        if number == 299:
+            # RabbitMQ may drop what a channel published without confirms just before it was closed, and closes it all the same.
+            # The confirm of one message stands for those before it.
+            channel.confirm_delivery()
         publish(
             channel,
             till,
             "inventory.adjust",
             {"id": item, "delta": number + 1, "reason": "received", "note": str(number)},
         )
-    channel.close()  # raises what the broker refused
     connection.close()
     until(lambda: len(till.events()), lambda count: count == 302, within=20)
     notes = [event["data"]["movement"]["note"] for event in till.events() if event["type"] == "inventory.adjusted"]

@@ -69,10 +69,10 @@ class Crowd:
     lines: "list[Line]" = field(default_factory=list)
 
     async def take(self, refs: int) -> int:
-        """Take leave to say so many, or as many as there are; 0: all is said."""
+        """Take leave to say so many, or as many as are allowed for now; 0: all is said."""
         while self.said >= self.allowed and self.said < self.refs:
             await asyncio.sleep(_KEPT_SECONDS)
-        taken = min(refs, self.refs - self.said)
+        taken = min(refs, min(self.allowed, self.refs) - self.said)
         self.said += taken
         return taken
 

@@ -167,4 +167,4 @@ async def _ask(crowd: Crowd, evidence: Evidence, operation_id: UUID) -> None:
     owner = evidence.operations[operation_id]["pharmacy_id"]
     pharmacy = next((one for one in crowd.pharmacies if one.id == owner), None)
     if pharmacy is not None:
-        evidence.asked[operation_id] = await _get(crowd, pharmacy, f"{crowd.urls[1]}/api/operations/{operation_id}")
+        evidence.asked[operation_id] = await _get(crowd, pharmacy, f"{crowd.urls[-1]}/api/operations/{operation_id}")

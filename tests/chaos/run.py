@@ -140,7 +140,12 @@ def judge(story: Story, evidence: Evidence) -> Findings:
 async def _play(servers: Servers, plan: Plan, history: History, evidence: Evidence) -> list[str]:
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(
-            open_stage(servers, is_small=plan.seed % 2 == 0, sabotage=plan.sabotage)
+            open_stage(
+                servers,
+                is_small=plan.seed % 2 == 0 and bool(plan.fault_count),
+                is_alone=not plan.fault_count,
+                sabotage=plan.sabotage,
+            )
         )
         await open_feed(stage.settings)
         connector = aiohttp.TCPConnector(limit=0)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 GATEWAYS = ("gateway-0", "gateway-1")
 CONSUMERS = ("consumers-0", "consumers-1")
+ALONE = (GATEWAYS[0], CONSUMERS[0])
 WIRE = "wire"
 """Through it the second gateway and the second consumers process reach both servers."""
 ALL_ROLES: tuple[str, ...] = Settings.model_fields["roles"].default
@@ -106,7 +107,12 @@ class Stage:
     @property
     def urls(self) -> list[str]:
         """Where the gateways listen."""
-        return [f"http://127.0.0.1:{self.ports[name]}" for name in GATEWAYS]
+        return [f"http://127.0.0.1:{self.ports[name]}" for name in self.gateways]
+
+    @property
+    def gateways(self) -> list[str]:
+        """Those that there are."""
+        return [name for name in GATEWAYS if name in self.specs]
 
     def start(self, name: str) -> None:
         """Start a process of the hub."""
@@ -186,12 +192,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(servers: Servers, *, is_small: bool, sabotage: str = "") -> AsyncIterator[Stage]:
+async def open_stage(
+    servers: Servers, *, is_small: bool, is_alone: bool = False, sabotage: str = ""
+) -> AsyncIterator[Stage]:
     """Run a hub with a database and a virtual host of its own.
 
     Args:
         is_small: the consumers share the roles, and a window has forty commands; else both have all roles, and a window
             has as many as by default.
+        is_alone: one gateway and one consumers process, which is enough where nothing is broken.
         sabotage: what is made wrong with the hub's processes, see `sabotages.py`; the code itself is as it is.
     """
     servers.runs += 1
@@ -199,12 +208,15 @@ async def open_stage(servers: Servers, *, is_small: bool, sabotage: str = "") ->
     place = servers.place / name
     place.mkdir()
     stage = _prepare(servers, name, place, is_small=is_small, sabotage=sabotage)
+    if is_alone:
+        stage.specs = {one: spec for one, spec in stage.specs.items() if one in ALONE}
     await _create_database(stage, name)
     await stage.management("PUT", f"/api/vhosts/{quote(name)}")
     keeper = asyncio.create_task(stage.keep_alive(), name="keeper of processes")
     try:
         for process in (WIRE, *CONSUMERS, *GATEWAYS):
-            stage.start(process)
+            if process in stage.specs:
+                stage.start(process)
         await until_ready(stage)
         yield stage
     finally:
@@ -282,7 +294,7 @@ def _environment(settings: Settings, sabotage: str) -> dict[str, str]:
 async def until_ready(stage: Stage, *names: str) -> None:
     """Wait until these gateways (default: all) say that they take reads and writes."""
     async with asyncio.timeout(_READY_SECONDS), httpx.AsyncClient(timeout=5, trust_env=False) as client:
-        for name in names or GATEWAYS:
+        for name in names or stage.gateways:
             while True:
                 with suppress(httpx.TransportError):
                     if (await client.get(f"http://127.0.0.1:{stage.ports[name]}/health/ready")).is_success:

@@ -3,12 +3,9 @@
 import re
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from gateway.admin import choosing
-from hub.storage import paging
-from tests.conftest import Servers
 from tests.kit.console import Person, signed_in
 from tests.kit.in_process import Hub
 
@@ -50,31 +47,6 @@ def test_a_part_of_a_name_chooses_the_only_one_and_else_asks_which(
     assert hidden(exact, "pharmacy") == south, "the one of exactly this name, though another holds it"
     assert "No pharmacy matches" in admin.get("/admin/inventory/?pharmacy_q=nobody+has+this").text
     assert hidden(admin.get(f"/admin/inventory/?pharmacy_q={sons}").text, "pharmacy") == sons
-
-
-def test_of_very_many_rows_all_pharmacies_are_offered_what_an_index_finds(
-    hub: Hub, servers: Servers, many: tuple[str, str, str, str], admin: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chosen = many[1]
-    headers = {"X-API-KEY": hub.operator_key, "X-Pharmacy-Id": chosen, "Prefer": "wait=20"}
-    sku = f"many-{uuid4().hex[:8]}"
-    for number in range(3):
-        item = {"sku": f"{sku}-{number}", "name": "Many", "price": "1.00"}
-        assert httpx.post(f"{hub.url}/api/inventory/", json=item, headers=headers, timeout=30).status_code == 201
-    servers.sql("ANALYZE inventory_items", hub.settings.database_url.get_secret_value().rpartition("/")[2])
-    monkeypatch.setattr(paging, "MANY", {"plain": 2, "costly": 2})
-    page = admin.get("/admin/inventory/")
-    assert sku in page.text
-    assert "sort=-updated_at" in page.text
-    assert "sort=-name" not in page.text
-    for narrowed in (f"q={sku}", "quantity_lt=5", "sort=name"):
-        page = admin.get(f"/admin/inventory/?{narrowed}")
-        assert (sku in page.text.partition('id="rows"')[2], page.status_code) == (False, 200), narrowed
-        assert "Choose a pharmacy, or give a whole SKU." in page.text
-        found = admin.get(f"/admin/inventory/?pharmacy={chosen}&{narrowed}")
-        assert f"{sku}-1" in found.text.partition('id="rows"')[2], narrowed
-    rows = admin.get(f"/admin/inventory/?sku={sku}-1").text.partition('id="rows"')[2]
-    assert (f"{sku}-1" in rows, f"{sku}-2" in rows) == (True, False)
 
 
 def test_what_was_chosen_stays_until_another_text_is_typed(many: tuple[str, str, str, str], admin: Person) -> None:

@@ -1,25 +1,21 @@
-"""Every filter that a list offers, with a value: what matches stays, what does not goes, on the page and in its CSV."""
+"""Every filter that a list offers, with a value: what matches stays, what does not goes, on the page and in its CSV.
 
+And where a list of all pharmacies holds very many rows: what an index finds is answered, the rest asks for a pharmacy.
+"""
+
+import re
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 
+from gateway.admin import reach
 from gateway.admin.entries import MODELS
-from hub import clock
 from tests.conftest import Servers
-from tests.console.test_screens import a_pharmacy, read
+from tests.console.test_screens import a_pharmacy
 from tests.kit.console import Person, signed_in
 from tests.kit.in_process import Hub
-from tests.kit.wait import until
-
-Cases = Mapping[str, Mapping[str, tuple[str, str, str]]]
-"""By model and filter: a value, what tells the row that it keeps, and what tells the row that it drops."""
-
-_FIRST, _SECOND = "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"
+from tests.kit.pairs import Pairs, two_of_each
 
 
 @pytest.fixture(scope="module")
@@ -35,133 +31,9 @@ def pharmacy(hub: Hub) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def cases(hub: Hub, servers: Servers, pharmacy: tuple[str, str]) -> Cases:
-    """Two rows of every model, which differ in all that the model's list is narrowed by."""
-    sql = hub.settings.database_url.get_secret_value().rpartition("/")[2]
-    found = _stock(hub, pharmacy[1]) | _trade(hub, pharmacy[1]) | _outside(hub, *pharmacy) | _people(hub, pharmacy[0])
-    made, statement = _written(pharmacy[0])
-    servers.sql(statement, sql)
-    return found | made
-
-
-def _send(hub: Hub, key: str, method: str, path: str, body: object = None) -> str:
-    """Write over the API, and wait for it; the row's id."""
-    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
-    answer = httpx.request(method, f"{hub.url}/api/{path}/", json=body, headers=headers, timeout=30)
-    assert answer.status_code in {200, 201, 204}, answer.text
-    return str(answer.json()["id"]) if answer.content else ""
-
-
-def _stock(hub: Hub, key: str) -> dict[str, Any]:
-    low = {"low_stock_threshold": 5, "identifiers": [{"scheme": "shelf", "value": "A1"}]}
-    a = _send(hub, key, "POST", "inventory", {"sku": "FILT-A", "name": "n", "price": "1.00", "quantity": 1, **low})
-    b = _send(hub, key, "POST", "inventory", {"sku": "FILT-B", "name": "n", "price": "1.00", "quantity": 50})
-    for item, moved in (
-        (a, {"reason": "received", "delta": 1, "note": "note-A"}),
-        (b, {"reason": "damaged", "delta": -1, "note": "note-B"}),
-    ):
-        _send(hub, key, "POST", f"inventory/{item}/adjustments", moved)
-    last = read(hub, key, "/api/movements/?limit=1")["items"][0]["recorded_at"]
-    return {
-        "inventory": {
-            "sku": ("FILT-A", a, b), "is_low": ("true", a, b), "quantity_lt": ("10", a, b), "identifier": ("A1", a, b), "q": ("ilt-a", a, b),
-        },
-        "movements": {
-            "sku": ("FILT-A", "note-A", "note-B"), "reason": ("received", "note-A", "note-B"),
-            "recorded_since": (last, "note-B", "note-A"), "recorded_before": (last, "note-A", "note-B"),
-        },
-    }  # fmt: skip
-
-
-def _trade(hub: Hub, key: str) -> dict[str, Any]:
-    sold = {"sku": "FILT-B", "quantity": 1, "total_price": "1.00"}
-    a = _send(hub, key, "POST", "sales", {**sold, "reference": "sale-A", "sale_time": _SECOND})
-    b = _send(hub, key, "POST", "sales", {**sold, "reference": "sale-B", "sale_time": _FIRST})
-    _send(hub, key, "DELETE", f"sales/{b}")
-    items = [{"sku": "UNKNOWN", "quantity": 1, "unit_price": "1.00"}]
-    c = _send(hub, key, "POST", "orders", {"order_reference": "order-A", "items": items})
-    mirrored = {"source": "external", "status": "completed"}
-    d = _send(hub, key, "POST", "orders", {"order_reference": "order-B", "items": items, **mirrored})
-    return {
-        "sales": {
-            "status": ("recorded", a, b), "sale_time_gte": ("2020-01-02T00:00", a, b), "sale_time_lt": ("2020-01-02T00:00", b, a), "q": ("LE-a", a, b),
-        },
-        "orders": {"status": ("pending", c, d), "source": ("external", d, c), "q": ("ER-a", c, d)},
-    }  # fmt: skip
-
-
-def _outside(hub: Hub, pharmacy: str, key: str) -> dict[str, Any]:
-    keys = f"pharmacies/{pharmacy}/keys"
-    a, b = (_send(hub, hub.operator_key, "POST", keys, {"name": name}) for name in ("key-A", "key-B"))
-    _send(hub, hub.operator_key, "DELETE", f"{keys}/{b}")
-    c, d = (_send(hub, key, "POST", "webhook-events", {"event_type": f"shop.{one}", "payload": {}}) for one in "ab")
-    # The hub marks each by itself, once; what is marked after that stays so.
-    until(lambda: all(read(hub, key, f"/api/webhook-events/{one}/")["processed"] for one in (c, d)), within=20)
-    _send(hub, key, "PATCH", f"webhook-events/{d}", {"processed": False})
-    e = _send(hub, key, "POST", "sources", {"name": "source-A", "scheme": "github"})
-    f = _send(hub, key, "POST", "sources", {"name": "source-B", "scheme": "api_key", "enabled": False})
-    # It wants what does not happen here: nothing is sent.
-    rare = {"event_types": ["source.deleted"]}
-    g = _send(hub, key, "POST", "webhook-endpoints", {"url": "https://hook.invalid/a", **rare})
-    h = _send(hub, key, "POST", "webhook-endpoints", {"url": "https://hook.invalid/b", "enabled": False, **rare})
-    return {
-        "keys": {"is_revoked": ("false", a, b)},
-        "webhook-events": {"processed": ("true", c, d), "event_type": ("shop.a", c, d), "q": ("OP.A", c, d)},
-        "sources": {"scheme": ("github", e, f), "enabled": ("true", e, f), "q": ("CE-a", e, f)},
-        "webhook-endpoints": {"enabled": ("true", g, h), "q": ("INVALID/A", g, h)},
-    }
-
-
-def _people(hub: Hub, pharmacy: str) -> dict[str, Any]:
-    key, text = hub.operator_key, uuid4().hex[:8]
-    a = _send(hub, key, "POST", "operators", {"username": f"u-{text}-a", "role": "viewer"})
-    b = _send(hub, key, "POST", "operators", {"username": f"u-{text}-b", "role": "operator"})
-    _send(hub, key, "PATCH", f"operators/{b}", {"is_active": False})
-    c, d = (_send(hub, key, "POST", "operator-keys", {"name": f"{text} {one}"}) for one in "ab")
-    e = _send(hub, key, "POST", "integrators", {"name": "a", "pharmacy_ids": [pharmacy]})
-    f = _send(hub, key, "POST", "integrators", {"name": "b"})
-    g, h = (_send(hub, key, "POST", "pharmacies", {"name": f"{text} {one}"}) for one in "ab")
-    for gone in (f"operator-keys/{d}", f"integrators/{f}", f"pharmacies/{h}"):
-        _send(hub, key, "DELETE", gone)
-    return {
-        "operators": {"role": ("viewer", a, b), "is_active": ("true", a, b), "q": (f"U-{text}-A", a, b)},
-        "operator-keys": {"is_revoked": ("false", c, d), "q": (f"{text} A", c, d)},
-        "integrators": {"is_active": ("true", e, f), "pharmacy": (pharmacy, e, f)},
-        "pharmacies": {"is_active": ("true", g, h), "q": (f"{text} A", g, h)},
-    }
-
-
-def _written(pharmacy: str) -> tuple[dict[str, Any], str]:
-    """Two rows of each list that nobody writes by hand, and the SQL that writes them."""
-    a, b, c, d, e, f, g, h, other = (str(uuid4()) for _ in range(9))
-    # Later than all that the tests themselves cause, so on the first page.
-    at = "now() + interval '{} hours'"
-    statement = f"""
-        INSERT INTO uploads (id, created_at, updated_at, version, pharmacy_id, kind, digest, rows, applied, rejected) VALUES
-            ('{a}', now(), now(), 1, '{pharmacy}', 'inventory', '{a}', 2, 1, 1),
-            ('{b}', now(), now(), 1, '{pharmacy}', 'sales', '{b}', 2, 1, 0);
-        INSERT INTO webhook_deliveries (id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type, status, attempts, created_at, updated_at)
-            VALUES ('{c}', '{pharmacy}', '{a}', '{a}', 1, 'sale.recorded', 'delivered', 1, now(), now()),
-            ('{d}', '{pharmacy}', '{a}', '{b}', 2, 'order.placed', 'exhausted', 10, now(), now());
-        INSERT INTO parked_messages (id, pharmacy_id, origin, reason, payload, parked_at, discarded_at) VALUES
-            ('{e}', '{pharmacy}', 'hub.commands.0', 'a', '1', now(), NULL), ('{f}', '{other}', 'hub.commands.0', 'b', '1', now(), now());
-        INSERT INTO audit_log (id, pharmacy_id, actor, action, subject, at, origin, outcome) VALUES
-            ('{g}', '{pharmacy}', 'key:{g}', 'sale.record', 'sales/{g}', {at.format(1)}, 'test', 'applied'),
-            ('{h}', '{other}', 'key:{h}', 'order.place', 'orders/{h}', {at.format(2)}, 'test', 'rejected');
-    """
-    # A time between the two, as a person types it.
-    between = (clock.now() + timedelta(minutes=90)).strftime("%Y-%m-%dT%H:%M:%S")
-    first, second = f"sales/{g}", f"orders/{h}"
-    return {
-        "uploads": {"kind": ("inventory", a, b), "status": ("done", a, b)},
-        "deliveries": {"status": ("delivered", c, d), "event_type": ("sale.recorded", c, d)},
-        "parked": {"status": ("parked", e, f), "pharmacy": (pharmacy, e, f)},
-        "audit": {
-            "actor": (f"key:{g}", first, second), "action": ("sale.record", first, second), "subject": (first, first, second),
-            "outcome": ("applied", first, second), "at_since": (between, second, first), "at_before": (between, first, second),
-            "pharmacy": (pharmacy, first, second),
-        },
-    }, statement  # fmt: skip
+def cases(hub: Hub, servers: Servers, pharmacy: tuple[str, str]) -> Pairs:
+    """Two rows of every model."""
+    return two_of_each(hub, servers, *pharmacy)
 
 
 def _seen(person: Person, name: str, query: Mapping[str, str]) -> tuple[str, str]:
@@ -174,7 +46,7 @@ def _seen(person: Person, name: str, query: Mapping[str, str]) -> tuple[str, str
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_each_filter_keeps_the_rows_that_match_and_drops_the_others(
-    admin: Person, cases: Cases, pharmacy: tuple[str, str], name: str
+    admin: Person, cases: Pairs, pharmacy: tuple[str, str], name: str
 ) -> None:
     model = MODELS[name]
     is_of_some = model.is_hubs and "pharmacy_id" in model.api.filters  # the hub's own, and narrowed by pharmacy as well
@@ -189,3 +61,83 @@ def test_each_filter_keeps_the_rows_that_match_and_drops_the_others(
             if said != (True, True, True, False):
                 wrong.append((one, place, said))
     assert wrong == []
+
+
+OF_PHARMACIES = [name for name, model in MODELS.items() if not model.is_hubs and not model.needs_pharmacy]
+
+
+@pytest.fixture
+def very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every table hold a million rows."""
+
+    async def a_million(*_: object) -> int:
+        return 1_000_000
+
+    monkeypatch.setattr(reach, "estimate_rows_of_any_pharmacy", a_million)
+
+
+def _table(page: str) -> str:
+    """Read the rows of a list, without what echoes the question."""
+    return page.partition('<table class="table table-hover rows">')[2].partition("<tbody>")[2].partition("</tbody>")[0]
+
+
+@pytest.mark.usefixtures("very_many")
+@pytest.mark.parametrize("name", OF_PHARMACIES)
+def test_what_is_too_much_for_all_pharmacies_says_so_and_is_answered_for_a_chosen_one(
+    admin: Person, cases: Pairs, pharmacy: tuple[str, str], name: str
+) -> None:
+    model = MODELS[name]
+    assert _table(admin.get(f"/admin/{name}/").text), "as it opens it is in the order of an index"
+    chosen = {"limit": "100", "pharmacy": pharmacy[0]}
+    orders = [column.name for column in model.columns if model.api.is_sortable and column.name in model.api.sorts]
+    refused = {one: (value, stays) for one, (value, stays, _) in cases[name].items()}
+    refused = {one: case for one, case in refused.items() if not model.api.filters[one].everywhere}
+    if model.whole:
+        del refused["q"]
+    ways = [({one: value}, stays) for one, (value, stays) in refused.items()]
+    ways += [({"sort": one}, "") for one in orders if one not in {"created_at", "updated_at"}]
+    for query, stays in ways:
+        page = admin.get(f"/admin/{name}/?{httpx.QueryParams(query)}")
+        assert (page.status_code, _table(page.text)) == (200, ""), query
+        assert "All pharmacies together have about 1,000,000 rows here, too many to " in page.text, query
+        assert "at once. Choose a pharmacy" in page.text, query
+        assert "export.csv" not in page.text
+        file = admin.get(f"/admin/{name}/export.csv?{httpx.QueryParams(query)}")
+        assert (file.status_code, "Choose a pharmacy" in file.text) == (400, True), query
+        narrowed = _seen(admin, name, {**chosen, **query})
+        assert _table(narrowed[0]), query
+        assert [stays in place for place in narrowed] == [True, True], query
+    offered = set(re.findall(r'class="sort" href="[^"]*sort=-?(\w+)', admin.get(f"/admin/{name}/").text))
+    assert offered == {"created_at", "updated_at"} & {*orders}
+
+
+@pytest.mark.usefixtures("very_many")
+@pytest.mark.parametrize(("name", "whole", "part"), [("inventory", "FILT-A", "FILT-"), ("orders", "order-A", "order-")])
+def test_a_search_of_very_many_rows_looks_for_the_whole_value(
+    admin: Person, cases: Pairs, pharmacy: tuple[str, str], name: str, whole: str, part: str
+) -> None:
+    _, stays, goes = cases[name]["q"]
+    for more in ("", "&created_since=2020-01-01T00:00:00Z", "&sort=-updated_at"):
+        page = admin.get(f"/admin/{name}/?q={whole}{more}").text
+        assert (stays in _table(page), goes in _table(page)) == (True, False), more
+        assert "too many rows to search for a part of it: choose a pharmacy for that" in page
+        file = admin.get(f"/admin/{name}/export.csv?q={whole}{more}").text
+        assert (stays in file, goes in file) == (True, False), more
+    none = admin.get(f"/admin/{name}/?q={part}").text
+    assert (_table(none), "Nothing has exactly the " in none, "choose a pharmacy for that" in none) == ("", True, True)
+    assert stays in _table(admin.get(f"/admin/{name}/?q={part}&pharmacy={pharmacy[0]}").text)
+
+
+@pytest.mark.usefixtures("very_many")
+def test_a_refusal_names_all_that_is_too_much(admin: Person) -> None:
+    page = admin.get("/admin/sales/?q=a&status=voided&sale_time_gte=2020-01-01T00:00&sort=total_price").text
+    too_much = "search, filter by “Status”, filter by “Sale time from” or sort by “Total”"
+    assert f"have about 1,000,000 rows here, too many to {too_much} at once. Choose a pharmacy." in page
+    page = admin.get("/admin/inventory/?is_low=true").text
+    assert "too many to filter by “Low” at once. Choose a pharmacy, or search for a whole SKU." in page
+
+
+@pytest.mark.usefixtures("very_many")
+def test_the_movements_of_an_item_are_found_among_very_many(admin: Person, cases: Pairs) -> None:
+    _, item, _ = cases["inventory"]["q"]
+    assert "note-A" in _table(admin.get(f"/admin/movements/?item_id={item}").text)

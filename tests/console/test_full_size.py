@@ -35,6 +35,8 @@ from tests.kit.in_process import Hub, running_hub
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 MOST_MS = 150.0
+# No list: every operation, event and delivery of everybody's day is counted, a quarter of a million rows.
+FIGURES, MOST_FIGURES_MS = "/admin/reconciliation/", 300.0
 MOST_BYTES = 150_000
 MANY_ROWS = 120_000
 ROWS = {
@@ -65,10 +67,11 @@ class Full:
         address = f"{path}?{urlencode(pairs)}" if pairs else path
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         ms, sent = _measure(web, address, named)
-        if ms > MOST_MS:  # what else the machine did just then is not the page's fault; what is slow is so again
+        most_ms = MOST_FIGURES_MS if path == FIGURES else MOST_MS
+        if ms > most_ms:  # what else the machine did just then is not the page's fault; what is slow is so again
             ms, sent = _measure(web, address, named)
         print(f"{ms:7.1f} ms {sent / 1000:7.1f} kB {'of one ' if headers else ''}{address[:150]}")
-        if ms > MOST_MS or sent > MOST_BYTES:
+        if ms > most_ms or sent > MOST_BYTES:
             self.slow[address] = f"{ms:.0f} ms, {sent} bytes"
 
     def judge(self) -> None:
@@ -236,8 +239,8 @@ def test_the_other_pages_of_the_console_open_at_once(full: Full) -> None:
         ("/admin/jump/", (("q", "ibuprofen"),)),
         ("/admin/event-log/", (("pharmacy", str(CHOSEN)),)),
         ("/admin/event-log/", (("pharmacy", str(CHOSEN)), ("type", "nobody.caused"))),
-        ("/admin/reconciliation/", ()),
-        ("/admin/reconciliation/", (("pharmacy", str(CHOSEN)),)),
+        (FIGURES, ()),
+        (FIGURES, (("pharmacy", str(CHOSEN)),)),
     ]:
         full.ask(full.admin.web, path, pairs)
     full.judge()

@@ -9,11 +9,10 @@ import pytest
 
 from tests.console.test_models import HOSTILE, is_text_on
 from tests.console.test_screens import a_pharmacy, an_item, read
-from tests.console.test_webhooks import make
 from tests.kit.buggy import Bug, a_bug
 from tests.kit.console import signed_in
 from tests.kit.in_process import Hub
-from tests.kit.wait import eventually
+from tests.kit.wait import eventually, until
 
 
 @pytest.fixture
@@ -33,11 +32,20 @@ def park(hub: Hub, key: str) -> tuple[str, str]:
     return sku, answer.json()["operation_id"]
 
 
+def parked_of(hub: Hub, pharmacy: str, count: int) -> list[dict[str, str]]:
+    """Wait for the rows of a pharmacy's parked messages: the parker makes them after the answer."""
+
+    def rows() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = read(hub, hub.operator_key, f"/api/parked/?pharmacy_id={pharmacy}")["items"]
+        return found
+
+    return until(rows, lambda found: len(found) == count)
+
+
 async def test_parked_messages_are_shown_replayed_and_discarded(hub: Hub, bug: Bug) -> None:
     pharmacy, key = a_pharmacy(hub)
     sent = [park(hub, key) for _ in range(4)]
-    parked = read(hub, hub.operator_key, f"/api/parked/?pharmacy_id={pharmacy}")["items"]
-    rows = {one["operation_id"]: one["id"] for one in parked}
+    rows = {one["operation_id"]: one["id"] for one in parked_of(hub, pharmacy, len(sent))}
     ids = [rows[operation] for _, operation in sent]
     person = signed_in(hub, "operator")
     listed = person.get(f"/admin/parked/?pharmacy={pharmacy}&status=parked").text
@@ -74,7 +82,7 @@ async def test_parked_messages_are_shown_replayed_and_discarded(hub: Hub, bug: B
 def test_a_hostile_note_on_a_parked_message_is_shown_as_text(hub: Hub, bug: Bug, verb: str) -> None:
     pharmacy, key = a_pharmacy(hub)
     park(hub, key)
-    (row,) = read(hub, hub.operator_key, f"/api/parked/?pharmacy_id={pharmacy}")["items"]
+    (row,) = parked_of(hub, pharmacy, 1)
     person = signed_in(hub, "operator")
     address = f"/admin/parked/{row['id']}/"
     person.get(f"{address}do/{verb}/")
@@ -87,7 +95,7 @@ def test_a_hostile_note_on_a_parked_message_is_shown_as_text(hub: Hub, bug: Bug,
 async def test_the_timeline_of_an_operation_leads_from_its_acceptance_to_its_deliveries(hub: Hub) -> None:
     pharmacy, key = a_pharmacy(hub)
     body = {"url": "https://hook.invalid/timeline", "event_types": ["inventory.*"]}
-    make(hub, key, "webhook-endpoints", body)
+    hub.make(key, "webhook-endpoints", body)
     operation = an_item(hub, key).headers["operation-id"]
     person = signed_in(hub, "viewer")
 

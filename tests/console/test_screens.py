@@ -230,3 +230,25 @@ def test_deliveries_are_counted_before_they_are_sent_again(hub: Hub) -> None:
     viewer.get(f"/admin/webhook-endpoints/{endpoint}/?pharmacy={pharmacy}")
     refused = viewer.post(f"/admin/mend/{endpoint}/", {"way": "replay", "pharmacy": pharmacy})
     assert "sent again" not in refused.text
+
+
+def test_the_menu_has_its_places_in_this_order_and_those_of_a_pharmacy_for_a_pharmacy(hub: Hub) -> None:
+    _, key = a_pharmacy(hub)
+    places = {}
+    for who, person in {"viewer": signed_in(hub, "viewer"), "pharmacy": portal(hub, key)}.items():
+        menu = person.get("/admin/").text.partition('class="side-nav"')[2].partition("</nav>")[0]
+        places[who] = re.findall(r"<p[^>]*>([^<]+)</p>|<span>([^<]+)</span>", menu)
+    hubs = "Hub: Parked, Audit, Integrators, Operators, Operator keys, Doctor,"
+    assert _as_text(places["viewer"]) == f"{_MENU.replace('Import, ', 'Import, Pharmacies, ')} {hubs}"
+    assert _as_text(places["pharmacy"]) == _MENU
+
+
+_MENU = (
+    "Overview, Live events, Event log, Operations, Reconciliation, "
+    "Pharmacies: Import, Inventory, Movements, Orders, Sales, Keys, Uploads, Event queue, "
+    "Webhooks: Sources, Received, Endpoints, Deliveries,"
+)
+
+
+def _as_text(menu: list[tuple[str, str]]) -> str:
+    return " ".join(f"{group}:" if group else f"{label}," for group, label in menu)

@@ -13,15 +13,6 @@ from tests.kit.in_process import Hub
 from tests.kit.wait import eventually
 
 
-def make(hub: Hub, key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Make something over the API."""
-    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
-    answer = httpx.post(f"{hub.url}/api/{path}/", json=body, headers=headers, timeout=30)
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
-
-
 def hook(hub: Hub, source: str, secret: str) -> int:
     """Send a webhook as a source that shows its secret in a header; the status it is answered."""
     address, headers = f"{hub.url}/hooks/{source}", {"X-API-Key": secret}
@@ -36,7 +27,7 @@ def events(hub: Hub, key: str, kind: str) -> list[dict[str, Any]]:
 
 async def test_received_webhooks_are_reprocessed_one_and_many_and_the_mark_alone_does_nothing(hub: Hub) -> None:
     _, key = a_pharmacy(hub)
-    ids = [make(hub, key, "webhook-events", {"event_type": "shop.order", "payload": {}})["id"] for _ in range(3)]
+    ids = [hub.make(key, "webhook-events", {"event_type": "shop.order", "payload": {}})["id"] for _ in range(3)]
 
     async def settled() -> bool:
         return all(read(hub, key, f"/api/webhook-events/{one}/")["processed"] for one in ids)
@@ -60,7 +51,7 @@ async def test_received_webhooks_are_reprocessed_one_and_many_and_the_mark_alone
 
 async def test_what_a_source_sent_is_counted_and_translated_again_on_its_page(hub: Hub) -> None:
     pharmacy, key = a_pharmacy(hub)
-    source = make(hub, key, "sources", {"name": "shop", "scheme": "api_key"})
+    source = hub.make(key, "sources", {"name": "shop", "scheme": "api_key"})
     assert hook(hub, source["id"], source["secret"]) < 300
 
     async def received() -> list[Any]:
@@ -89,7 +80,7 @@ async def test_what_a_source_sent_is_counted_and_translated_again_on_its_page(hu
 
 def test_a_sources_secret_is_rotated_and_shown_once(hub: Hub) -> None:
     _, key = a_pharmacy(hub)
-    source = make(hub, key, "sources", {"name": "shop", "scheme": "api_key"})
+    source = hub.make(key, "sources", {"name": "shop", "scheme": "api_key"})
     person = signed_in(hub, "operator")
     address = f"/admin/sources/{source['id']}/do/rotate/"
     person.get(address)
@@ -104,7 +95,7 @@ def test_a_sources_secret_is_rotated_and_shown_once(hub: Hub) -> None:
 
 async def test_an_endpoint_is_tested_rotated_and_relieved_of_what_waits(hub: Hub, servers: Servers) -> None:
     _, key = a_pharmacy(hub)
-    endpoint = make(hub, key, "webhook-endpoints", {"url": "https://hook.invalid/x", "event_types": ["inventory.*"]})
+    endpoint = hub.make(key, "webhook-endpoints", {"url": "https://hook.invalid/x", "event_types": ["inventory.*"]})
     person = signed_in(hub, "operator")
     place = f"/admin/webhook-endpoints/{endpoint['id']}/do"
     assert "is sent to this endpoint alone" in person.get(f"{place}/test/").text
@@ -136,8 +127,8 @@ async def test_an_endpoint_is_tested_rotated_and_relieved_of_what_waits(hub: Hub
 
 async def test_deliveries_are_sent_again_one_and_many(hub: Hub, servers: Servers) -> None:
     pharmacy, key = a_pharmacy(hub)
-    endpoint = make(
-        hub, key, "webhook-endpoints", {"url": "https://hook.invalid/x", "enabled": False, "event_types": ["sale.*"]}
+    endpoint = hub.make(
+        key, "webhook-endpoints", {"url": "https://hook.invalid/x", "enabled": False, "event_types": ["sale.*"]}
     )["id"]
     ids = [str(uuid4()) for _ in range(3)]
     for _ in ids:

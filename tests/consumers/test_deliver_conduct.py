@@ -1,7 +1,7 @@
 """How the hub behaves towards a receiver: Standard Webhooks, against real servers; every call verified by its library."""
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from hub import clock
 from hub.security.signatures import derive_webhook_secret, public_key_of
 from hub.settings import Settings
-from tests.kit.endpoints import ITEMS, calling, create_items, sending
+from tests.kit.endpoints import ITEMS, Endpoint, calling, create_items, sending
 from tests.kit.receiver import Received, open_receiver
 from tests.kit.signatures import refuse_public_signature
 from tests.kit.wait import eventually
@@ -192,3 +192,19 @@ async def test_an_endpoint_gets_what_its_filter_wants_and_nothing_else(settings:
         calls = await receiver.wait_for(2)
         assert sorted(call.event["data"]["inventory"]["sku"] for call in calls) == ["PZN2", "PZN4"]
         assert len(await desk.deliveries(endpoint)) == 2
+
+
+async def test_a_delivery_whose_endpoint_is_nowhere_ends_and_stops_nobody(settings: Settings) -> None:
+    """What a table that was restored from another day leaves behind."""
+    async with sending(calling(settings, 5.0)) as (door, receiver, desk):
+        pharmacy = await door.open_pharmacy()
+        endpoint = await desk.add(pharmacy, receiver.url, ITEMS)
+        await create_items(door, pharmacy, 1)
+        await eventually(lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)])
+        nowhere = Endpoint(uuid4(), endpoint.secret)
+        await desk.connection.execute(
+            "UPDATE webhook_deliveries SET endpoint_id = $1, status = 'pending', next_attempt_at = now()", nowhere.id
+        )
+        await eventually(lambda: desk.deliveries(nowhere), lambda rows: rows == [("cancelled",)], within=30)
+        await create_items(door, pharmacy, 1, first=2)
+        await eventually(lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)])

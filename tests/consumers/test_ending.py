@@ -58,7 +58,7 @@ async def test_a_connection_that_is_lost_among_subscribing_costs_only_time(setti
             wire.cut()
             await eventually(lambda: find_unread(connection, QUEUES), lambda unread: len(unread) == len(QUEUES))
         await asyncio.wait_for(starting, 30)
-        assert not await find_unread(connection, QUEUES)
+        await eventually(lambda: find_unread(connection, QUEUES), lambda unread: not unread)
         await asyncio.gather(*map(leave, subscribers))
         await broker.stop()
         assert len(await find_unread(connection, QUEUES)) == len(QUEUES)
@@ -84,6 +84,7 @@ async def test_a_process_that_is_told_to_end_when_its_start_lost_the_connection_
         finally:
             process.kill()
         await eventually(lambda: find_unread(connection, QUEUES), lambda unread: len(unread) == len(QUEUES))
+    assert "connection.lost" in log.read_text()
     assert "stands_still" not in log.read_text()
     assert "Traceback" not in log.read_text()
 

@@ -34,8 +34,9 @@ def _shape(window: list[Arrived], error: Exception) -> list[int]:
     return [len(piece) for piece in pieces]
 
 
-def test_in_the_middle_where_nobody_is_known() -> None:
-    assert _shape(_window(*"abcde"), ValueError()) == [2, 3]
+def test_into_quarters_where_nobody_is_known() -> None:
+    assert _shape(_window(*"abcdefghi"), ValueError()) == [3, 3, 3]
+    assert _shape(_window(*"abcdefgh"), ValueError()) == [2, 2, 2, 2]
     assert _shape(_window("a"), ValueError()) == [1]
 
 

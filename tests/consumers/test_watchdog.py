@@ -22,12 +22,13 @@ from hub.faults import Unavailable
 from hub.messaging.connection import HubConnection, open_connection
 from hub.messaging.declaring import declare_topology
 from hub.messaging.topology import DEAD
-from hub.messaging.unread import find_unread
+from hub.messaging.unread import Unread, find_unread
 from hub.settings import Settings
 from tests.conftest import Servers
 from tests.kit.own_clock import own_clock
 from tests.kit.processes import consumers_process
 from tests.kit.wait import eventually
+from tests.promises.outages import measured
 
 SECONDS = 1.0
 LOOKS = 4  # in so many seconds
@@ -49,11 +50,11 @@ async def a_parker(settings: Settings) -> AsyncIterator[tuple[Role, HubConnectio
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Unread]]:
     """What a watchdog finds, look by look."""
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Unread]] = []
 
-    async def look(connection: HubConnection, queues: Iterable[str]) -> dict[str, str]:
+    async def look(connection: HubConnection, queues: Iterable[str]) -> dict[str, Unread]:
         found.append(await find_unread(connection, queues))
         return found[-1]
 
@@ -62,7 +63,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 
 async def test_a_role_that_lost_its_consumer_silently_is_noticed(
-    settings: Settings, looks: list[dict[str, str]]
+    settings: Settings, looks: list[dict[str, Unread]]
 ) -> None:
     """The queue is there, the channel is open, and nobody reads: what client libraries have been seen to leave behind."""
     async with a_parker(settings) as (role, connection):
@@ -73,12 +74,18 @@ async def test_a_role_that_lost_its_consumer_silently_is_noticed(
         await eventually(lambda: find_unread(connection, [DEAD]), lambda unread: not unread)
         await looked(looks, 2 * LOOKS, watching)
         assert not watching.done(), "a role that reads and has nothing to do is fine"
-        await (await queue.channel.get_underlay_channel()).basic_cancel(tag)
-        with pytest.raises(Standstill, match=f"{DEAD}: nobody reads it"):
+        channel = await queue.channel.get_underlay_channel()
+        await channel.basic_cancel(tag)
+        seen = len(looks)
+        await looked(looks, seen + 2 * LOOKS, watching)
+        assert looks[-1] == {DEAD: Unread(0)}
+        assert not watching.done(), "a queue that is too busy to answer the broker looks the same"
+        await channel.basic_publish(b"{}", routing_key=DEAD)
+        with pytest.raises(Standstill, match=f"{DEAD}: nobody reads it, and 1 messages wait"):
             await asyncio.wait_for(watching, 5 * SECONDS)
 
 
-async def looked(looks: list[dict[str, str]], count: int, watching: "asyncio.Task[NoReturn]") -> None:
+async def looked(looks: list[dict[str, Unread]], count: int, watching: "asyncio.Task[NoReturn]") -> None:
     """Wait until a watchdog has looked so often, or has ended."""
 
     async def so_often() -> bool:
@@ -155,9 +162,11 @@ async def test_a_loop_that_makes_no_step_with_work_in_hand_is_noticed(connection
     async with a_role(resting, stuck) as role:
         watchdog = Watchdog([role], connection, 0.2)
         stuck.beat()
+        began = time.monotonic()
         watchdog.look_at_loops()
         with pytest.raises(Standstill, match="writer: window is at one step"):
             await asyncio.wait_for(watchdog.run(), 5)
+        measured("a loop stands still, limit 0.2 s, to its role's end", time.monotonic() - began)
 
 
 async def test_a_loop_that_holds_its_work_through_an_outage_is_alive_and_one_at_rest_is_never_overdue(
@@ -209,8 +218,10 @@ def _hang_on_the_way_out() -> None:
 def test_a_process_that_cannot_end_itself_is_ended_by_its_last_watch(stand_still: Callable[[], None]) -> None:
     process = multiprocessing.get_context("forkserver").Process(target=stand_still)
     process.start()
+    began = time.monotonic()
     try:
         process.join(90)
+        measured(f"{stand_still.__name__}, limit 0.5 s, the process's start to its end", time.monotonic() - began)
         assert process.exitcode == 70
     finally:
         process.kill()  # what was not ended would keep pytest from its own end

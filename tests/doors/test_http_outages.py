@@ -1,6 +1,7 @@
 """The gateway while its servers are away, and under its limits."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -10,8 +11,9 @@ from pydantic import SecretStr
 
 from hub.settings import Settings
 from tests.kit.builders import an_item
-from tests.kit.gateway import GatewayStage, _start, running_gateway
+from tests.kit.gateway import GatewayStage, running_gateway, start_gateway
 from tests.kit.wait import eventually
+from tests.promises.outages import measured
 from tests.rooms.broker_proxy import BrokerProxy, a_free_port, open_proxy
 
 
@@ -121,7 +123,7 @@ async def test_it_starts_while_everything_is_away_and_knows_nobody_yet(settings:
             update={"database_url": SecretStr(postgres.url), "amqp_url": SecretStr(rabbitmq.url)}
         )
         port = a_free_port()
-        process = await _start(away, port)
+        process = start_gateway(away, port)
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
 
@@ -141,11 +143,13 @@ async def test_it_starts_while_everything_is_away_and_knows_nobody_yet(settings:
                 assert (unknown.status_code, unknown.headers["retry-after"]) == (503, "2")
                 await postgres.start()
                 await rabbitmq.start()
+                began = time.monotonic()
 
                 async def is_ready() -> int:
                     return (await client.get("/health/ready")).status_code
 
                 await eventually(is_ready, lambda seen: seen == 200, within=15)
+                measured("a gateway started before its servers, from their start to ready", time.monotonic() - began)
         finally:
             process.terminate()
             assert await asyncio.wait_for(process.wait(), 15) in {0, -15}

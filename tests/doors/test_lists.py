@@ -178,7 +178,8 @@ async def test_strangers_things_and_unknown_things_give_the_same_404(live: Gatew
 async def test_operators_see_all_or_the_pharmacy_they_name(live: GatewayStage) -> None:
     ours, theirs = await live.add_key(), await live.add_key()
     operator = await live.add_operator_key()
-    mine, other = an_item(ours.pharmacy_id), an_item(theirs.pharmacy_id)
+    newest = NOON.replace(year=2100)  # other tests make items as well
+    mine, other = (an_item(key.pharmacy_id, created_at=newest) for key in (ours, theirs))
     await save(live, mine, other)
 
     async def ids(path: str, **headers: str) -> set[str]:
@@ -186,7 +187,7 @@ async def test_operators_see_all_or_the_pharmacy_they_name(live: GatewayStage) -
 
     assert await ids("/api/inventory/?limit=500&sort=-created_at") >= {str(mine.id), str(other.id)}
     assert await ids("/api/inventory/", **{"X-Pharmacy-Id": str(ours.pharmacy_id)}) == {str(mine.id)}
-    assert await ids("/api/pharmacies/?limit=500") >= {str(ours.pharmacy_id), str(theirs.pharmacy_id)}
+    assert await ids("/api/pharmacies/?limit=500&sort=-created_at") >= {str(ours.pharmacy_id), str(theirs.pharmacy_id)}
     assert (await get(live, f"/api/inventory/{other.id}/", operator)).status_code == 200
     assert await ids(f"/api/pharmacies/{theirs.pharmacy_id}/keys/") == {str(theirs.id)}
 

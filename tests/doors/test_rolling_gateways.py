@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from hub.settings import Settings
 from tests.kit.balancer import Balancer, open_balancer
 from tests.kit.builders import an_item
-from tests.kit.gateway import TestKey, _start, running_gateway
+from tests.kit.gateway import TestKey, running_gateway, start_gateway
 from tests.kit.wait import eventually
 from tests.promises.outages import measured
 from tests.rooms.broker_proxy import a_free_port
@@ -38,7 +38,7 @@ async def test_two_gateways_roll_with_zero_failed_requests_and_sockets_closed_wi
     async with running_gateway(settings) as stage:
         key = await stage.add_key()
         first, second = int(stage.url.rpartition(":")[2]), a_free_port()
-        processes = {first: stage.process, second: await _start(settings, second)}
+        processes = {first: stage.process, second: start_gateway(settings, second)}
         try:
             async with open_balancer(processes) as balancer:
                 await _until_ready(balancer, {first, second})
@@ -56,7 +56,7 @@ async def test_two_gateways_roll_with_zero_failed_requests_and_sockets_closed_wi
                             await asyncio.wait_for(processes[port].wait(), STOP_SECONDS)
                             measured("SIGTERM of a gateway to its end", time.monotonic() - began)
                             assert port not in balancer.ready
-                            processes[port] = await _start(settings, port)
+                            processes[port] = start_gateway(settings, port)
                             await _until_ready(balancer, {first, second})
                         before = answers.total()
                         await eventually(_count(answers), partial(le, before + 20), within=20)

@@ -1,5 +1,6 @@
 """A client that sends a byte now and then does not keep its connection: head, body and file have a limit of time."""
 
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from tests.conftest import Servers
 from tests.kit.document import a_whole_hub
 from tests.kit.in_process import Hub
+from tests.promises.outages import measured
 
 LIMIT = 1.0
 PATIENCE = 15.0  # for what takes LIMIT on an idle machine
@@ -19,9 +21,12 @@ DRIP = 0.1
 @pytest.fixture(scope="module")
 def hub(servers: Servers, template_database: str) -> Iterator[Hub]:
     """A whole hub whose limits are short."""
+    of_pytest = [one for one in logging.getLogger().handlers if type(one).__module__.startswith("_pytest")]
     with pytest.MonkeyPatch.context() as patch, a_whole_hub(servers, template_database) as hub:
         for limit in ("gateway.protocol.HEAD_SECONDS", "gateway.bodies.BODY_SECONDS", "gateway.bulk.SILENCE_SECONDS"):
             patch.setattr(limit, LIMIT)
+        # The hub's handler took the place of pytest's, by which a test shows what it measured.
+        logging.getLogger().handlers += of_pytest
         yield hub
 
 
@@ -43,16 +48,17 @@ def _dripped(wire: socket.socket, begin: bytes, drip: bytes) -> bytes:
     wire.sendall(begin)
     wire.settimeout(DRIP)
     received = b""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    began = time.monotonic()
+    while time.monotonic() < began + PATIENCE:
         try:
             wire.sendall(drip)
             part = wire.recv(65536)
         except TimeoutError:
             continue
         except ConnectionError:
-            return received
+            part = b""
         if not part:
+            measured(f"a request that drips, limit {LIMIT:g} s, to the end of its connection", time.monotonic() - began)
             return received
         received += part
     pytest.fail(f"after {PATIENCE} s it still takes bytes, and said {received!r}")

@@ -84,12 +84,6 @@ async def test_bad_positions_are_400_before_the_stream_begins(
     assert response.json()["type"] == "/problems/unknown-parameter"
 
 
-async def test_a_comment_comes_within_15_s(live: GatewayStage, live_key: TestKey) -> None:
-    async with listening(live, live_key) as stream:
-        await stream.message()
-        assert await stream.message(15.2) == {"": "heartbeat 0"}
-
-
 async def test_a_revoked_key_ends_the_stream(live: GatewayStage, live_key: TestKey) -> None:
     async with listening(live, live_key) as stream:
         await stream.message()

@@ -231,13 +231,6 @@ async def test_a_slow_reader_is_closed_with_4408_and_the_others_go_on(live: Gate
         assert len(seen) < 600
 
 
-async def test_an_idle_socket_gets_a_heartbeat_within_15_s(live: GatewayStage, live_key: TestKey) -> None:
-    await live.happen(live_key.pharmacy_id)
-    async with follow(live, live_key, "?types=order.placed") as socket:
-        ready = await frame_of(socket)
-        assert await frame_of(socket, 15.2) == {"type": "heartbeat", "sequence": ready["sequence"]}
-
-
 async def test_sigterm_closes_sockets_with_1012(settings: Settings) -> None:
     async with running_gateway(settings) as stage:
         key = await stage.add_key()

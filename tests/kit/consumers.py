@@ -27,10 +27,10 @@ def _sign_twice(message_id: str, at: datetime, body: bytes, secrets: Iterable[st
 @asynccontextmanager
 async def running_consumers(settings: Settings) -> AsyncIterator[None]:
     """Run the roles of these settings, and drain them at the end."""
-    given = logging.getLogger().handlers
+    of_pytest = [one for one in logging.getLogger().handlers if type(one).__module__.startswith("_pytest")]
     app = create_app(settings)
     # The hub's handler took the place of pytest's, by which a test shows what it measured.
-    logging.getLogger().handlers += given
+    logging.getLogger().handlers += of_pytest
     # Every delivery is looked at, also one whose receiver does not verify or never answers.
     with patch("consumers.calling.sign", _sign_twice):
         async with app.lifespan_context():

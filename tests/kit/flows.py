@@ -1,8 +1,15 @@
 """What a person types at the console to make, change and end a row of each model."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from gateway.admin.entries import MODELS
+from tests.kit.console import Person
+from tests.kit.in_process import Hub
+
+_ROW = re.compile(r"/admin/([a-z-]+)/([0-9a-f-]{36})/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +55,28 @@ FLOWS: Mapping[str, Flow] = MappingProxyType({
 def fill(values: Mapping[str, str], text: str, **more: str) -> dict[str, str]:
     """Put a text of the test's own into a form."""
     return {name: value.replace("{x}", text) for name, value in values.items()} | more
+
+
+def a_shop(hub: Hub, name: str) -> tuple[str, str]:
+    """Make a pharmacy with something to sell; its id and its key."""
+    pharmacy_id, key = hub.open_pharmacy(name)
+    hub.make(key, "inventory", {"sku": "SHELF", "name": "Shelf", "price": "3.00", "quantity": 100})
+    return str(pharmacy_id), key
+
+
+def make(person: Person, name: str, pharmacy: str, text: str, **more: str) -> str:
+    """Make a row by its form; hand back the address of its page."""
+    person.get(f"/admin/{name}/new/")
+    model = MODELS[name]
+    more |= {} if model.is_hubs else {"pharmacy": pharmacy}
+    done = person.post(f"/admin/{name}/new/", fill(FLOWS[name].made, text, **more))
+    assert done.status_code == 200
+    found = [(one, row) for one, row in _ROW.findall(str(done.url) + done.text) if one == name]
+    assert found
+    return f"/admin/{name}/{found[0][1]}/" + (f"?pharmacy={pharmacy}" if model.needs_pharmacy else "")
+
+
+def part_of(address: str, more: str) -> str:
+    """Name a place below a row's page."""
+    path, _, query = address.partition("?")
+    return f"{path}{more}" + (f"?{query}" if query else "")

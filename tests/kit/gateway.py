@@ -1,10 +1,8 @@
 """A running gateway for tests: a process as `hub up` starts it, keys put straight into the database, events made by hand."""
 
-import asyncio
 import json
 import os
 import secrets
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,10 +24,9 @@ from hub.settings import Settings
 from hub.storage.database import Database, open_database
 from hub.storage.events import StoredEvent, append, take_numbers
 from hub.up.commands import GATEWAY
+from tests.kit.forking import Forked
 from tests.kit.wait import eventually
 from tests.rooms.broker_proxy import a_free_port
-
-_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class GatewayStage:
     """The gateway's address, and the hands of a writer."""
 
     url: str
-    process: asyncio.subprocess.Process
+    process: Forked
     client: httpx.AsyncClient
     writes: Database
     publisher: BulkPublisher
@@ -142,7 +139,7 @@ class GatewayStage:
         """Ask the process to end, and wait for it."""
         if self.process.returncode is None:
             self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), 15)
+        return await self.process.wait(15)
 
 
 def _event(pharmacy_id: UUID, sequence: int, event_type: str, size: int) -> StoredEvent:
@@ -173,7 +170,7 @@ async def running_gateway(
         writes = await stack.enter_async_context(open_database(database_url, "hub_write", pool=4))
         publishing = await stack.enter_async_context(open_connection(settings.amqp_urls, name="test publishing"))
         await declare_topology(publishing, settings.partitions)
-        process = await _start(settings, port, log, options)
+        process = start_gateway(settings, port, log, options)
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30, trust_env=False))
         stage = GatewayStage(url, process, client, writes, BulkPublisher(publishing, confirm_seconds=5), settings)
         try:
@@ -183,9 +180,8 @@ async def running_gateway(
             await stage.stop()
 
 
-async def _start(
-    settings: Settings, port: int, log: Path | None = None, options: Sequence[str] = ()
-) -> asyncio.subprocess.Process:
+def start_gateway(settings: Settings, port: int, log: Path | None = None, options: Sequence[str] = ()) -> Forked:
+    """Start the process alone; arguments as `running_gateway`'s."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("HUB_")
     } | {
@@ -198,14 +194,8 @@ async def _start(
     }  # fmt: skip
     where = ("--host", "127.0.0.1", "--port", str(port), *options)
     if log is not None:
-        with log.open("ab") as output:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "uvicorn", "gateway.app:create_app", "--factory", *where,
-                env=environment, cwd=_ROOT, stdout=output, stderr=output,
-            )  # fmt: skip
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *GATEWAY, "--log-level", "warning", *where, env=environment, cwd=_ROOT
-    )
+        return Forked(("uvicorn", "gateway.app:create_app", "--factory", *where), environment, log)
+    return Forked((*GATEWAY, "--log-level", "warning", *where), environment)
 
 
 async def _until_it_answers(stage: GatewayStage) -> None:

@@ -1,17 +1,13 @@
 """The hub's processes as an operator runs them, to be killed by pid."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hub.settings import Settings
 from hub.up.commands import CONSUMERS
-
-_CHECKOUT = Path(__file__).parents[2]
+from tests.kit.forking import Forked
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -35,15 +31,8 @@ class Consumers:
         self._log = log
         self._process = self._start()
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", *CONSUMERS],
-                cwd=_CHECKOUT,
-                env=environment_of(self._settings),
-                stdout=log,
-                stderr=log,
-            )
+    def _start(self) -> Forked:
+        return Forked(CONSUMERS, environment_of(self._settings), self._log)
 
     @property
     def pid(self) -> int:
@@ -52,8 +41,8 @@ class Consumers:
 
     def kill(self) -> None:
         """End it as the kernel does when memory runs out."""
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        self._process.kill()
+        self._process.join(10)
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -61,7 +50,7 @@ class Consumers:
 
     def wait(self, within: float) -> int:
         """Wait until it ends by itself."""
-        return self._process.wait(within)
+        return self._process.join(within)
 
     def restart(self) -> None:
         """Start it again."""
@@ -69,9 +58,9 @@ class Consumers:
 
     def stop(self, within: float = 15.0) -> int:
         """Ask it to end and wait for that."""
-        if self._process.poll() is None:
+        if self._process.returncode is None:
             self._process.terminate()
-        return self._process.wait(within)
+        return self._process.join(within)
 
 
 @contextmanager

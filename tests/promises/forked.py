@@ -1,17 +1,13 @@
-"""Consumers processes that start in a moment: forked from one that has read the code, to be killed by the dozen."""
+"""A writer's process without what starts it: to be killed by the dozen."""
 
 import asyncio
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 
 from consumers.app import create_app
 from hub.settings import Settings
-
-# `pytest` is what every child would read anew as its main program.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["pytest", "tests.promises.forked"])
+from tests.kit.forking import FORKS
 
 
 def consume(settings: Settings) -> None:
@@ -22,7 +18,7 @@ def consume(settings: Settings) -> None:
 @contextmanager
 def forked_consumers(settings: Settings) -> Iterator[BaseProcess]:
     """Run the consumers for the length of a block; at its end they are killed by pid, however they are."""
-    process = _FORKS.Process(target=consume, args=(settings,))
+    process = FORKS.Process(target=consume, args=(settings,))
     process.start()
     try:
         yield process

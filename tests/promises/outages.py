@@ -32,6 +32,7 @@ from tests.kit.processes import consumers_process
 from tests.kit.wait import eventually
 
 HUNG_SECONDS = 6.0
+CONFIRM_SECONDS = 1.0  # of the hub that tests share
 _GREETING, _START_FRAME = b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00"
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +41,11 @@ _LOG = logging.getLogger(__name__)
 def measured(what: str, seconds: float) -> None:
     """Write a time down; `--log-cli-level=INFO` shows it."""
     _LOG.info("measured: %s: %.2f s", what, seconds)
+
+
+def counted(what: str, number: int) -> None:
+    """Write down how many there were, where no time means anything; shown as what was measured is."""
+    _LOG.info("measured: %s: %d", what, number)
 
 
 class Breakable:
@@ -101,6 +107,11 @@ class Breakable:
     def rabbitmqctl(self, *arguments: str) -> None:
         """Run `rabbitmqctl` against the node."""
         control(self._servers.broker, *arguments)
+
+    @property
+    def postgres_data(self) -> Path:
+        """Where PostgreSQL keeps its data."""
+        return self._servers.postgres.data
 
     @property
     def database_url(self) -> str:
@@ -216,8 +227,11 @@ async def clients_writing(
             crowd.stop()
 
 
+Hub = tuple[Breakable, GatewayStage]
+
+
 @asynccontextmanager
-async def breakable_hub(data_dir: Path, **changes: object) -> AsyncIterator[tuple[Breakable, GatewayStage]]:
+async def breakable_hub(data_dir: Path, **changes: object) -> AsyncIterator[Hub]:
     """A gateway process and a consumers process (the writer) on servers that may be broken.
 
     Args:
@@ -231,6 +245,16 @@ async def breakable_hub(data_dir: Path, **changes: object) -> AsyncIterator[tupl
         await asyncio.to_thread(migrate, settings)
         stack.enter_context(consumers_process(settings))
         yield breakable, await stack.enter_async_context(running_gateway(settings))
+
+
+async def recovered(hub: Hub) -> None:
+    """Wait until it is ready, and this process has noticed which of its own connections ended."""
+    _, stage = hub
+
+    async def status() -> int:
+        return (await stage.client.get("/health/ready")).status_code
+
+    await eventually(status, lambda seen: seen == 200, within=30)
 
 
 def migrate(settings: Settings) -> None:

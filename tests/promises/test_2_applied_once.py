@@ -93,7 +93,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(settings: Settings) -> AsyncIterator[Stage]:
-    settings = settings.model_copy(update={"roles": ("writer",), "window_commands": 4})
+    settings = settings.model_copy(update={"roles": ("writer",), "window_commands": 4, "partitions": 2})
     owner = await asyncpg.connect(settings.database_url.get_secret_value())
     pharmacy_id = clock.new_id()
     await owner.execute(
@@ -132,8 +132,10 @@ async def test_a_writer_killed_between_any_two_steps_leaves_every_command_applie
         assert process.exitcode == -signal.SIGKILL
     # A window has three or four of them: the first is through, and what is left is more than the second.
     assert 0 < len(await stage.applied()) < COMMANDS
+    began = time.monotonic()
     async with a_writer(stage):
         await stage.assert_once(wishes)
+        measured(f"killed at {point}, start of the next writer to all applied and told", time.monotonic() - began)
 
 
 async def test_a_command_that_comes_three_times_is_applied_once(stage: Stage) -> None:
@@ -190,19 +192,23 @@ async def test_a_writer_frozen_in_its_transaction_and_replaced_changes_nothing_w
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() "
                 "AND application_name LIKE 'pharmacy-hub%' AND state = 'idle in transaction'"
             )
+        began = time.monotonic()
         for name in active:
             servers.management("DELETE", f"/api/connections/{quote(name, safe='')}")
         if gives_up:
             await eventually(stage.applied, lambda found: len(found) == count, within=60)
+            measured("a frozen writer cut off, to its window applied by the standby", time.monotonic() - began)
         else:
             await eventually(stage.somebody_waits, bool)
             assert await stage.applied() == []
         assert frozen.pid is not None
         os.kill(frozen.pid, signal.SIGCONT)
+        began = time.monotonic()
         await eventually(stage.applied, lambda found: len(found) == count, within=60)
         last = stage.wish(count)
         await stage.send(last)
         await stage.assert_once([*wishes, last])
+        measured("the frozen writer wakes, to the next command applied and told", time.monotonic() - began)
         # Its neighbour is gone: what comes now it has to do itself, and it can.
         standby.kill()
         after = stage.wish(count + 1)

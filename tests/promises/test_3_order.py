@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from functools import partial
 from operator import le, lt
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import aio_pika
 import asyncpg
+import httpx
 import orjson
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
@@ -20,12 +21,11 @@ from hub.messaging.connection import open_connection
 from hub.messaging.declaring import bind_ingress, declare_topology
 from hub.messaging.topology import INGRESS, INGRESS_QUEUES, ingress_queue, ingress_queue_of, partition_of
 from hub.settings import Settings
-from hub.up.private import open_private_servers
 from tests.kit.door import TestDoor, open_test_door
 from tests.kit.processes import Consumers
 from tests.kit.wait import eventually
 from tests.promises.histories import Wish
-from tests.promises.outages import Breakable, measured
+from tests.promises.outages import Hub, measured
 
 COMMANDS = 6_000
 PHARMACIES = 8
@@ -117,27 +117,31 @@ async def _assert_order(connection: asyncpg.Connection, pharmacy_id: UUID, sent:
     assert [orjson.loads(row["body"])["sequence"] for row in events] == list(range(1, len(sent) + 1))
 
 
-async def test_a_pharmacys_messages_lie_in_one_queue_whatever_becomes_of_rabbitmq(data_dir: Path) -> None:
+async def test_a_pharmacys_messages_lie_in_one_queue_whatever_becomes_of_rabbitmq(hub: Hub) -> None:
     """RabbitMQ is killed between two messages: what integrators send later does not overtake by another queue."""
     pharmacies = [clock.new_id() for _ in range(40)]
-    with open_private_servers(data_dir / "servers", throwaway=True) as servers:
-        breakable = Breakable(servers, data_dir / "servers" / "logs")
-        try:
-            async with open_connection([servers.amqp_url], name="test") as connection:
-                await declare_topology(connection, 1)
-                await bind_ingress(connection, pharmacies)
-            for word in (b"before", b"after"):
-                async with await aio_pika.connect(servers.amqp_url) as sending:
-                    ingress = await (await sending.channel()).get_exchange(INGRESS, ensure=False)
-                    for pharmacy in pharmacies:
-                        message = aio_pika.Message(word, delivery_mode=2, message_id=str(pharmacy))
-                        await eventually(partial(_is_taken, ingress, message, str(pharmacy)), bool)
-                if word == b"before":
-                    await asyncio.to_thread(breakable.kill_rabbitmq)
-                    await asyncio.to_thread(breakable.start_rabbitmq)
-            read = await _read_ingress(servers.amqp_url, 2 * len(pharmacies))
-        finally:
-            breakable.end()
+    servers, stage = hub
+    vhost, management = f"ingress-{uuid4().hex}", stage.settings.amqp_management_url
+    assert management is not None
+    url = stage.settings.amqp_urls[0] + vhost
+    async with httpx.AsyncClient(trust_env=False) as client:
+        (await client.put(f"{management.get_secret_value()}/api/vhosts/{vhost}")).raise_for_status()
+    async with open_connection([url], name="test") as connection:
+        await declare_topology(connection, 1)
+        await bind_ingress(connection, pharmacies)
+    healed = 0.0
+    for word in (b"before", b"after"):
+        async with await aio_pika.connect(url) as sending:
+            ingress = await (await sending.channel()).get_exchange(INGRESS, ensure=False)
+            for pharmacy in pharmacies:
+                message = aio_pika.Message(word, delivery_mode=2, message_id=str(pharmacy))
+                await eventually(partial(_is_taken, ingress, message, str(pharmacy)), bool)
+        if word == b"before":
+            await asyncio.to_thread(servers.kill_rabbitmq)
+            await asyncio.to_thread(servers.start_rabbitmq)
+            healed = time.monotonic()
+    measured("RabbitMQ killed, heal to the message of each of 40 pharmacies taken", time.monotonic() - healed)
+    read = await _read_ingress(url, 2 * len(pharmacies))
     assert read == {str(pharmacy): {ingress_queue_of(pharmacy): [b"before", b"after"]} for pharmacy in pharmacies}
 
 

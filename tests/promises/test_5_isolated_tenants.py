@@ -25,6 +25,7 @@ from tests.kit.consumers import running_consumers
 from tests.kit.gateway import GatewayStage, running_gateway
 from tests.kit.receiver import Receiver, open_receiver
 from tests.kit.wait import eventually
+from tests.promises.outages import counted
 
 ROUNDS = 6
 NAMES = ("Aardvark", "Basilisk", "Chimera")
@@ -129,3 +130,5 @@ async def test_pharmacies_that_use_the_same_names_at_once_see_nothing_of_each_ot
             if other is not tenant:
                 assert other.name not in tenant.seen()
                 assert not own & theirs
+    counted("ids that three pharmacies were sent, none of them another's", sum(map(len, ids)))
+    counted("bytes searched for them", sum(len(tenant.seen()) for tenant in tenants))

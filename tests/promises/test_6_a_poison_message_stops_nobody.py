@@ -26,6 +26,7 @@ from tests.kit.buggy import a_bug
 from tests.kit.consumers import running_consumers
 from tests.kit.door import TestDoor, open_test_door
 from tests.kit.wait import eventually
+from tests.promises.outages import measured
 
 LATE_SECONDS = 2.0
 JUNK: dict[bytes, list[bytes]] = {
@@ -153,6 +154,7 @@ async def test_a_poison_command_in_every_partition_delays_its_neighbours_by_two_
     with a_bug(monkeypatch):
         await _round(stage, marks, poisoned=False)
         poison, seconds = await _round(stage, marks, poisoned=True, sku=sku, name=name)
+    measured(f"poison in every partition ({sku}{name!r}), how much later its neighbours are", seconds - marks[0])
     assert seconds - marks[0] <= LATE_SECONDS, marks
     rows = await eventually(stage.parked, lambda rows: len(rows) == len(poison))
     assert {row["operation_id"] for row in rows} == set(poison)
@@ -168,10 +170,14 @@ async def test_poison_bytes_in_every_partition_are_parked_unread_and_their_neigh
 ) -> None:
     for partition in range(stage.settings.partitions):
         await stage.publish(partition, junk)
+    slowest = 0.0
     for pharmacy_id in stage.pharmacies:
+        began = time.monotonic()
         async with asyncio.timeout(LATE_SECONDS):
             outcome = await stage.door.send(pharmacy_id, "inventory.create", {"sku": "A", "name": "x", "price": "1.00"})
         assert outcome["status"] == "applied"
+        slowest = max(slowest, time.monotonic() - began)
+    measured(f"poison bytes {junk[:20]!r} in every partition, slowest command behind them", slowest)
     wanted = [(command_queue(number), payload) for number in range(stage.settings.partitions) for payload in parked]
     rows = await eventually(stage.parked, lambda rows: len(rows) == len(wanted))
     assert sorted((row["origin"], bytes(row["payload"])) for row in rows) == sorted(wanted)
@@ -186,7 +192,11 @@ async def test_the_neighbours_in_the_same_message_are_applied_in_order(stage: St
         _create(pharmacy_id, "3"),
     )
     await stage.publish(0, b"[" + b",".join((first, broken, b'{"type":7}', b"null", last)) + b"]")
+    began = time.monotonic()
     await eventually(lambda: stage.status(two), lambda status: status == "applied")
+    measured(
+        "three that cannot be applied in one message, to the command behind them applied", time.monotonic() - began
+    )
     assert [await stage.status(one), await stage.status(poison)] == ["applied", "parked"]
     query = "SELECT sequence, operation_id FROM events WHERE pharmacy_id = $1 ORDER BY 1"
     assert [tuple(row) for row in await stage.owner.fetch(query, pharmacy_id)] == [(1, one), (2, two)]
@@ -233,10 +243,12 @@ async def test_what_a_newer_gateway_sent_to_an_older_writer_is_applied_when_it_i
         (row,) = await eventually(stage.parked, lambda rows: len(rows) == 1)
         assert row["reason"] == "not a command: there is no command of this type"
         assert await stage.status(operation_id) == "parked"
+    began = time.monotonic()
     for _ in range(2):
         outcome = await stage.door.send(HUB_ID, "parked.replay", {}, resource_id=row["id"])
         assert outcome["status"] == "applied"
     await eventually(lambda: stage.status(operation_id), lambda status: status == "applied")
+    measured("two replays of a command of a later release, to applied", time.monotonic() - began)
     query = "SELECT type, resource_type, event_count FROM operations WHERE id = $1"
     assert tuple(await stage.owner.fetchrow(query, operation_id) or ()) == ("inventory.create", "inventory", 1)
     assert await stage.skus() == ["NEW"]

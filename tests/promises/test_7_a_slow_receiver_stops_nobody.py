@@ -2,7 +2,8 @@
 
 Measured as a ratio within one run, since the machine of a test is never at rest.
 
-Red when: an endpoint may hold all places of its queue, or the frames of one socket wait for another's.
+Red when: an endpoint may hold all places of its queue, the frames of one socket wait for another's, or a delivery is
+acknowledged to the broker before what came of it is committed.
 """
 
 import asyncio
@@ -24,16 +25,24 @@ from hub.messaging.topology import deliver_queue
 from hub.security.signatures import derive_webhook_secret
 from hub.security.vault import Vault, endpoint_aad
 from hub.settings import Settings
+from tests.kit.builders import an_item
 from tests.kit.consumers import running_consumers
 from tests.kit.door import TestDoor, open_test_door
+from tests.kit.endpoints import calling, open_desk
 from tests.kit.gateway import running_gateway
+from tests.kit.processes import consumers_process
 from tests.kit.receiver import Received, Receiver, open_receiver
+from tests.kit.wait import eventually
 from tests.promises.outages import measured
 
 GOOD = 3
 EVENTS = 12
 FLOOD = 80
 RATIO, GRACE_SECONDS = 4.0, 2.0
+WAITING_TO_NOTE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+    "AND query LIKE 'INSERT INTO webhook_attempts%'"
+)
 
 
 @asynccontextmanager
@@ -164,3 +173,39 @@ async def test_a_socket_that_nobody_reads_costs_its_neighbours_nothing(settings:
     measured("60 events of 64 kB to a socket, alone", calm)
     measured("the same beside a socket that nobody reads", troubled)
     assert troubled < RATIO * calm + GRACE_SECONDS, (calm, troubled)
+
+
+async def test_killed_between_the_200_and_the_ack_the_same_id_and_bytes_come_again(settings: Settings) -> None:
+    settings = calling(settings, 60.0)
+    async with (
+        open_test_door(settings) as door,
+        open_desk(settings) as desk,
+        open_receiver(desk.secrets) as receiver,
+        open_desk(settings) as watch,
+    ):
+        with consumers_process(settings) as consumers:
+            pharmacy = await door.open_pharmacy()
+            endpoint = await desk.add(pharmacy, receiver.url, ("inventory.created",))
+            # Nobody can note an attempt: the deliverer has its 200 and waits in its transaction.
+            async with desk.connection.transaction():
+                await desk.connection.execute("LOCK TABLE webhook_attempts IN SHARE MODE")
+                await door.send(pharmacy, "inventory.create", an_item())
+                await receiver.wait_for(1, within=20)
+                # Watched from outside: within a transaction PostgreSQL shows who waits as it was at the first look.
+                await eventually(lambda: watch.connection.fetchval(WAITING_TO_NOTE), lambda count: count == 1)
+                consumers.kill()
+            assert await desk.deliveries(endpoint, "status, attempts") == [("pending", 0)]
+            consumers.restart()
+            began = time.monotonic()
+            # Not the schedule but the broker brings it back: the lease would last 45 s.
+            first, second = await receiver.wait_for(2, within=20)
+            measured(
+                "the deliverer killed after a 200, start of the next one to the second call", time.monotonic() - began
+            )
+            assert first.body == second.body
+            assert first.headers["webhook-id"] == second.headers["webhook-id"]
+            for call in (first, second):
+                endpoint.verify(call)
+            await eventually(
+                lambda: desk.deliveries(endpoint, "status, attempts"), lambda rows: rows == [("delivered", 1)]
+            )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,11 +26,17 @@ class BrokerProxy:
         self._held: list[bytes] = []
         self.accepted = 0
         self.delay_seconds = 0.0
+        self.cut_after: Callable[[], int] | None = None
+        """How many bytes each new connection passes on before it breaks, in the middle of whatever that is; None: any number."""
 
     @property
     def url(self) -> str:
         user = self._target.netloc.rpartition("@")[0]
         return urlunsplit(self._target._replace(netloc=f"{user}@127.0.0.1:{self._port}"))
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     @property
     def held(self) -> bytes:
@@ -91,8 +97,9 @@ class BrokerProxy:
         self._clients.add(writer)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pass_on(reader, there_writer, self._flowing, self._held))
-                group.create_task(self._pass_on(there_reader, writer, self._flowing, []))
+                left = _Left(None if self.cut_after is None else self.cut_after())
+                group.create_task(self._pass_on(reader, there_writer, self._flowing, self._held, left))
+                group.create_task(self._pass_on(there_reader, writer, self._flowing, [], left))
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -103,7 +110,12 @@ class BrokerProxy:
             self._tasks.discard(task)
 
     async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event, held: list[bytes]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        flowing: asyncio.Event,
+        held: list[bytes],
+        left: "_Left",
     ) -> None:
         while data := await reader.read(65536):
             held.append(data)
@@ -112,9 +124,25 @@ class BrokerProxy:
             finally:
                 held.remove(data)
             await asyncio.sleep(self.delay_seconds)  # a slow wire
-            writer.write(data)
+            writer.write(left.of(data))
             await writer.drain()
+            if left.count == 0:
+                break
         raise ConnectionResetError
+
+
+class _Left:
+    """How many bytes a connection still passes on, both ways together."""
+
+    def __init__(self, count: int | None) -> None:
+        self.count = count
+
+    def of(self, data: bytes) -> bytes:
+        if self.count is None:
+            return data
+        passed = data[: self.count]
+        self.count -= len(passed)
+        return passed
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from consumers.http_client import (
 )
 from hub.security.destinations import Network
 from hub.settings import Settings
+from tests.promises.outages import measured
 from tests.rooms.broker_proxy import eventually
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -223,6 +224,9 @@ async def test_a_slow_receiver_costs_its_timeout_and_not_more(client: DeliveryCl
         started = time.monotonic()
         result = await post(client, receiver.url, 0.4)
         assert (result.status_code, result.error) == (None, "timeout")
+        measured(
+            f"a receiver that does {handler.__name__}, limit 0.4 s, to the failed attempt", time.monotonic() - started
+        )
         assert 0.4 <= time.monotonic() - started < 0.8
         assert 390 <= result.duration_ms < 800
 

@@ -101,6 +101,71 @@ async def test_no_page_reads_a_whole_table(full: str, name: str) -> None:
     assert faults == []
 
 
+_BY = {
+    ("inventory", "sku"): "inventory_items_sku",
+    ("orders", "order_reference"): "orders_reference",
+    ("ledger", "item_id"): "stock_movements_item",
+}
+"""What is found in all pharmacies by its whole value, and the index that finds it."""
+_ITEMS_OF_A_PHARMACY = 400
+
+
+@pytest.fixture
+async def chain(full: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to whom there are as many pharmacies as a chain has, not as many as items."""
+    owner = await asyncpg.connect(**credentials_of(full))
+    undone = owner.transaction()
+    await undone.start()
+    try:
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        few = f"SELECT id FROM pharmacies LIMIT (SELECT count(*) / {_ITEMS_OF_A_PHARMACY} FROM inventory_items)"
+        await owner.execute(f"DELETE FROM pharmacies WHERE id NOT IN ({few})")
+        await owner.execute("ANALYZE pharmacies; SET plan_cache_mode = force_generic_plan; SET jit = off")
+        yield owner
+    finally:
+        await undone.rollback()
+        await owner.execute("ANALYZE pharmacies")  # what it counted is not undone
+        await owner.close()
+
+
+def _used(plan: Any, table: str) -> Iterator[str]:
+    """Name the indexes by which a plan reads a table; `all of it` where it reads without one."""
+    if isinstance(plan, dict):
+        if plan.get("Relation Name") == table and plan["Node Type"] != "Bitmap Heap Scan":
+            yield plan.get("Index Name", "all of it")
+        if plan["Node Type"] == "Bitmap Index Scan":
+            yield plan["Index Name"]
+        for inner in plan.get("Plans", []):
+            yield from _used(inner, table)
+
+
+async def test_what_is_found_by_its_whole_value_in_all_pharmacies_is_found_by_an_index(
+    chain: asyncpg.Connection,
+) -> None:
+    assert set(_BY) == {
+        (one.name, name) for one in LISTINGS.values() for name in one.filters if one.filters[name].everywhere
+    }
+    faults = []
+    for (listed, name), index in _BY.items():
+        listing = LISTINGS[listed]
+        others = [(), *[(one,) for one in ("q", "created_since", "reason") if one in listing.filters]]
+        for sort in [f"{sign}{one}" for one in listing.sorts for sign in ("", "-")]:
+            for names in [tuple(sorted((name, *more))) for more in others]:
+                for is_continued in (False, True):
+                    statement = page_statement(
+                        listing, names, sort, 50, is_scoped=False, is_continued=is_continued, parent=None
+                    )
+                    count = max(number for number in range(1, 10) if f"${number}" in statement)
+                    await chain.execute(f"PREPARE page AS {statement}")
+                    (plan,) = json.loads(
+                        await chain.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE page({', '.join(['NULL'] * count)})")
+                    )
+                    await chain.execute("DEALLOCATE page")
+                    if set(_used(plan["Plan"], listing.table)) != {index}:
+                        faults.append((listed, names, sort, is_continued, [*_used(plan["Plan"], listing.table)]))
+    assert faults == []
+
+
 async def test_the_history_of_a_row_reads_no_whole_table(full: str) -> None:
     connection = await asyncpg.connect(**credentials_of(full))
     try:

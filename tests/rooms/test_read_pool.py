@@ -1,6 +1,7 @@
 """The pool of read connections: it remembers whose rows a connection sees, and fails closed."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from hub.faults import Unavailable
 from hub.storage.database import Database, Role, open_database
 from tests.conftest import Servers
+from tests.promises.outages import measured
 from tests.rooms.broker_proxy import eventually, open_proxy
 
 OURS, THEIRS = uuid4(), uuid4()
@@ -129,13 +131,31 @@ async def test_connections_that_a_network_has_forgotten_cost_one_timeout_not_one
 
         assert await asyncio.gather(*(ask() for _ in range(4))) == [1] * 4
         proxy.strand()
+        began = time.monotonic()
         with pytest.raises(Unavailable):
             await ask()
         async with asyncio.timeout(3):
             assert await asyncio.gather(*(ask() for _ in range(4))) == [1] * 4
+        measured(f"4 forgotten connections of {role}, limit 1 s, to 4 answers", time.monotonic() - began)
 
 
 async def test_a_role_that_reads_cannot_write(reads: Database) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with reads.reading(OURS) as connection:
             await connection.execute("DELETE FROM pharmacies")
+
+
+async def test_a_connection_that_ended_by_itself_is_told_as_what_it_was(database_url: str) -> None:
+    """Its pool has it back by then: to end it once more must not hide what happened, nor keep the others."""
+
+    async def lose(database: Database) -> None:
+        async with database.connection() as connection:
+            wire = connection._con._transport  # type: ignore[attr-defined]  # what the pool lends stands for it
+            asyncio.get_running_loop().call_soon(wire.abort)
+            await connection.execute("SELECT pg_sleep(5)")
+
+    async with open_database(database_url, "hub_write", pool=1) as writes:
+        with pytest.raises(Unavailable, match="ConnectionDoesNotExistError"):
+            await lose(writes)
+        async with writes.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1

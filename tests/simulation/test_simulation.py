@@ -10,6 +10,7 @@ two writers take partitions from each other. A seed that fails is named and repl
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.simulation.world import run_seed
 
 SEEDS = 1_000
 LONG_SEEDS = 5_000
+CPU_SECONDS_A_SEED = 0.12  # a thousand in two minutes of one processor
 CHUNKS = 20  # a worker of xdist takes one after the other
 SEEDS_TO_BITE = 150
 
@@ -31,10 +33,13 @@ def _one(config: pytest.Config) -> int | None:
 def test_the_promises_hold_for_every_seed(chunk: int, pytestconfig: pytest.Config) -> None:
     if _one(pytestconfig) is not None:
         pytest.skip("one seed is replayed")
-    seeds = LONG_SEEDS if pytestconfig.getoption("--long") else SEEDS
-    for seed in range(chunk, seeds, CHUNKS):
+    seeds = range(chunk, LONG_SEEDS if pytestconfig.getoption("--long") else SEEDS, CHUNKS)
+    began = time.process_time()  # which others on the machine do not stretch
+    for seed in seeds:
         result = run_seed(seed)
         assert not result.failures, result.report()
+    seconds = time.process_time() - began
+    assert seconds < len(seeds) * CPU_SECONDS_A_SEED, f"{len(seeds)} seeds took {seconds:.1f} s of a processor"
 
 
 def test_one_seed_is_replayed(pytestconfig: pytest.Config) -> None:

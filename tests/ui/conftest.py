@@ -13,7 +13,7 @@ from tests.kit.in_process import Hub
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = Path("/usr/bin/chromium")
+BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 
 
 # Of a module, not of the session: while playwright is open its event loop runs in this thread, and no asyncio test could.
@@ -21,11 +21,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 def browser() -> Iterator["Browser"]:
     """Debian's chromium; no name resolves but loopback: what would go out fails here instead of being counted on to work."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="the dependency group `ui` is not installed")
-    if not CHROMIUM.exists():
+    browser = next((path for path in BROWSERS if path.exists()), None)
+    if browser is None:
         pytest.skip("needs Debian's chromium")
     with sync_api.sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
+            executable_path=str(browser),
             args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
         )
         yield launched

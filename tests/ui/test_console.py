@@ -98,7 +98,13 @@ def pages_of(name: str, shop: dict[str, str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["none", *MODELS])
+# Their pages are made of what the others' are made of.
+_LONG = {"keys", "integrators", "operator-keys", "movements", "deliveries", "parked", "uploads", "audit"}
+
+
+@pytest.mark.parametrize(
+    "name", ["none", *(pytest.param(name, marks=pytest.mark.long) if name in _LONG else name for name in MODELS)]
+)
 def test_every_page_is_for_everybody_fits_a_phone_and_shows_hostile_text_as_text(
     browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str], name: str
 ) -> None:

@@ -3,11 +3,12 @@
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from hub import clock
 from tests.kit.browsing import a_sight
 from tests.kit.console import Person, signed_in
 from tests.kit.in_process import Hub
@@ -24,24 +25,15 @@ def admin(hub: Hub) -> Person:
     return signed_in(hub)
 
 
-def write(hub: Hub, key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Make something over the API."""
-    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
-    answer = httpx.post(f"{hub.url}/api/{path}/", json=body, headers=headers, timeout=30)
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
-
-
 def an_item(hub: Hub, key: str, sku: str) -> str:
     """Make an item; its id."""
-    return str(write(hub, key, "inventory", {"sku": sku, "name": sku, "price": "1.00", "quantity": 9})["id"])
+    return str(hub.make(key, "inventory", {"sku": sku, "name": sku, "price": "1.00", "quantity": 9})["id"])
 
 
 def test_live_events_are_narrowed_opened_and_held(browser: "Browser", hub: Hub, admin: Person) -> None:
     pharmacy, key = hub.open_pharmacy("Live")
     an_item(hub, key, "A")
-    write(hub, key, "sales", {"sku": "A", "quantity": 1, "total_price": "1.00"})
+    hub.make(key, "sales", {"sku": "A", "quantity": 1, "total_price": "1.00"})
     with a_sight(browser, hub, admin) as sight:
         page = sight.page
         sight.open(f"/admin/live/?pharmacy={pharmacy}")
@@ -133,6 +125,26 @@ def test_the_overviews_charts_are_drawn_and_follow_what_is_written(browser: "Bro
         text = page.inner_text("main")
     for figure in ("Failing endpoints", "Parked", "Queues", "PostgreSQL", "RabbitMQ"):
         assert figure in text, figure
+
+
+def test_times_are_in_utc_wherever_the_browser_is(browser: "Browser", hub: Hub, admin: Person) -> None:
+    pharmacy, key = hub.open_pharmacy("Clocks")
+    an_item(hub, key, "CLOCK-1")
+    events = httpx.get(f"{hub.url}/api/events/", headers={"X-API-KEY": key}).json()["items"]
+    with a_sight(browser, hub, admin, timezone_id="Asia/Tokyo") as sight:
+        page = sight.page
+        sight.open(f"/admin/live/?pharmacy={pharmacy}")
+        page.wait_for_selector("#link.good")
+        shown = (
+            "() => [...document.querySelectorAll('#events tbody tr[data-body]')].map(row => row.cells[1].textContent)"
+        )
+        assert page.evaluate(shown) == [event["time"][11:19] for event in events[::-1]]
+        sight.open("/admin/")
+        page.hover("[data-chart] .u-over")
+        page.wait_for_selector("[data-at]:has-text(' UTC')")
+        said = re.search(r"at (\d\d):\d\d:\d\d UTC", page.inner_text("main"))
+    assert said is not None
+    assert 0 <= (clock.now().hour - int(said[1])) % 24 <= 1
 
 
 def test_the_console_is_light_dark_or_as_the_system_is(browser: "Browser", hub: Hub, admin: Person) -> None:

@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 import pytest
 
+from hub.up.instance import find_instance
 from hub.up.ports import free_ports
 from hub.up.processes import leftovers, started_at
 from tests.kit.wait import until
@@ -55,6 +56,12 @@ class Up:
         assert done.returncode == 0, done.stderr
         found: dict[str, dict[str, int]] = json.loads(done.stdout)
         return found
+
+    def pids(self) -> Mapping[str, int]:
+        """Read what `hub status` says: who looks again and again would start a process for each look."""
+        found = find_instance(self.place)
+        assert found is not None
+        return found.pids
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -175,11 +182,11 @@ def test_the_doctor_finds_nothing_wrong(two: tuple[Up, Up]) -> None:
 @pytest.mark.parametrize("name", ["consumers", "postgres", "rabbitmq"])
 def test_what_dies_is_started_again(two: tuple[Up, Up], name: str) -> None:
     one = two[1]
-    before = one.status()["pids"][name]
+    before = one.pids()[name]
     os.kill(before, signal.SIGKILL)
-    until(lambda: one.status()["pids"][name] != before)
-    assert started_at(one.status()["pids"]["gateway"])
-    until(lambda: len(addresses(set(one.status()["pids"].values()))) >= 6, within=30)
+    until(lambda: one.pids()[name] != before)
+    assert started_at(one.pids()["gateway"])
+    until(lambda: len(addresses(set(one.pids().values()))) >= 6, within=30)
 
 
 async def test_an_instance_that_was_killed_comes_back_with_its_data_and_leaves_nothing(tmp_path: Path) -> None:
@@ -189,7 +196,7 @@ async def test_an_instance_that_was_killed_comes_back_with_its_data_and_leaves_n
     connection = await asyncpg.connect(variable(one.place, "HUB_DATABASE_URL"))
     await connection.execute(f"CREATE TABLE kept AS SELECT '{secret}' AS word")
     await connection.close()
-    before = one.status()["pids"]
+    before = one.pids()
     one.process.kill()
     one.process.wait()
     assert one.process.stdout is not None
@@ -202,7 +209,7 @@ async def test_an_instance_that_was_killed_comes_back_with_its_data_and_leaves_n
     assert await connection.fetchval("SELECT word FROM kept") == secret
     await connection.close()
 
-    pids = again.status()["pids"]
+    pids = again.pids()
     assert again.stop() == 0
     assert not any(started_at(pid) for pid in pids.values())
     assert leftovers(str(one.place)) == []
@@ -264,7 +271,7 @@ def test_help_is_instant() -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(once() for _ in range(5)) < 0.3
+    assert any(once() < 0.3 for _ in range(5))
 
 
 def variable(place: Path, name: str) -> str:

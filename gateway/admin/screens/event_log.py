@@ -7,7 +7,6 @@ from litestar import Request, Response, get
 from gateway.admin.choosing import acting, choose
 from gateway.admin.frame import visitor_here
 from gateway.admin.inside import ask
-from gateway.admin.menu import PLACES, Place
 from gateway.admin.pages import render
 from gateway.context import gateway_of
 from gateway.streams import log_of
@@ -16,13 +15,7 @@ from hub.storage.events import find_bounds
 
 Asked = Request[Any, Any, Any]
 
-PATH: Final = "/admin/event-log/"
 SHOWN: Final = 50
-
-PLACES.insert(
-    next(index for index, place in enumerate(PLACES) if place.path == "/admin/live/") + 1,
-    Place("Event log", PATH, "file-text", role="signed-in"),
-)
 
 
 @get("/event-log", opt={"console": "signed-in"})

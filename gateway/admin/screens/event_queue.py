@@ -9,7 +9,6 @@ from gateway.admin.choosing import Choice, acting, choose
 from gateway.admin.forms import Field
 from gateway.admin.frame import flash, form_of, visitor_here
 from gateway.admin.inside import ask
-from gateway.admin.menu import PLACES, Place
 from gateway.admin.pages import redirect, render
 from gateway.admin.registry import Input
 from gateway.admin.sessions import Visitor
@@ -34,11 +33,6 @@ _INPUTS: Final = {
     ),
 }
 _MODEL: Final = {"name": "event-queue", "plural": "Event queue"}
-
-PLACES.insert(
-    next(index for index, place in enumerate(PLACES) if place.group == "Webhooks"),
-    Place("Event queue", PATH, "database", "Pharmacies", role="signed-in"),
-)
 
 
 @get("/event-queue", opt={"console": "signed-in"})

@@ -8,19 +8,11 @@ from litestar import Request, Response, get
 from gateway.admin.choosing import acting, choose
 from gateway.admin.frame import visitor_here
 from gateway.admin.inside import ask
-from gateway.admin.menu import PLACES, Place
 from gateway.admin.pages import render
 from hub import clock
 from hub.domain.problem import Problem
 
 Asked = Request[Any, Any, Any]
-
-PATH: Final = "/admin/reconciliation/"
-
-PLACES.insert(
-    next(index for index, place in enumerate(PLACES) if place.path == "/admin/operations/") + 1,
-    Place("Reconciliation", PATH, "circle-check", role="signed-in"),
-)
 
 
 @get("/reconciliation", opt={"console": "signed-in"})

@@ -45,7 +45,7 @@
     opener.appendChild(document.createElement("code")).textContent = event.type;
     row.append(
       cell(event.sequence, "right num"),
-      cell(new Date(event.time).toLocaleTimeString(), "num"),
+      cell(new Date(event.time).toISOString().slice(11, 19), "num"),
       type,
       cell(event.subject, "cut muted"),
     );

@@ -16,6 +16,9 @@
     }
   };
 
+  // In UTC, as everywhere in the console.
+  const clock = (seconds, characters) => new Date(seconds * 1000).toISOString().slice(11, 11 + characters);
+
   // What the cursor is on stands behind the caption.
   const tell = (place, plot) => {
     const at = plot.cursor.idx;
@@ -24,7 +27,7 @@
     caption.textContent =
       value === null || value === undefined
         ? ""
-        : `${value}${place.dataset.unit} at ${new Date(plot.data[0][at] * 1000).toLocaleTimeString()}`;
+        : `${value}${place.dataset.unit} at ${clock(plot.data[0][at], 8)} UTC`;
   };
 
   const make = (place, data) => {
@@ -37,7 +40,7 @@
         hooks: { setCursor: [(plot) => tell(place, plot)] },
         legend: { show: false },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high || 0) * 1.15)] } },
-        axes: [axis, { ...axis, size: 46 }],
+        axes: [{ ...axis, values: (_plot, times) => times.map((at) => clock(at, 5)) }, { ...axis, size: 46 }],
         series: [
           {},
           {

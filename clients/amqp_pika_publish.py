@@ -1,6 +1,6 @@
 """Publish commands over AMQP and wait for their receipts, with pika (`pip install pika`).
 
-    python clients/amqp_pika.py inventory.create '{"sku": "PZN1", "name": "Aspirin", "price": "4.99", "quantity": 10}'
+    python clients/amqp_pika_publish.py inventory.create '{"sku": "PZN1", "name": "Aspirin", "price": "4.99", "quantity": 10}'
 
 Reads HUB_AMQP (host:port), PHARMACY_ID and API_KEY from the environment. An integrator sets USER_ID to its own id as well.
 A third argument is the message's idempotency key: sent again under the same one, nothing happens twice.
