@@ -65,8 +65,9 @@ def press(page: Any) -> None:
 
 
 def go(page: Any, link: str) -> None:
-    """Follow a link of the page."""
-    with page.expect_navigation():
+    """Follow a link of the page, to where it leads."""
+    there = page.locator(link).first.evaluate("link => link.href")
+    with page.expect_navigation(url=there):
         page.click(link)
 
 

@@ -246,3 +246,22 @@ def test_a_pharmacys_pages_are_tabs_that_follow_the_chosen_one(browser: "Browser
         box = page.locator(here).bounding_box()
         assert box is not None
         assert 0 <= box["x"] <= 390 - box["width"], "the tab that is open is in sight"
+
+
+def test_a_click_on_a_row_that_was_searched_for_does_not_search_again(
+    browser: "Browser", hub: Hub, admin: Person
+) -> None:
+    pharmacy, key = hub.open_pharmacy("Search")
+    an_item(hub, key, "SOUGHT")
+    with a_sight(browser, hub, admin) as sight:
+        page = sight.page
+        sight.open(f"/admin/inventory/?pharmacy={pharmacy}")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "q=SOUGHT" in request.url else None)
+        with page.expect_navigation(url=re.compile("[?&]q=SOUGHT")):
+            page.locator("#q").press_sequentially("SOUGHT")
+        link = "#rows a.title:has-text('SOUGHT')"
+        there = page.locator(link).evaluate("link => link.href")
+        with page.expect_navigation(url=there):  # a press takes the focus from what was typed, which is a change of it
+            page.click(link, delay=200)
+    assert len(asked) == 1, "rows that are replaced under a click lose it"
