@@ -118,7 +118,10 @@ class EventQueueState(EventQueue):
     depth: Annotated[
         Count | None, Field(description="Events that wait to be delivered; null: the broker does not say.")
     ]
-    consumers: Annotated[Count | None, Field(description="Who reads it; null as above.")]
+    consumers: Annotated[
+        Count | None,
+        Field(description="Who reads it; null as above. RabbitMQ says 0 of both while a queue is too busy to answer."),
+    ]
     last_sequence: Annotated[Count, Field(description="The last event that belongs to this feed; 0: there was none.")]
 
 
