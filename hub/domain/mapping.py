@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from hub.domain.fields import Body, Reference
 from hub.domain.webhooks import wants
 
-_STEP = r"""(\.[A-Za-z_][A-Za-z0-9_-]*|\.\*|\[\*\]|\[-?[0-9]{1,4}\]|\['[^'\\]{1,100}'\]|\["[^"\\]{1,100}"\])"""
+_STEP = r"""(\.[A-Za-z_][A-Za-z0-9_-]*|\.\*|\[\*\]|\[-?[0-9]{1,4}\]|\['[^'\\]+'\]|\["[^"\\]+"\])"""
 PATH = re.compile(f"[$@]{_STEP}{{0,20}}")
 MAX_COMMANDS = 100
 """Commands that one message may become."""
