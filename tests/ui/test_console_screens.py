@@ -265,3 +265,24 @@ def test_a_click_on_a_row_that_was_searched_for_does_not_search_again(
         with page.expect_navigation(url=there):  # a press takes the focus from what was typed, which is a change of it
             page.click(link, delay=200)
     assert len(asked) == 1, "rows that are replaced under a click lose it"
+
+
+def test_back_from_a_search_is_the_whole_list_with_everything_that_works_on_it(
+    browser: "Browser", hub: Hub, admin: Person
+) -> None:
+    pharmacy, key = hub.open_pharmacy("Back")
+    for sku in ("ONE", "TWO"):
+        an_item(hub, key, sku)
+    with a_sight(browser, hub, admin) as sight:
+        page = sight.page
+        sight.open(f"/admin/inventory/?pharmacy={pharmacy}")
+        whole = page.url
+        page.fill("#q", "TWO")
+        page.wait_for_selector("#announce:text-is('1 shown')", state="attached")
+        page.go_back()
+        page.wait_for_selector("#rows a.title:text-is('ONE')")
+        assert (page.url, page.input_value("#q")) == (whole, "")
+        page.keyboard.press("Control+k")
+        page.fill("#jump-to", "Parked")
+        with page.expect_navigation(url="**/admin/parked/"):
+            page.keyboard.press("Enter")

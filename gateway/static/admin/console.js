@@ -100,7 +100,7 @@
     bring();
     reveal(event.target);
     const rows = document.getElementById("rows");
-    if (rows && event.detail.target.id === "rows") announce(`${rows.querySelectorAll("tbody tr").length} shown`);
+    if (rows && event.target.id === "rows") announce(`${rows.querySelectorAll("tbody tr").length} shown`);
   });
   // A page in a part's place (a problem, a sign-in that ended): show the whole page instead.
   document.addEventListener("htmx:beforeSwap", (event) => {
