@@ -91,7 +91,8 @@ def prepare(endpoint: CalledEndpoint, vault: Vault, networks: tuple[Network, ...
     url = httpx.URL(endpoint.url if fault is None else "https://refused.invalid/")
     return Calling(
         url,
-        f"{url.host}:{url.port or url.scheme}",
+        # Not `url.host`, which takes `xn--` for IDNA 2008 and raises where it is none; a resolver does not care.
+        f"{url.raw_host.decode('ascii')}:{url.port or url.scheme}",
         headers,
         orjson.dumps(shown).decode()[:-1],
         secrets,

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import aiohttp
 import httpx
+import structlog
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from httpx_aiohttp import AiohttpTransport
@@ -29,6 +30,8 @@ KEEPALIVE_SECONDS: Final = 4.0
 DNS_CACHE_SECONDS: Final = 10
 READ_BYTES: Final = 16_384
 _DEFAULTS: Final = {"user-agent": "Pharmacy-Connector-Hub", "accept": "*/*", "accept-encoding": "identity"}
+
+log = structlog.get_logger("deliver")
 
 ErrorWord = Literal["timeout", "refused_address", "dns", "connect", "tls", "reset", "protocol", "request"]
 
@@ -116,6 +119,8 @@ async def attempt(
 ) -> AttemptResult:
     """POST once and report. What the receiver does never raises; being cancelled does.
 
+    Nor does what nobody has thought of: it would end the process at every attempt, for all endpoints. It is logged whole.
+
     The request goes straight to the transport: httpx's client would cost as much again for redirects, cookies and
     hooks that a delivery must not have.
 
@@ -140,19 +145,29 @@ async def attempt(
                         break  # closing cuts a connection that has more to say
             finally:
                 await stream.aclose()
-    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
+        is_plain = response.headers.get("content-encoding", "identity") == "identity"
+        return AttemptResult(
+            response.status_code,
+            None,
+            _since(started),
+            _text(received) if is_plain else "(compressed)",
+            _retry_after(response.headers.get("retry-after")),
+            address=noted[-1] if noted else None,
+        )
+    except Exception as error:  # noqa: BLE001 -- `_explain` logs what it does not know
         word, detail = _explain(error)
         return AttemptResult(
             None, word, _since(started), _text(received), detail=detail[:500], address=noted[-1] if noted else None
         )
-    return AttemptResult(
-        response.status_code,
-        None,
-        _since(started),
-        _text(received) if response.headers.get("content-encoding", "identity") == "identity" else "(compressed)",
-        _retry_after(response.headers.get("retry-after")),
-        address=noted[-1] if noted else None,
-    )
+
+
+class _Response(aiohttp.ClientResponse):
+    """Has a reason phrase of ASCII: RFC 9112 lets it hold any byte, and httpx-aiohttp fails at those that are no UTF-8."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        await super().start(connection)
+        self.reason = (self.reason or "").encode("ascii", "replace").decode("ascii")
+        return self
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -187,7 +202,11 @@ async def _open_session(
         ttl_dns_cache=DNS_CACHE_SECONDS,
     )
     async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, read_bufsize=READ_BYTES
+        connector=connector,
+        response_class=_Response,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        read_bufsize=READ_BYTES,
     ) as session:
         yield session
 
@@ -205,7 +224,8 @@ def _explain(error: BaseException) -> tuple[ErrorWord, str]:
         found = next((one for one in chain if isinstance(one, kinds)), None)
         if found is not None:
             return word, str(found) or type(found).__name__
-    raise error
+    log.error("attempt.unexplained", exc_info=error)
+    return "protocol", type(error).__name__
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -242,7 +262,7 @@ def _retry_after(value: str | None) -> float | None:
         return float(value[:_SECONDS_DIGITS])
     try:
         at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a day or a year that is none
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
 

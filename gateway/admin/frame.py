@@ -84,8 +84,9 @@ def flash(request: Asked, text: str, kind: str = "success") -> None:
 def frame(app: ASGIApp) -> ASGIApp:
     """Stand before every page.
 
-    A handler's `opt["console"]` says who may come: `anyone`, `signed-in` (pharmacies too), `viewer`, `operator` or
-    `admin` (of that role or above, never a pharmacy); a handler that says nothing lets nobody in.
+    A handler's `opt["console"]` says who may come: `anyone`, `signed-in` (pharmacies too), `reader` (a pharmacy only by a
+    key with the scope `read`), `viewer`, `operator` or `admin` (of that role or above, never a pharmacy); a handler that
+    says nothing lets nobody in. What asks the API for all that it shows needs no more than `signed-in`.
     """
 
     async def serve(scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 -- an ASGI scope
@@ -145,7 +146,9 @@ def _check_role(request: Asked, wanted: str | None, visitor: Visitor) -> Answer 
         target = f"{place}?{query}" if place and query else place
         where = f"/admin/sign-in/?next={quote(target, safe='')}" if target not in {"", "/admin"} else "/admin/sign-in/"
         return redirect(request, where)
-    if wanted == "signed-in":
+    if wanted == "reader" and visitor.is_portal and "read" not in visitor.caller.scopes:
+        raise refused("forbidden", "the key that you signed in with has no scope `read`")
+    if wanted in {"signed-in", "reader"}:
         return None
     if visitor.is_portal or wanted not in _ROLES:
         raise refused("forbidden", "this page is for the hub's operators")

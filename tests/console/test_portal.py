@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from gateway.admin.entries import MODELS
+from gateway.admin.menu import PLACES
 from tests.conftest import Servers
 from tests.kit.console import Person, portal, signed_in
 from tests.kit.flows import FLOWS, a_shop, make, part_of
@@ -173,3 +174,38 @@ def test_a_pharmacy_sees_its_own_movements_and_never_anothers(
     ledger = person.get(f"/admin/inventory/{item}/")
     assert (ledger.status_code, seen[0] in ledger.text) == (200, True)
     assert person.get(f"/admin/inventory/{their_item}/").status_code == 404
+
+
+def test_a_key_that_may_not_read_shows_nothing_of_what_happens(hub: Hub) -> None:
+    pharmacy_id, key = hub.open_pharmacy("Write only")
+    canary = f"x-{uuid4().hex}"
+    headers = {"X-API-KEY": hub.operator_key, "X-Pharmacy-Id": str(pharmacy_id), "Prefer": "wait=20"}
+    sent = httpx.post(
+        f"{hub.url}/api/inventory/",
+        json={"sku": canary, "name": canary, "price": "1.00"},
+        headers=headers | {"Idempotency-Key": canary},
+        timeout=30,
+    )
+    made = httpx.post(
+        f"{hub.url}/api/pharmacies/{pharmacy_id}/keys/",
+        json={"name": "till", "scopes": ["write", "webhooks"]},
+        headers=headers,
+        timeout=30,
+    )
+    blind, seeing = portal(hub, made.json()["api_key"]), portal(hub, key)
+    event = httpx.get(f"{hub.url}/api/events/?type=inventory.created", headers={"X-API-KEY": key}).json()["items"][0]
+    places = [place.path for place in PLACES if place.role == "signed-in"]
+    places += [f"/admin/inventory/{sent.json()['id']}/", f"/admin/operations/{event['causationid']}/"]
+    places += ["/admin/overview/figures"]
+    for place in places:
+        assert canary not in blind.get(place).text, place
+    for place in (
+        "live/stream?after=0",
+        "live/",
+        "event-log/",
+        "overview/figures",
+        f"operations/{event['causationid']}/",
+    ):
+        assert blind.get(f"/admin/{place}").status_code == 403, place
+    for place in ("live/", "event-log/", f"operations/{event['causationid']}/"):
+        assert canary in seeing.get(f"/admin/{place}").text, place

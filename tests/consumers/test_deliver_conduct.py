@@ -208,3 +208,13 @@ async def test_a_delivery_whose_endpoint_is_nowhere_ends_and_stops_nobody(settin
         await eventually(lambda: desk.deliveries(nowhere), lambda rows: rows == [("cancelled",)], within=30)
         await create_items(door, pharmacy, 1, first=2)
         await eventually(lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)])
+
+
+async def test_a_name_that_is_no_idna_is_a_failed_call_and_stops_nobody(settings: Settings) -> None:
+    async with sending(calling(settings, 0.2)) as (door, receiver, desk):
+        pharmacy = await door.open_pharmacy()
+        await desk.add(pharmacy, receiver.url, ITEMS)
+        odd = await desk.add(pharmacy, "https://xn--a.example/", ITEMS)
+        await create_items(door, pharmacy, 1)
+        await receiver.wait_for(1)
+        await eventually(lambda: desk.attempts(odd, "error_class"), lambda rows: bool(rows) and rows[0] == ("request",))

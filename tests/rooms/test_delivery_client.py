@@ -152,6 +152,13 @@ async def test_every_status_is_reported(client: DeliveryClient, status: int) -> 
     assert (result.status_code, result.error, result.retry_after_seconds) == (status, None, None)
 
 
+@pytest.mark.parametrize("reason", [b"", b"Cr\xe9\xe9", "Créé".encode(), b"\xff\xfe"])
+async def test_a_reason_may_be_any_text(client: DeliveryClient, reason: bytes) -> None:
+    async with receiving(b"HTTP/1.1 200 " + reason + b"\r\ncontent-length: 0\r\n\r\n") as receiver:
+        result = await post(client, receiver.url)
+    assert (result.status_code, result.error) == (200, None)
+
+
 @pytest.mark.parametrize("location", ["{canary}", "https://example.com/", "/hook", "//evil", ""])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(client: DeliveryClient, status: int, location: str) -> None:
@@ -174,6 +181,8 @@ async def test_a_redirect_is_not_followed(client: DeliveryClient, status: int, l
         ("", None),
         ("1.5", None),
         ("\xb2", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 31 Feb 2026 00:00:00 GMT", None),
     ],
 )
 async def test_retry_after_in_seconds(client: DeliveryClient, value: str, seconds: float | None) -> None:

@@ -18,7 +18,7 @@ Asked = Request[Any, Any, Any]
 SHOWN: Final = 50
 
 
-@get("/event-log", opt={"console": "signed-in"})
+@get("/event-log", opt={"console": "reader"})
 async def show_log(request: Asked) -> Response[Any]:
     """Show events in the order of their sequence; without a place in the log, its newest."""
     choice = await choose(request)

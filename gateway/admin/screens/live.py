@@ -18,7 +18,7 @@ Asked = Request[Any, Any, Any]
 SHOWN_AT_FIRST: Final = 25
 
 
-@get("/live", opt={"console": "signed-in"})
+@get("/live", opt={"console": "reader"})
 async def show_live(request: Asked) -> Response[Any]:
     """Show the newest events; JavaScript then adds each one as it happens."""
     choice = await choose(request)
@@ -39,7 +39,7 @@ async def show_live(request: Asked) -> Response[Any]:
     )
 
 
-@get("/live/stream", opt={"console": "signed-in", "quiet": True})
+@get("/live/stream", opt={"console": "reader", "quiet": True})
 async def stream_live(request: Asked) -> EventStream:
     """Follow the events of a pharmacy, or the hub's own, from behind `after` or `Last-Event-ID`."""
     choice = await choose(request)

@@ -25,7 +25,7 @@ from hub.storage.overview import deliveries_of_events
 Asked = Request[Any, Any, Any]
 
 
-@get("/operations", opt={"console": "signed-in"})
+@get("/operations", opt={"console": "reader"})
 async def look_up(request: Asked) -> Response[Any]:
     """Ask for an id or an Idempotency-Key, and go to what it names."""
     choice = await choose(request)
@@ -37,7 +37,7 @@ async def look_up(request: Asked) -> Response[Any]:
     return render(request, "lookup.html", title="Operations", choice=choice, text=text)
 
 
-@get("/operations/{operation_id:uuid}", opt={"console": "signed-in"})
+@get("/operations/{operation_id:uuid}", opt={"console": "reader"})
 async def show_operation(request: Asked, operation_id: FromPath[UUID]) -> Response[Any]:
     """Show what became of an operation: accepted, applied, its events, and where they were sent."""
     gateway, visitor = gateway_of(request), visitor_here(request)

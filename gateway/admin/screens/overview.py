@@ -29,14 +29,14 @@ MOST_FAILING: Final = 8
 QUEUES_SECONDS: Final = 1.5
 
 
-@get("/", opt={"console": "signed-in"})
+@get("/", opt={"console": "reader"})
 async def show_overview(request: Asked) -> Response[Any]:
     """Show the figures; without JavaScript they stand still until the page is loaded again."""
     figures = await _figures(request)
     return render(request, "overview.html", title="Overview", figures=figures, window=int(WINDOW.total_seconds()))
 
 
-@get("/overview/figures", opt={"console": "signed-in", "quiet": True})
+@get("/overview/figures", opt={"console": "reader", "quiet": True})
 async def show_figures(request: Asked) -> Response[Any]:
     """Give the figures alone, as the piece of the page that is swapped, with what the charts draw."""
     figures = await _figures(request)
