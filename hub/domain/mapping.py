@@ -1,29 +1,24 @@
-"""How the messages of a source become commands: a built-in adapter, or rules of JSON paths to fields.
+"""How the messages of a source become commands: a built-in adapter, or rules of JSON paths (`hub.domain.paths`) to fields.
 
-Paths are a part of JSONPath (RFC 9535) that costs no more than reading the message once: members, indexes and `[*]`; no
-descent, no filter. `$` is the whole message, `@` the element of `each`.
+In a path `$` is the whole message, `@` the element of `each`.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import lru_cache
 from html import unescape
 from typing import Annotated, Any, Literal, Self
 
-import jsonpath
 from pydantic import Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.domain.fields import Body, Reference
+from hub.domain.paths import PATH, STEP, Reader
 from hub.domain.webhooks import wants
 
-_STEP = r"""(\.[A-Za-z_][A-Za-z0-9_-]*|\.\*|\[\*\]|\[-?[0-9]{1,4}\]|\['[^'\\]+'\]|\["[^"\\]+"\])"""
-PATH = re.compile(f"[$@]{_STEP}{{0,20}}")
 MAX_COMMANDS = 100
 """Commands that one message may become."""
 
-Path = Annotated[str, Field(strict=True, max_length=500, pattern=f"^[$@]{_STEP}{{0,20}}$")]
+Path = Annotated[str, Field(strict=True, max_length=500, pattern=f"^[$@]{STEP}{{0,20}}$")]
 Constant = Annotated[str, Field(strict=True, max_length=500)]
 Member = Annotated[str, Field(strict=True, pattern="^[a-z_]{1,64}$")]
 Pattern = Annotated[str, Field(strict=True, min_length=1, max_length=128)]
@@ -114,33 +109,38 @@ class Mapping(Body):
 
 
 def apply_rules(rules: Sequence[MappingRule], event_type: str, payload: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 -- a JSON value
-    """Make the commands, each (type, body), that the rules see in a message; the bodies are not checked yet."""
+    """Make the commands, each (type, body), that the rules see in a message; the bodies are not checked yet.
+
+    Raises:
+        TooManySteps: reading the message by these rules costs too much.
+    """
+    reader = Reader(payload)
     for rule in rules:
         if not wants(rule.when.event_types, event_type):
             continue
-        if rule.when.path is not None and _first(rule.when.path, payload, None) != rule.when.equals:
+        if rule.when.path is not None and reader.find_first(rule.when.path, None) != rule.when.equals:
             continue
-        elements = [payload] if rule.each is None else _all(rule.each, payload, None)
+        elements = [payload] if rule.each is None else reader.find_all(rule.each, None)
         for element in elements:
             yield (
                 rule.command,
                 {
                     name: value
                     for name, field in rule.fields.items()
-                    if (value := _value(field, payload, element)) is not None
+                    if (value := _value(field, reader, element)) is not None
                 },
             )
 
 
-def _value(field: Leaf | Lines | str, payload: Any, element: Any) -> Any:  # noqa: ANN401 -- JSON values
+def _value(field: Leaf | Lines | str, reader: Reader, element: Any) -> Any:  # noqa: ANN401 -- JSON values
     if isinstance(field, Lines):
         return [
-            {name: value for name, leaf in field.fields.items() if (value := _value(leaf, payload, inner)) is not None}
-            for inner in _all(field.each, payload, element)
+            {name: value for name, leaf in field.fields.items() if (value := _value(leaf, reader, inner)) is not None}
+            for inner in reader.find_all(field.each, element)
         ]
     if isinstance(field, str):
-        return _first(field, payload, element) if field[:1] in {"$", "@"} else field
-    found = _formed(_first(field.path, payload, element), field.form)
+        return reader.find_first(field, element) if field[:1] in {"$", "@"} else field
+    found = _formed(reader.find_first(field.path, element), field.form)
     if field.map is not None and found is not None:
         found = field.map.get(found if isinstance(found, str) else _text(found))
     return field.default if found is None else found
@@ -186,19 +186,3 @@ def format_cents(number: Decimal) -> str:
 
 def _text(value: Any) -> str:  # noqa: ANN401 -- a JSON value
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-
-
-def _first(path: str, payload: Any, element: Any) -> Any:  # noqa: ANN401 -- JSON values
-    return next(iter(_all(path, payload, element)), None)
-
-
-def _all(path: str, payload: Any, element: Any) -> list[Any]:  # noqa: ANN401 -- JSON values
-    root = payload if path[0] == "$" else element
-    if len(path) == 1:
-        return [root]
-    return _compiled("$" + path[1:]).findall(root) if isinstance(root, dict | list) else []
-
-
-@lru_cache(4096)
-def _compiled(path: str) -> jsonpath.JSONPath | jsonpath.CompoundJSONPath:
-    return jsonpath.compile(path)

@@ -6,6 +6,7 @@ from hub.domain.adapters import shopify, square, woocommerce
 from hub.domain.adapters.wish import Untranslatable, Wish
 from hub.domain.mapping import MAX_COMMANDS, Mapping, apply_rules
 from hub.domain.mirroring import MIRROR
+from hub.domain.paths import MAX_STEPS, TooManySteps
 
 MAX_HOPS: Final = 8
 """How often a change may come in as the consequence of one that went out."""
@@ -31,7 +32,7 @@ def translate(source_id: str, mapping: Mapping, event_type: str, payload: Any) -
         message = f"it is the consequence of {MAX_HOPS} changes that went out and came in again: a loop"
         raise Untranslatable(message)
     if mapping.adapter is None:
-        found = [_wish(command, body) for command, body in apply_rules(mapping.rules, event_type, payload)]
+        found = _by_rules(mapping, event_type, payload)
     elif isinstance(payload, dict):
         found = _ADAPTERS[mapping.adapter](event_type, payload, mapping)
     else:
@@ -41,6 +42,20 @@ def translate(source_id: str, mapping: Mapping, event_type: str, payload: Any) -
     if len(found) > MAX_COMMANDS:
         message = f"it would become {len(found)} commands, more than {MAX_COMMANDS}"
         raise Untranslatable(message)
+    return found
+
+
+def _by_rules(mapping: Mapping, event_type: str, payload: Any) -> list[Wish]:  # noqa: ANN401 -- a JSON value
+    found: list[Wish] = []
+    try:
+        for command, body in apply_rules(mapping.rules, event_type, payload):
+            found.append(_wish(command, body))
+            if len(found) > MAX_COMMANDS:
+                message = f"it would become more than {MAX_COMMANDS} commands"
+                raise Untranslatable(message)
+    except TooManySteps:
+        message = f"the mapping's rules touch more than {MAX_STEPS} values of it"
+        raise Untranslatable(message) from None
     return found
 
 

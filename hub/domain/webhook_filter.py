@@ -7,7 +7,8 @@ is enough; a number names one element. A number also equals, and is compared wit
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -22,6 +23,8 @@ MAX_CONDITIONS: Final = 100
 MAX_DEPTH: Final = 12
 MAX_CHOICES: Final = 100
 MAX_PATH: Final = 256
+MAX_LOOKS: Final = 10_000
+"""Members, elements and comparisons that a filter may cost for one event: some milliseconds."""
 MEMBERS: Final = frozenset(
     (
         *("specversion", "id", "type", "source", "subject", "time", "timestamp", "datacontenttype", "dataschema"),
@@ -48,7 +51,21 @@ def matches(wanted: Mapping[str, Any] | None, event: Mapping[str, Any]) -> bool:
     >>> matches({"$not": {"data": {"sale": {"lines.0.sku": {"$in": ["A", "C"]}}}}}, sale)
     False
     """
-    return wanted is None or _holds(wanted, [event])
+    return try_filter(wanted, event)[0]
+
+
+def try_filter(wanted: Mapping[str, Any] | None, event: Mapping[str, Any]) -> tuple[bool, int]:
+    """Tell as `matches` whether an event meets a filter, and how many looks that took.
+
+    An event that would take more than `MAX_LOOKS` is taken: it is better told than lost, and no filter holds up its neighbours.
+    """
+    if wanted is None:
+        return True, 0
+    matching = _Matching()
+    try:
+        return matching.holds(wanted, [event]), matching.looks
+    except _TooMuch:
+        return True, MAX_LOOKS
 
 
 def filter_faults(wanted: object, members: frozenset[str] = MEMBERS) -> list[FieldError]:
@@ -156,57 +173,87 @@ def _conditions(wanted: object) -> Iterator[object]:
 # ---- matching
 
 
-def _holds(wanted: Mapping[str, Any], here: list[Any]) -> bool:
-    return all(_is_met(key, operand, here) for key, operand in wanted.items())
+class _TooMuch(Exception):
+    """It would take more looks than an event may."""
 
 
-def _is_met(key: str, operand: Any, here: list[Any]) -> bool:  # noqa: ANN401 -- a JSON value
-    match key:
-        case "$and":
-            return all(_holds(part, here) for part in operand)
-        case "$or":
-            return any(_holds(part, here) for part in operand)
-        case "$not":
-            return not _holds(operand, here)
-    if key.startswith("$"):
-        return _passes(key, operand, here)
-    found = here
-    for step in _steps(key):
-        found = list(_inside(found, step))
-    return _holds(operand, found) if isinstance(operand, Mapping) else _passes("$eq", operand, found)
+@dataclass(slots=True)
+class _Matching:
+    """One filter tried on one event; every member, element and comparison is a look."""
 
+    looks: int = 0
 
-def _inside(values: list[Any], step: str) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, Mapping):
-            if step in value:
-                yield value[step]
-        elif isinstance(value, list):
-            if not _INDEX.fullmatch(step):
-                yield from (part[step] for part in value if isinstance(part, Mapping) and step in part)
-            elif int(step) < len(value):
-                yield value[int(step)]
+    def holds(self, wanted: Mapping[str, Any], here: Sequence[Any]) -> bool:
+        return all(self._is_met(key, operand, here) for key, operand in wanted.items())
 
+    def _spend(self, looks: int) -> None:
+        self.looks += looks
+        if self.looks > MAX_LOOKS:
+            raise _TooMuch
 
-def _passes(key: str, operand: Any, values: list[Any]) -> bool:  # noqa: ANN401 -- a JSON value
-    if key == "$exists":
-        return bool(values) is operand
-    candidates = [*values, *(part for value in values if isinstance(value, list) for part in value)]
-    match key:
-        case "$eq":
-            return any(_equals(value, operand) for value in candidates)
-        case "$ne":
-            return not any(_equals(value, operand) for value in candidates)
-        case "$in":
-            return any(_equals(value, choice) for value in candidates for choice in operand)
-    return any(_compares(value, operand, _ORDER[key]) for value in candidates)
+    def _is_met(self, key: str, operand: Any, here: Sequence[Any]) -> bool:  # noqa: ANN401 -- a JSON value
+        match key:
+            case "$and":
+                return all(self.holds(part, here) for part in operand)
+            case "$or":
+                return any(self.holds(part, here) for part in operand)
+            case "$not":
+                return not self.holds(operand, here)
+        if key.startswith("$"):
+            return self._passes(key, operand, here)
+        found = here
+        for step in _steps(key):
+            found = list(self._inside(found, step))
+        return self.holds(operand, found) if isinstance(operand, Mapping) else self._passes("$eq", operand, found)
 
+    def _inside(self, values: Sequence[Any], step: str) -> Iterator[Any]:
+        self._spend(1 + len(values))
+        for value in values:
+            if isinstance(value, Mapping):
+                if step in value:
+                    yield value[step]
+            elif isinstance(value, list):
+                if not _INDEX.fullmatch(step):
+                    self._spend(len(value))
+                    yield from (part[step] for part in value if isinstance(part, Mapping) and step in part)
+                elif int(step) < len(value):
+                    yield value[int(step)]
 
-def _equals(value: Any, operand: Any) -> bool:  # noqa: ANN401 -- JSON values
-    if isinstance(operand, int | float) and not isinstance(operand, bool):
-        amount = _amount(value)
-        return amount is not None and amount == operand
-    return type(value) is type(operand) and same_json(value, operand)
+    def _passes(self, key: str, operand: Any, values: Sequence[Any]) -> bool:  # noqa: ANN401 -- a JSON value
+        if key == "$exists":
+            return bool(values) is operand
+        self._spend(1 + len(values) + sum(len(value) for value in values if isinstance(value, list)))
+        candidates = [*values, *(part for value in values if isinstance(value, list) for part in value)]
+        match key:
+            case "$eq":
+                return any(self._equals(value, operand) for value in candidates)
+            case "$ne":
+                return not any(self._equals(value, operand) for value in candidates)
+            case "$in":
+                texts = frozenset(choice for choice in operand if isinstance(choice, str))
+                others = [choice for choice in operand if not isinstance(choice, str)]
+                self._spend(len(operand) + len(candidates) * len(others))
+                return any(
+                    (isinstance(value, str) and value in texts) or any(self._equals(value, one) for one in others)
+                    for value in candidates
+                )
+        return any(_compares(value, operand, _ORDER[key]) for value in candidates)
+
+    def _equals(self, value: Any, operand: Any) -> bool:  # noqa: ANN401 -- JSON values
+        if isinstance(operand, int | float) and not isinstance(operand, bool):
+            amount = _amount(value)
+            return amount is not None and amount == _amount(operand)
+        if type(value) is not type(operand):
+            return False
+        self._count(value)
+        return same_json(value, operand)
+
+    def _count(self, value: Any) -> None:  # noqa: ANN401 -- a JSON value
+        """Count what comparing two lists or objects looks at."""
+        if isinstance(value, dict | list):
+            self._spend(len(value))
+            for part in value.values() if isinstance(value, dict) else value:
+                self._count(part)
 
 
 def _compares(value: Any, operand: Any, is_so: Callable[[Any, Any], bool]) -> bool:  # noqa: ANN401 -- JSON values
@@ -217,10 +264,18 @@ def _compares(value: Any, operand: Any, is_so: Callable[[Any, Any], bool]) -> bo
     return isinstance(value, str) and isinstance(operand, str) and is_so(value, _as_in_events(operand))
 
 
-def _amount(value: Any) -> int | float | Decimal | None:  # noqa: ANN401 -- a JSON value
+def _amount(value: Any) -> int | Decimal | None:  # noqa: ANN401 -- a JSON value
     if isinstance(value, str):
         return Decimal(value) if _DECIMAL.fullmatch(value) else None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, float):
+        return _decimal(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+@lru_cache(1024)
+def _decimal(number: float) -> Decimal:
+    """Read a number as it was written: 99.95 is the text "99.95", though no binary fraction is."""
+    return Decimal(repr(number))
 
 
 @lru_cache(1024)

@@ -14,13 +14,18 @@ import orjson
 
 from hub.domain.fields import format_time
 from hub.domain.mending import Mending
-from hub.domain.webhook_filter import matches
+from hub.domain.webhook_filter import try_filter
 from hub.storage.database import Connection
 from hub.storage.webhooks import CAUSING_SOURCE
 
-PAGE: Final = 1000
+PAGE: Final = 250
 MOST_LOOKED_INTO: Final = 50_000
-"""Events that a filter is tried on, in one command: reading them holds up the writer, about 20 us for each."""
+"""Events that a filter is tried on, in one command: reading them holds up the writer, about 20 us for each.
+
+One that is larger than 4 kB, or takes more than 100 looks, counts as several.
+"""
+_BYTES: Final = 4096
+_LOOKS: Final = 100
 
 # In all statements: $1 the pharmacy, $2 the endpoint, $3 and $4 the span of time.
 _SPAN: Final = (
@@ -86,7 +91,7 @@ class Look:
 
     Args:
         ids: the deliveries, or the events without one, that match.
-        looked: how many were looked into.
+        looked: how many were looked into, large ones as several.
         after: where the next page begins; None: this was the last.
     """
 
@@ -158,9 +163,15 @@ async def look(connection: Connection, mending: Mending, after: tuple[datetime, 
             *_span(mending),
             *place,
         )
-    found = [record[0] for record in records if matches(mending.wanted, _document(record))]
+    found: list[UUID] = []
+    looked = 0
+    for record in records:
+        is_wanted, looks = try_filter(mending.wanted, _document(record))
+        looked += 1 + len(record[3]) // _BYTES + looks // _LOOKS
+        if is_wanted:
+            found.append(record[0])
     last = (records[-1][1], records[-1][2]) if len(records) == PAGE else None
-    return Look(found, len(records), last)
+    return Look(found, looked, last)
 
 
 def _document(record: Any) -> dict[str, Any]:  # noqa: ANN401 -- an asyncpg record

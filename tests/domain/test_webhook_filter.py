@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.domain.webhook_filter import MAX_CONDITIONS, MAX_DEPTH, filter_faults, matches
+from hub.domain.webhook_filter import MAX_CONDITIONS, MAX_DEPTH, MAX_LOOKS, filter_faults, matches, try_filter
 
 LAWS = settings.get_profile("laws")
 Json = dict[str, Any]
@@ -217,3 +217,37 @@ def test_order_is_total_where_there_is_one(value: Any, operand: Any) -> None:
     is_number = [not isinstance(one, str) or one == "1.00" for one in (value, operand)]
     is_text = [isinstance(one, str) for one in (value, operand)]
     assert (holds("$gte") or holds("$lt")) is (all(is_number) or all(is_text))
+
+
+@pytest.mark.parametrize(
+    "wanted", [99.95, {"$eq": 99.95}, {"$in": [99.95]}, {"$gte": 99.95, "$lte": 99.95}, {"$gt": 99.9}]
+)
+@pytest.mark.parametrize("price", ["99.95", 99.95])
+def test_a_fraction_is_the_amount_that_it_is_written_as(wanted: object, price: object) -> None:
+    assert matches({"data.price": wanted}, {"data": {"price": price}})
+    assert not matches({"data.price": wanted}, {"data": {"price": "99.89"}})
+
+
+def test_many_choices_are_looked_for_in_a_large_order() -> None:
+    order = {"data": {"items": [{"sku": f"SKU-{number}"} for number in range(500)]}}
+    choices = [f"X-{number}" for number in range(99)]
+    assert not matches({"data.items.sku": {"$in": [*choices, "X-99"]}}, order)
+    assert matches({"data.items.sku": {"$in": [*choices, "SKU-499"]}}, order)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"data.list": {"$in": [*range(1000, 1100)]}},
+        {"data.list": {"$in": [[*range(number)] for number in range(100)]}},
+        {"data.list": {"$ne": "x"}},
+        {"data.list": {"$gt": 9}},
+        {"data.list.x.y": {"$exists": True}},
+        {"data.lists": {"$eq": [[0]]}},
+    ],
+)
+def test_no_filter_costs_more_than_its_looks_and_what_is_too_much_to_judge_is_taken(condition: Json) -> None:
+    event = {"data": {"list": [0] * 20_000, "lists": [[*range(100)] for _ in range(300)]}}
+    wanted = {"$or": [condition] * 99, "type": "never"}
+    assert filter_faults(wanted) == []
+    assert try_filter(wanted, event) == (True, MAX_LOOKS)

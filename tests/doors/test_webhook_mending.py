@@ -143,6 +143,16 @@ async def test_a_filter_that_would_look_into_too_much_is_refused_with_what_to_do
     assert [one["status"] for one in await owner.deliveries()].count("delivered") == 1
 
 
+async def test_events_that_cost_a_filter_much_count_as_several(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_recovery, "PAGE", 2)
+    monkeypatch.setattr(webhook_recovery, "MOST_LOOKED_INTO", 40)
+    endpoint = await owner.make()
+    await owner.add_deliveries(endpoint["id"], 6)
+    costly = {"filter": {"$or": [{"type": {"$in": [[number] for number in range(100)]}}] * 50}}
+    problem = await mend(owner, endpoint, "replay", costly, status=422)
+    assert problem["errors"][0]["code"] == "too-many"
+
+
 async def test_missing_events_are_those_the_endpoint_wants_and_never_got(owner: Owner) -> None:
     pharmacy = owner.key.pharmacy_id
     before = await owner.stage.log(pharmacy, 4)
