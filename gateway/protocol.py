@@ -3,6 +3,9 @@
 An offer of another protocol than WebSocket is ignored, as RFC 9110 7.8 allows: Java's `HttpClient` and `curl --http2` offer
 `h2c` with their first request. The parser would leave the request's body to that protocol, and uvicorn would lose it.
 
+A WebSocket begins with a GET that has no body (RFC 6455 4.1); uvicorn would wait for ever for what another request brings. What
+offers one in another way is answered as if it offered nothing. CONNECT is for proxies, and refused.
+
 And a request's head has a limit of time: uvicorn has none, so that a client that sends a byte now and then would keep its
 connection for ever. A body's limit is with who reads it (`gateway.bodies`, `gateway.bulk`).
 """
@@ -18,6 +21,7 @@ from hub.gathering import GatheringTransport
 
 HEAD_SECONDS = 30.0
 _OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
+_NO_PROXY: Final = b"this server is no proxy"
 _LATE: Final = b"the head of the request did not come in time"
 
 
@@ -47,8 +51,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._expect_head(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
-        """Take in the last byte of its head."""
+        """Take in the last byte of its head.
+
+        Raises:
+            ValueError: HTTP/1.1 names exactly one host (RFC 9112 3.2); uvicorn answers with 400.
+        """
         self._head_due = None
+        if self.parser.get_http_version() == "1.1" and sum(name == b"host" for name, _ in self.headers) != 1:
+            message = "a request names exactly one host"
+            raise ValueError(message)
         self._is_offer = self.parser.should_upgrade() and not self._should_upgrade()
         if not self._is_offer:
             super().on_headers_complete()
@@ -65,6 +76,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Read the request again as one that offers nothing: uvicorn calls this when the parser stopped behind its head."""
+        if self.parser.get_method() == b"CONNECT":
+            self._refuse(b"405 Method Not Allowed\r\nallow:", _NO_PROXY)
+            return
         upgrade = sys.exception()
         assert isinstance(upgrade, httptools.HttpParserUpgrade)
         rest = self._received[upgrade.args[0] :]
@@ -97,8 +111,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._expect_head(HEAD_SECONDS)  # it is sent behind a request that is still being answered
         else:
             if self.headers is not None:
-                head = (
-                    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
-                )
-                self.transport.write(head + b"content-length: %d\r\n\r\n%s" % (len(_LATE), _LATE))
+                self._refuse(b"408 Request Timeout", _LATE)
             self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        is_bare = all(
+            name != b"transfer-encoding" and (name != b"content-length" or value == b"0")
+            for name, value in self.headers
+        )
+        return is_bare and self.parser.get_method() == b"GET" and super()._should_upgrade()
+
+    def _refuse(self, status: bytes, reason: bytes) -> None:
+        head = b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n" % status
+        self.transport.write(head + b"content-length: %d\r\n\r\n%b" % (len(reason), reason))
+        self.transport.close()

@@ -197,6 +197,7 @@ async def _deny(socket: WebSocket[Any, Any, Any], refusal: Refused) -> None:
             for _ in range(2):
                 while (await socket.receive())["type"] != "websocket.disconnect":
                     pass
+                socket.connection_state = "receive"  # or Litestar raises where it is asked again
 
 
 def _header(connection: ASGIConnection[Any, Any, Any, Any], name: bytes) -> str | None:

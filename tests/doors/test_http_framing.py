@@ -82,6 +82,33 @@ async def test_an_offer_of_http_2_is_ignored_and_costs_no_byte_of_the_body(
         writer.close()
 
 
+@pytest.mark.parametrize("method", ["POST", "PATCH", "GET", "DELETE"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"]
+)
+async def test_a_websocket_that_is_offered_with_a_body_is_answered_as_http(
+    live: GatewayStage, key: TestKey, method: str, framing: bytes
+) -> None:
+    head = f"{method} /api/nowhere/ HTTP/1.1\r\nHost: x\r\nX-API-KEY: {key.text}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n".encode()
+    status, _, body = await wire(live, head + framing)
+    assert (status, orjson.loads(body)["type"]) == (404, "/problems/not-found")
+
+
+async def test_connect_is_refused_since_this_is_no_proxy(live: GatewayStage) -> None:
+    for rest in (b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n{}"):
+        status, headers, _ = await wire(live, b"CONNECT x:80 HTTP/1.1\r\nHost: x" + rest)
+        assert (status, headers["connection"]) == (405, "close")
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
+@pytest.mark.parametrize("offer", [b"", b"Connection: Upgrade\r\nUpgrade: websocket\r\n"])
+async def test_a_request_names_one_host(live: GatewayStage, hosts: bytes, offer: bytes) -> None:
+    status, _, _ = await wire(live, b"GET /health/live HTTP/1.1\r\n" + hosts + offer + b"\r\n")
+    assert status == 400
+    status, _, _ = await wire(live, b"GET /health/live HTTP/1.0\r\n\r\n")
+    assert status == 200
+
+
 async def live_turn(live: GatewayStage) -> None:
     """Let the gateway read what was sent: it answers another connection meanwhile."""
     assert (await live.client.get("/health/live")).status_code == 200
