@@ -15,7 +15,7 @@ from consumers.isolating import broken_by, in_pieces
 from consumers.outcomes import PARKED, Outcomes, count_events, parked_message
 from consumers.parked_rows import settle_parked_rows
 from consumers.store import Store, Transaction
-from consumers.used_keys import told_apart
+from consumers.used_keys import told_apart, used_long_ago
 from hub import clock
 from hub.domain.command import Command
 from hub.domain.outcome import Accepted, Outcome
@@ -26,6 +26,7 @@ from hub.messaging.bulk_publisher import Outgoing
 from hub.resources import COMMANDS
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
+from hub.storage.tables import TakenId
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ class Applier:
                 isolated.applied.append(applied)
 
             async def set_aside(one: Arrived, error: Exception) -> None:
+                if isinstance(error, TakenId):
+                    await attempt([used_long_ago(one)])
+                    return
                 aside = broken_by(one, error)
                 isolated.applied.append(await self._park(transaction, [aside]))
                 isolated.broken.append((aside, error))

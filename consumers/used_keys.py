@@ -1,4 +1,4 @@
-"""AMQP messages under the key of another command: each is an operation of its own, and refused."""
+"""Commands under a used key: over AMQP each is an operation of its own, and refused; so is what would make a row again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +30,12 @@ def told_apart(arrived: Sequence[Arrived], known: Mapping[UUID, Operation]) -> t
             strangers.append(one.command.operation_id)
         told.append(one)
     return told, strangers
+
+
+def used_long_ago(arrived: Arrived) -> Arrived:
+    """Refuse a command whose key made a row before: the operation is forgotten by now, the row is not."""
+    detail = "this key made something before, too long ago to tell whether it was the same; choose a new key"
+    return arrived._replace(command=replace(arrived.command, refused=Problem("idempotency-mismatch", detail)))
 
 
 def _under_a_used_key(command: Command) -> Command:

@@ -16,6 +16,8 @@ DEFAULT_LADDER_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0,
 ROLES = ("writer", "ingress", "fanout", "translate", "deliver", "parker", "janitor")
 
 _SECRET_LENGTH = 32
+_OWN = (ip_network("127.0.0.0/8"), ip_network("0.0.0.0/8"), ip_network("::/127"), ip_network("::ffff:127.0.0.0/104"))
+"""Networks in which this machine is: by loopback, or as the address that is none."""
 _DRAIN_SECONDS = 5.0  # a proxy that probes every second or two has noticed by then
 
 
@@ -205,17 +207,30 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _whole_addresses(self) -> Self:
+        parts = [urlsplit(url) for url in self.amqp_urls]
+        if not all(one.scheme in {"amqp", "amqps"} and one.hostname for one in parts):
+            message = (
+                "HUB_AMQP_URL is wrong: give amqp://user:password@host:port/, comma-separated where there are several"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _safe_in_production(self) -> Self:
         if self.environment != "production":
             return self
         faults = []
         if any(urlsplit(url).username in {None, "guest"} for url in self.amqp_urls):
             faults.append("HUB_AMQP_URL has no user of the hub's own (guest is everybody's)")
-        if not urlsplit(self.database_url.get_secret_value()).password:
-            faults.append("HUB_DATABASE_URL has no password")
+        if any(urlsplit(url).password in {None, "", "guest"} for url in self.amqp_urls):
+            faults.append("HUB_AMQP_URL has no password of the hub's own")
+        for name, url in (("HUB_DATABASE_URL", self.database_url), ("HUB_DATABASE_READ_URL", self.database_read_url)):
+            if url is not None and not urlsplit(url.get_secret_value()).password:
+                faults.append(f"{name} has no password")
         if self.public_url is None or not self.public_url.startswith("https://"):
             faults.append("HUB_PUBLIC_URL is not an https address")
-        if any(network.is_loopback for network in self.webhooks_allow_networks):
+        if any(own.overlaps(one) for own in _OWN for one in self.webhooks_allow_networks if own.version == one.version):
             faults.append("HUB_WEBHOOKS_ALLOW_NETWORKS lets webhooks reach this machine")
         if self.failpoint is not None:
             faults.append("HUB_FAILPOINT is set, which is for tests")

@@ -36,12 +36,13 @@ def insertion(table: str, columns: Mapping[str, str], conflict: str = "") -> Ins
     return Insertion(f"{start} * {end}", f"{start} {values} {end}")
 
 
-async def insert_rows(connection: Connection, insertion: Insertion, columns: Sequence[Sequence[Any]]) -> None:
-    """Insert at least one row, given as columns."""
+async def insert_rows(connection: Connection, insertion: Insertion, columns: Sequence[Sequence[Any]]) -> int:
+    """Insert at least one row, given as columns; tell how many were inserted or changed."""
     if len(columns[0]) < _MANY:
-        await connection.execute(insertion.few, *columns)
+        done = await connection.execute(insertion.few, *columns)
     else:
-        await connection.execute(insertion.many, *map(_once_where_same, columns))
+        done = await connection.execute(insertion.many, *map(_once_where_same, columns))
+    return int(done.rpartition(" ")[2])
 
 
 def _once_where_same(values: Sequence[Any]) -> Sequence[Any]:

@@ -30,6 +30,18 @@ from hub.storage.inserting import insert_rows, insertion
 R = TypeVar("R", bound=Row)
 
 
+class TakenId(Exception):
+    """A new row has the id of one that was made long ago.
+
+    Args:
+        detail: the ids.
+    """
+
+    def __init__(self, ids: Iterable[UUID]) -> None:
+        self.detail = ", ".join(map(str, ids))
+        super().__init__(f"there are rows of these ids already: {self.detail}")
+
+
 class Table(Generic[R]):
     """Maps a row of the domain to its table. Columns, types and JSON come from the Tortoise model.
 
@@ -37,10 +49,19 @@ class Table(Generic[R]):
         row: the frozen dataclass; its fields are the columns.
         model: the Tortoise model.
         append_only: rows are only ever added.
+        by_key: a new row's id follows from its command's key, and keys are forgotten sooner than rows.
         is_hubs: the rows are the hub's own, even where they name a pharmacy.
     """
 
-    def __init__(self, row: type[R], model: type[Model], *, append_only: bool = False, is_hubs: bool = False) -> None:
+    def __init__(
+        self,
+        row: type[R],
+        model: type[Model],
+        *,
+        append_only: bool = False,
+        by_key: bool = False,
+        is_hubs: bool = False,
+    ) -> None:
         self.row = row
         self.name = model._meta.db_table  # noqa: SLF001 -- how Tortoise tells of its models
         self.columns = tuple(field.name for field in fields(row))  # type: ignore[arg-type]
@@ -56,6 +77,9 @@ class Table(Generic[R]):
             if column not in {"id", "pharmacy_id", "created_at"}
         )
         conflict = "" if append_only else f"ON CONFLICT (id) DO UPDATE SET {changes}"
+        if by_key:
+            conflict += f' WHERE "{self.name}".created_at = EXCLUDED.created_at'
+        self._by_key = by_key
         self._insertion = insertion(self.name, dict(zip(self.columns, types, strict=True)), conflict)
         self._scoped = "pharmacy_id" in self.columns and not is_hubs
         self._deletable = "deleted_at" in self.columns
@@ -70,7 +94,11 @@ class Table(Generic[R]):
         )
 
     async def save(self, connection: Connection, rows: Sequence[R]) -> None:
-        """Insert or update all rows in one statement; the last of several with one id is the one to give."""
+        """Insert or update all rows in one statement; the last of several with one id is the one to give.
+
+        Raises:
+            TakenId: one of them is new, and has the id of a row that is there.
+        """
         columns: list[Sequence[Any]] = list(zip(*map(self._values, rows), strict=True))
         for index, is_json in enumerate(self._json):
             if is_json:
@@ -78,7 +106,14 @@ class Table(Generic[R]):
                     None if value is None and self._nullable[index] else models.dump_json(value)
                     for value in columns[index]
                 ]
-        await insert_rows(connection, self._insertion, columns)
+        saved = await insert_rows(connection, self._insertion, columns)
+        if self._by_key and saved < len(rows):
+            ids, made = columns[self.columns.index("id")], columns[self.columns.index("created_at")]
+            taken = (
+                f'SELECT t.id FROM "{self.name}" AS t JOIN unnest($1::uuid[], $2::timestamptz[]) AS r(id, created_at) '  # noqa: S608 -- names of our own
+                "ON r.id = t.id AND r.created_at <> t.created_at"
+            )
+            raise TakenId(record[0] for record in await connection.fetch(taken, ids, made))
 
     async def load(
         self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]]
@@ -128,13 +163,13 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         Table(IntegratorKey, models_outside.IntegratorKey),
         Table(EventQueue, models_outside.EventQueue),
         Table(WebhookEndpoint, models_outside.WebhookEndpoint),
-        Table(InventoryItem, models.InventoryItem),
+        Table(InventoryItem, models.InventoryItem, by_key=True),
         Table(StockMovement, models.StockMovement, append_only=True),
-        Table(Sale, models.Sale),
-        Table(Order, models.Order),
+        Table(Sale, models.Sale, by_key=True),
+        Table(Order, models.Order, by_key=True),
         Table(WebhookEvent, models.WebhookEvent),
         Table(Source, models_outside.Source),
-        Table(Upload, models.Upload),
+        Table(Upload, models.Upload, by_key=True),
         Table(UploadError, models.UploadError),
         Table(ParkedMessage, models.ParkedMessage, is_hubs=True),
         Table(WebhookDelivery, models_outside.WebhookDelivery),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 import time
@@ -171,7 +172,12 @@ async def _declare_topology(settings: Settings) -> None:
     from hub.messaging.connection import open_connection
     from hub.messaging.declaring import declare_topology
 
+    logging.getLogger("aio_pika").setLevel(logging.CRITICAL)  # what is wrong is said below, once
     async with open_connection(settings.amqp_urls, name="hub up") as connection:
+        if connection.underlay is None:
+            hosts = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in settings.amqp_urls)
+            message = f"no RabbitMQ answers at {hosts}: start it, or correct HUB_AMQP_URL"
+            raise SettingsError(message)
         await declare_topology(connection, settings.partitions)
 
 

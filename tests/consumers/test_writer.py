@@ -1,6 +1,7 @@
 """The writer against real servers: commands in, rows, outcomes and events out."""
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -72,6 +73,58 @@ async def test_a_repeat_is_answered_with_the_first_outcome_and_changes_nothing(s
         other = await door.send(pharmacy, "inventory.create", body, **(same | {"fingerprint": "f2"}))
         assert other["mismatch"]
         assert other["problem"]["type"] == "/problems/idempotency-mismatch"
+
+
+async def test_a_key_that_is_used_again_after_its_operation_is_forgotten_changes_no_row(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer",)})
+    line = {"name": "Aspirin", "quantity": 2, "unit_price": "1.50"}
+    async with running_consumers(settings), open_door(settings) as door:
+        pharmacy = await door.open_pharmacy()
+        await door.send(pharmacy, "inventory.create", ITEM | {"quantity": 9})
+        commands: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+            ("inventory.create", {"sku": "B", "name": "B", "price": "1.00", "quantity": 7}, {"sku": "C"}),
+            ("sale.record", {"sku": "A", "quantity": 1, "total_price": "1.00"}, {"quantity": 4}),
+            (
+                "order.place",
+                {"order_reference": "o1", "items": [line | {"sku": "A"}], "status": "confirmed", "source": "external"},
+                {"order_reference": "o2"},
+            ),
+        ]
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        try:
+            for kind, body, change in commands:
+                key = {"operation_id": uuid4(), "resource_id": uuid4()}
+                first = await door.send(pharmacy, kind, body, **key, fingerprint="f1")
+                assert first["status"] == "applied", first
+                before = await _rows_of(connection, pharmacy)
+                for again, mark in ((body, "f1"), (body | change, "f2")):
+                    await connection.execute("DELETE FROM operations WHERE id = $1", key["operation_id"])
+                    # Among others that are fine.
+                    others = (
+                        door.send(pharmacy, "webhook_event.create", {"event_type": "x", "payload": {}})
+                        for _ in range(3)
+                    )
+                    refused, *_ = await asyncio.gather(
+                        door.send(pharmacy, kind, again, **key, fingerprint=mark), *others
+                    )
+                    assert refused["status"] == "rejected", (kind, again)
+                    assert (
+                        "duplicate" in (kind_of := refused["problem"]["type"])
+                        or kind_of == "/problems/idempotency-mismatch"
+                    )
+                    assert await _rows_of(connection, pharmacy) == before
+        finally:
+            await connection.close()
+
+
+async def _rows_of(connection: asyncpg.Connection, pharmacy: UUID) -> list[asyncpg.Record]:
+    return await connection.fetch(
+        "SELECT id, sku AS name, quantity, version, to_jsonb(i)::text FROM inventory_items i WHERE pharmacy_id = $1 UNION ALL "
+        "SELECT id, reference, 0, version, to_jsonb(s)::text FROM sales s WHERE pharmacy_id = $1 UNION ALL "
+        "SELECT id, order_reference, 0, version, to_jsonb(o)::text FROM orders o WHERE pharmacy_id = $1 UNION ALL "
+        "SELECT id, reason, delta, 0, '' FROM stock_movements WHERE pharmacy_id = $1 ORDER BY 1",
+        pharmacy,
+    )
 
 
 async def test_a_flood_of_one_partition_does_not_stand_before_another(settings: Settings) -> None:

@@ -38,7 +38,21 @@ def test_a_production_hub_starts_with_safe_settings(monkeypatch: pytest.MonkeyPa
         ("HUB_DATABASE_URL", "postgresql://hub@db.example.org/hub", "HUB_DATABASE_URL has no password"),
         ("HUB_PUBLIC_URL", "http://hub.example.org", "HUB_PUBLIC_URL is not an https address"),
         ("HUB_FAILPOINT", "after_commit:kill", "HUB_FAILPOINT is set"),
-        ("HUB_WEBHOOKS_ALLOW_NETWORKS", "10.0.0.0/8,127.0.0.0/8", "HUB_WEBHOOKS_ALLOW_NETWORKS lets webhooks"),
+        ("HUB_AMQP_URL", "amqp://hub@one.example.org/", "HUB_AMQP_URL has no password"),
+        ("HUB_AMQP_URL", "amqp://hub:guest@one.example.org/", "HUB_AMQP_URL has no password"),
+        ("HUB_DATABASE_READ_URL", "postgresql://hub@db.example.org/hub", "HUB_DATABASE_READ_URL has no password"),
+        *(
+            ("HUB_WEBHOOKS_ALLOW_NETWORKS", networks, "HUB_WEBHOOKS_ALLOW_NETWORKS lets webhooks")
+            for networks in (
+                "10.0.0.0/8,127.0.0.0/8",
+                "0.0.0.0/0",
+                "126.0.0.0/7",
+                "0.0.0.0/8",
+                "127.1.2.0/24",
+                "::/0",
+                "::1/128",
+            )
+        ),
     ],
 )
 def test_a_production_hub_names_what_is_unsafe_and_does_not_start(
@@ -79,3 +93,15 @@ def test_a_production_gateway_gives_its_proxy_time_and_a_laptop_stops_at_once(
 ) -> None:
     _tell(monkeypatch, HUB_ENVIRONMENT=environment, **({} if told is None else {"HUB_DRAIN_SECONDS": told}))
     assert load_settings(tmp_path).drain == seconds
+
+
+@pytest.mark.parametrize(
+    "url", ["http://hub:secret@one.example.org/", "one.example.org", "amqp://", "amqp://hub:secret@/"]
+)
+def test_an_address_that_is_none_of_rabbitmq_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    _tell(monkeypatch, HUB_AMQP_URL=f"amqp://hub:secret@two.example.org/,{url}")
+    with pytest.raises(SettingsError, match="HUB_AMQP_URL is wrong: give amqp://") as refused:
+        load_settings(tmp_path)
+    assert "secret" not in str(refused.value)

@@ -243,6 +243,11 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
         ({"HUB_PARTITIONS": "many"}, "HUB_PARTITIONS is wrong"),
         ({"HUB_PORT": "99999"}, "HUB_PORT is wrong"),
         ({"HUB_SECRET_KEY": "short"}, "HUB_SECRET_KEY is wrong"),
+        ({"HUB_AMQP_URL": "http://u:p@127.0.0.1/"}, "HUB_AMQP_URL is wrong"),
+        (
+            {"HUB_AMQP_URL": "amqp://u:p@127.0.0.1:1/"},
+            "hub: no RabbitMQ answers at 127.0.0.1:1: start it, or correct HUB_AMQP_URL",
+        ),
         ({"HUB_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/x", "HUB_AMQP_URL": "amqp://u:p@127.0.0.1:1/"}, "postgres"),
     ],
 )
@@ -252,6 +257,8 @@ def test_a_wrong_setting_is_one_clear_sentence(tmp_path: Path, variables: dict[s
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+    assert "aio_pika" not in done.stderr
+    assert "u:p" not in done.stderr
     assert done.stdout == ""
 
 
