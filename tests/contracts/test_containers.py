@@ -63,3 +63,8 @@ def test_gateway_and_consumers_are_started_as_everywhere(tmp_path: Path) -> None
     told = re.findall(r'"([^"]+)"', found[1])
     where = {gateway[gateway.index(option) + 1] for option in ("--host", "--port")} | {"0.0.0.0", "8000"}
     assert [word for word in told if word not in where] == [word for word in gateway if word not in where]
+
+
+def test_the_consumers_are_asked_for_their_own_health() -> None:
+    port = Settings.model_fields["metrics_port"].default + 1
+    assert f"http://127.0.0.1:{port}/health'" in SERVICES["consumers"]["healthcheck"]["test"][-1]
