@@ -150,7 +150,8 @@ async def _watched(roles: list[Role], watchdog: Watchdog | None, app: ConsumersA
             fault = None if task.cancelled() else task.exception()
             if task.cancelled() or fault is not None:
                 # Now: what follows may take so long that the process is ended before it says why.
-                log.error("role.broke", task=task.get_name(), detail=repr(fault or "cancelled"), exc_info=fault)
+                what = "cancelled" if fault is None else type(fault).__name__  # its words may be a client's
+                log.error("role.broke", task=task.get_name(), detail=what, exc_info=fault)
         app.last_watch.end_soon()
         app.exit()
 

@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any, Literal
 
 import structlog
@@ -67,7 +68,7 @@ def _what_it_says(error: BaseException) -> str:
 
 
 def configure_logs(form: Literal["json", "pretty"]) -> None:
-    """Send structlog's and the standard library's lines to stderr in one form."""
+    """Send structlog's and the standard library's lines to stderr in one form, and what ends the process as one of them."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -99,3 +100,12 @@ def configure_logs(form: Literal["json", "pretty"]) -> None:
     for name in _NOISY:
         # They log a traceback for every reconnect that the hub expects and names itself.
         logging.getLogger(name).setLevel(logging.CRITICAL if name in {"aio_pika", "aiormq"} else logging.WARNING)
+    sys.excepthook = _tell_end
+
+
+def _tell_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say what ends the process as any other fault: Python would print the exception's words, which may be a client's."""
+    if issubclass(kind, Exception):
+        structlog.get_logger("process").critical("process.broke", exc_info=error)
+    else:
+        sys.__excepthook__(kind, error, trace)

@@ -55,3 +55,13 @@ def test_an_exception_is_told_by_type_and_place_and_by_nothing_that_it_quotes() 
     assert "hub.faults.Unavailable" in lines[2]["exception"]
     assert "the pool is empty" in lines[2]["exception"]
     assert "builtins.ConnectionRefusedError: [Errno 111] refused" in lines[3]["exception"]
+
+
+def test_what_ends_the_process_is_told_without_its_words() -> None:
+    script = "from hub.observe import configure_logs; configure_logs('json'); raise ExceptionGroup('a', [ValueError('the patient')])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = (json.loads(line) for line in done.stderr.splitlines())
+    assert (line["event"], line["level"]) == ("process.broke", "critical")
+    assert "ValueError" in str(line)
+    assert "patient" not in done.stderr
