@@ -107,6 +107,20 @@ def test_what_square_has_in_stock_is_a_count_and_the_rest_is_not() -> None:
     assert (wish.key, wish.body["quantity"]) == ("FGQ5JJWT", 10)
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_time_that_utc_does_not_have_is_no_revision(at: str) -> None:
+    count = a_message("square_count")
+    for one in count["data"]["object"]["inventory_counts"]:
+        one["calculated_at"] = at
+    for (wish,) in (
+        meaning("shopify", "inventory_levels/update", a_message("shopify_level") | {"updated_at": at}),
+        meaning("shopify", "orders/create", a_message("shopify_order") | {"updated_at": at}),
+        meaning("woocommerce", "order.created", a_message("woocommerce_order") | {"date_modified_gmt": at}),
+        meaning("square", "inventory.count.updated", count),
+    ):
+        assert (wish.body.get("revision"), wish.body.get("occurred_at")) == (None, None)
+
+
 @pytest.mark.parametrize("adapter", ["shopify", "woocommerce", "square"])
 @pytest.mark.parametrize(
     "payload", [None, [], "x", {}, {"id": True}, {"id": 1, "line_items": [{"quantity": "x"}]}, {"data": 5}], ids=str

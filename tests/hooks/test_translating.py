@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hub.domain.adapters.wish import Wish
+from hub.domain.mapping import Mapping
+from hub.domain.translation import translate
 from tests.conftest import Servers
 from tests.kit.builders import an_item
 from tests.kit.hooks import Json, Shop
@@ -155,6 +158,43 @@ def test_what_was_refused_says_why_and_is_tried_again_when_asked(shop: Shop) -> 
     assert reopened["processed"] is False
     shop.until(lambda: shop.ask("GET", f"/api/webhook-events/{lost['id']}/"), lambda seen: seen.json()["processed"])
     assert (the_item(shop)["quantity"], the_item(shop)["version"]) == (3, version + 1)
+
+
+def test_a_message_on_which_the_hub_breaks_stops_nobody_and_is_translated_once_that_is_mended(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shop.register("woocommerce", mapping={"adapter": "woocommerce"})
+
+    def breaks_on_one(source_id: str, mapping: Mapping, event_type: str, payload: Any) -> list[Wish]:
+        if payload["number"] == "2":
+            message = "Jane Doe"
+            raise ZeroDivisionError(message)
+        return translate(source_id, mapping, event_type, payload)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consumers.translate.translate", breaks_on_one)
+        stored = [
+            shop.deliver(
+                source, a_message("woocommerce_order") | {"id": n, "number": str(n)}, topic="order.created", message_id=f"p-{n}"
+            )
+            for n in (1, 2, 3)
+        ]  # fmt: skip
+        broken = "the hub failed to translate it: ZeroDivisionError"
+        assert [(one["reason"], len(one["commands"])) for one in stored] == [(None, 1), (broken, 0), (None, 1)]
+        # All at once, so that they share a window.
+        shop.ask("POST", "/api/webhook-events/reprocess/", {"filter": {"source_id": source["id"]}})
+        again = {one["id"]: one["version"] + 2 for one in stored}
+        seen = shop.until(
+            lambda: shop.ask("GET", "/api/webhook-events/"),
+            lambda answer: {one["id"]: one["version"] for one in answer.json()["items"]} == again,
+        ).json()["items"]
+        assert {one["id"]: one["reason"] for one in seen} == {one["id"]: one["reason"] for one in stored}
+    shop.ask("POST", f"/api/webhook-events/{stored[1]['id']}/reprocess/", {})
+    shop.until(
+        lambda: shop.ask("GET", f"/api/webhook-events/{stored[1]['id']}/"),
+        lambda answer: answer.json()["processed"] and answer.json()["reason"] is None,
+    )
+    assert {order["order_reference"] for order in shop.items("/api/orders/")} == {"1", "2", "3"}
 
 
 def test_a_webhook_of_the_pharmacys_own_key_is_processed_as_ever(shop: Shop) -> None:

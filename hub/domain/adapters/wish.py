@@ -100,11 +100,11 @@ def instant(value: Any, *, is_utc: bool = False) -> datetime | None:  # noqa: AN
         return None
     try:
         at = datetime.fromisoformat(_to_microseconds(value))
-    except ValueError:
+        if at.tzinfo is None:
+            return at.replace(tzinfo=UTC) if is_utc else None
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC, the first and the last hours of the calendar lie outside of it
         return None
-    if at.tzinfo is None:
-        return at.replace(tzinfo=UTC) if is_utc else None
-    return at.astimezone(UTC)
 
 
 def _to_microseconds(text: str) -> str:
