@@ -18,7 +18,7 @@ from hub.domain.checking import field_errors
 from hub.domain.fingerprint import fingerprint_of
 from hub.domain.ids import derived_id
 from hub.domain.mapping import Mapping
-from hub.domain.mirroring import MIRROR
+from hub.domain.mirror_note import MIRROR
 from hub.domain.translation import hops_of
 from hub.resources import COMMANDS
 from hub.storage.translating import Ended

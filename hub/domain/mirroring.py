@@ -16,13 +16,13 @@ from hub.domain.command import Command, Rule
 from hub.domain.fields import (
     MAX_QUANTITY,
     Amount,
-    Body,
     FreeObject,
     Reference,
     Text,
     format_id,
     same_json,
 )
+from hub.domain.mirror_note import MIRROR, Mirrored, is_older, kept, noted
 from hub.domain.order_bodies import MoveOrder, OrderItem, PlaceOrder, UpdateOrder
 from hub.domain.order_states import EXTERNAL, OrderStatus
 from hub.domain.orders import Order, dump_order, move_only, place, revise
@@ -41,21 +41,6 @@ from hub.domain.stock import (
     out_of_range,
     threshold_events,
 )
-
-MIRROR = "mirror"
-"""The member of `extra_data` that says where a mirrored row comes from, and how new the vendor's news was."""
-
-Revision = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
-"""Counts up with every change at the vendor's: its version, or microseconds since 1970."""
-
-
-class Mirrored(Body):
-    """Where the news comes from: the source, and the incoming webhook that caused it."""
-
-    source_id: UUID
-    causation_id: UUID
-    hops: Annotated[int, Field(strict=True, ge=0)] = 0
-    revision: Revision | None = None
 
 
 class MirrorOrder(Mirrored):
@@ -82,24 +67,6 @@ def _touch(command: Command) -> Iterable[Ref]:
     yield Ref(Order if isinstance(body, MirrorOrder) else InventoryItem, "id", command.resource_id)
 
 
-def _note(body: Mirrored) -> dict[str, Any]:
-    return {
-        "source_id": format_id(body.source_id),
-        "causation_id": format_id(body.causation_id),
-        "hops": body.hops,
-        "revision": body.revision,
-    }
-
-
-def _is_older(body: Mirrored, extra_data: Any) -> bool:  # noqa: ANN401 -- JSON
-    """Tell whether newer news of the same source was recorded before."""
-    known = extra_data.get(MIRROR)
-    if body.revision is None or not isinstance(known, dict) or known.get("source_id") != format_id(body.source_id):
-        return False
-    revision = known.get("revision")
-    return isinstance(revision, int) and revision > body.revision
-
-
 def _mirror_order(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, MirrorOrder)
@@ -108,7 +75,7 @@ def _mirror_order(state: State, command: Command) -> Outcome:
         return _first_news(state, command, body)
     if order.source != EXTERNAL:
         return refuse("immutable", "an order of the hub's own is not mirrored from elsewhere")
-    if _is_older(body, order.extra_data):
+    if is_older(body, order.extra_data):
         return Accepted((), (), dump_order(order))
     scratch = state.fork()
     changes: list[Row] = []
@@ -133,14 +100,16 @@ def _first_news(state: State, command: Command, body: MirrorOrder) -> Outcome:
         items=items,
         total_amount=body.total_amount,
         status=body.status or OrderStatus.PENDING,
-        extra_data=body.extra_data | {MIRROR: _note(body)},
+        extra_data=noted(body.extra_data, body),
     )
     return place(state, replace(command, body=wanted))
 
 
 def _steps(order: Order, body: MirrorOrder) -> Sequence[MoveOrder | UpdateOrder]:
     """Go from the order to the vendor's: items change in `pending` only, so a later one goes there and comes back."""
-    said: dict[str, Any] = {"order_reference": body.order_reference, "extra_data": body.extra_data}
+    # What another hub noted of the order is not what this one noted.
+    extra_data = {name: value for name, value in body.extra_data.items() if name != MIRROR}
+    said: dict[str, Any] = {"order_reference": body.order_reference, "extra_data": extra_data}
     if body.total_amount is not None:
         said["total_amount"] = body.total_amount
     status = body.status or OrderStatus(order.status)
@@ -163,15 +132,20 @@ def _to(status: OrderStatus, reason: str) -> MoveOrder:
 
 
 def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], body: MirrorOrder) -> Outcome:
-    """Make one change and one event of all the steps; where nothing is new, not even the note of it."""
+    """Make one change and one event of all the steps."""
     after = replace(after, version=before.version, updated_at=before.updated_at)
     if after == before and same_json([after.items, after.extra_data], [before.items, before.extra_data]):
-        return Accepted((), (), dump_order(before))
+        extra_data = kept(before.extra_data, body)
+        if extra_data is None:
+            return Accepted((), (), dump_order(before))
+        # Nobody has anything to learn from it, so it is neither an event nor a version.
+        after = replace(before, extra_data=extra_data)
+        return Accepted((after,), (), dump_order(after))
     after = replace(
         after,
         version=before.version + 1,
         updated_at=state.now,
-        extra_data=dict(after.extra_data) | {MIRROR: _note(body)},
+        extra_data=noted(after.extra_data, body),
     )
     last: dict[UUID, InventoryItem] = {}
     movements: list[StockMovement] = []
@@ -201,10 +175,17 @@ def _mirror_stock(state: State, command: Command) -> Outcome:
     item = state.find(InventoryItem, command.resource_id)
     if item is None:
         return Rejected(not_found("inventory item"))
+    if is_older(body, item.extra_data):
+        return Accepted((), (), dump_item(item))
     target = body.quantity + (item.reserved if body.basis == "available" else 0)
     delta = target - item.quantity
-    if not delta or _is_older(body, item.extra_data):
-        return Accepted((), (), dump_item(item))
+    if not delta:
+        extra_data = kept(item.extra_data, body)
+        if extra_data is None:
+            return Accepted((), (), dump_item(item))
+        # As with orders, neither an event nor a version.
+        item = replace(item, extra_data=extra_data)
+        return Accepted((item,), (), dump_item(item))
     if (refusal := out_of_range(item, delta, "#/quantity")) is not None:
         return refusal
     act = Act(
@@ -212,8 +193,8 @@ def _mirror_stock(state: State, command: Command) -> Outcome:
         min(body.occurred_at or command.accepted_at, command.accepted_at),
         reference_uri=f"/api/webhook-events/{body.causation_id}/",
     )
-    noted = replace(item, extra_data=dict(item.extra_data) | {MIRROR: _note(body)})
-    after, movement = move(noted, delta, Reason.COUNT, act, state.now)
+    told = replace(item, extra_data=noted(item.extra_data, body))
+    after, movement = move(told, delta, Reason.COUNT, act, state.now)
     return adjusted(item, after, movement)
 
 

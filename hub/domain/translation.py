@@ -5,7 +5,7 @@ from typing import Any, Final
 from hub.domain.adapters import shopify, square, woocommerce
 from hub.domain.adapters.wish import Untranslatable, Wish
 from hub.domain.mapping import MAX_COMMANDS, Mapping, apply_rules
-from hub.domain.mirroring import MIRROR
+from hub.domain.mirror_note import MIRROR
 from hub.domain.paths import MAX_STEPS, TooManySteps
 
 MAX_HOPS: Final = 8

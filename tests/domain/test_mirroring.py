@@ -100,8 +100,46 @@ def test_nothing_new_is_no_event_whatever_caused_it(shop: tuple[History, UUID]) 
     history, _ = shop
     order = history.accept("order.mirror", news(), of=ORDER)
     again = news(2, causation_id=str(UUID(int=99)), hops=3)
-    assert history.accept("order.mirror", again, of=ORDER) == order
+    same = order | {"extra_data": {"mirror": order["extra_data"]["mirror"] | {"revision": 2}}}
+    assert history.accept("order.mirror", again, of=ORDER) == same
+    for silent in (2, 1, None):
+        assert history.accept("order.mirror", again | {"revision": silent}, of=ORDER) == same
     assert history.types()[1:] == ["order.placed"]
+
+
+def test_news_that_change_nothing_are_newer_than_older_ones_all_the_same(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    for revision in (1, 3):
+        history.accept("order.mirror", news(revision), of=ORDER)
+    assert history.accept("order.mirror", news(2, status="cancelled"), of=ORDER)["status"] == "confirmed"
+    version = history.item(item_id)["version"]
+    history.accept("inventory.mirror", count(10, 100), of=item_id)
+    item = history.accept("inventory.mirror", count(7, 50), of=item_id)
+    assert (item["quantity"], item["version"]) == (10, version)
+    assert item["extra_data"]["mirror"] == {
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 100,
+    }  # fmt: skip
+    # Another source counts by revisions of its own.
+    history.accept("inventory.mirror", count(10, 7, source_id=str(UUID(int=9))), of=item_id)
+    assert history.accept("inventory.mirror", count(7, 99), of=item_id)["quantity"] == 10
+    assert history.accept("inventory.mirror", count(7, 101), of=item_id)["quantity"] == 7
+    assert history.types()[1:] == ["order.placed", "inventory.adjusted"]
+
+
+def test_what_another_hub_noted_of_an_order_is_not_noted_here(shop: tuple[History, UUID]) -> None:
+    history, _ = shop
+    theirs: Json = {"extra_data": {"a": 1, "mirror": {"source_id": str(UUID(int=9)), "hops": 5, "revision": 77}}}
+    order = history.accept("order.mirror", news(**theirs), of=ORDER)
+    assert order["extra_data"]["mirror"]["source_id"] == str(SOURCE)
+    assert history.accept("order.mirror", news(1, **theirs), of=ORDER) == order
+
+
+def test_news_without_a_revision_do_not_make_older_ones_new(shop: tuple[History, UUID]) -> None:
+    history, _ = shop
+    history.accept("order.mirror", news(5), of=ORDER)
+    gone = history.accept("order.mirror", news(None, status="cancelled"), of=ORDER)
+    assert (gone["status"], gone["extra_data"]["mirror"]["revision"]) == ("cancelled", 5)
+    assert history.accept("order.mirror", news(4), of=ORDER)["status"] == "cancelled"
 
 
 def test_an_order_may_come_without_its_lines_and_get_them_later(shop: tuple[History, UUID]) -> None:
