@@ -15,6 +15,8 @@ Revision = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 """Counts up with every change at the vendor's: its version, or microseconds since 1970."""
 
 Json = Mapping[str, Any]
+Counts = Mapping[str, Json]
+"""By location of a vendor: `quantity`, and the `revision` of it."""
 
 
 class Mirrored(Body):
@@ -26,44 +28,71 @@ class Mirrored(Body):
     revision: Revision | None = None
 
 
-def noted(extra_data: Json, body: Mirrored) -> dict[str, Any]:
-    """Note news that changed the row."""
+def noted(extra_data: Json, body: Mirrored, counts: Counts | None = None) -> dict[str, Any]:
+    """Note news that changed the row.
+
+    Args:
+        counts: what each location of the source counts from now on; None: the news is of no location.
+    """
     return dict(extra_data) | {
         MIRROR: {
             "source_id": format_id(body.source_id),
             "causation_id": format_id(body.causation_id),
             "hops": body.hops,
-            "revision": _newest(_known(extra_data, body), body),
+            "revision": newest(known_of(extra_data, body), body),
         }
+        | _all_counts(extra_data, body, counts)
     }
 
 
-def kept(extra_data: Json, body: Mirrored) -> dict[str, Any] | None:
+def kept(extra_data: Json, body: Mirrored, counts: Counts | None = None) -> dict[str, Any] | None:
     """Note news that changed nothing, so that older ones are told from them; None: there is nothing to note.
 
     The rest of the note stays what the last event said.
     """
-    if body.revision is None:
-        return None
-    if not isinstance(extra_data.get(MIRROR), dict):
-        return noted(extra_data, body)
-    known = _known(extra_data, body)
-    if not known or known.get("revision") == body.revision:
-        return None
-    return dict(extra_data) | {MIRROR: known | {"revision": body.revision}}
+    note = extra_data.get(MIRROR)
+    if not isinstance(note, dict):
+        return None if body.revision is None and counts is None else noted(extra_data, body, counts)
+    after = note | _all_counts(extra_data, body, counts)
+    if known := known_of(extra_data, body):
+        after["revision"] = newest(known, body)
+    return None if after == note else dict(extra_data) | {MIRROR: after}
 
 
-def is_older(body: Mirrored, extra_data: Json) -> bool:
-    """Tell whether newer news of the same source was recorded before."""
-    return body.revision is not None and body.revision != _newest(_known(extra_data, body), body)
+def is_older(body: Mirrored, known: Json) -> bool:
+    """Tell whether news are older than what is known, each with its `revision`."""
+    return body.revision is not None and body.revision != newest(known, body)
 
 
-def _known(extra_data: Json, body: Mirrored) -> dict[str, Any]:
-    """Read the note, where it is of the same source; clients may have written anything there."""
+def known_of(extra_data: Json, body: Mirrored) -> dict[str, Any]:
+    """Read what was noted of the same source; clients may have written anything there."""
     note = extra_data.get(MIRROR)
     return note if isinstance(note, dict) and note.get("source_id") == format_id(body.source_id) else {}
 
 
-def _newest(known: Json, body: Mirrored) -> int | None:
+def counts_of(extra_data: Json, body: Mirrored) -> dict[str, Json]:
+    """Read what the locations of the same source counted last, each with its `revision`."""
+    found = _counts(extra_data).get(format_id(body.source_id))
+    return {
+        location: count
+        for location, count in (found.items() if isinstance(found, dict) else ())
+        if isinstance(count, dict) and isinstance(count.get("quantity"), int)
+    }
+
+
+def _counts(extra_data: Json) -> dict[str, Any]:
+    note = extra_data.get(MIRROR)
+    found = note.get("counts") if isinstance(note, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _all_counts(extra_data: Json, body: Mirrored, counts: Counts | None) -> dict[str, Any]:
+    """Leave what other sources count as it is: they may tell of one location at a time, too."""
+    found = _counts(extra_data) | ({} if counts is None else {format_id(body.source_id): counts})
+    return {"counts": found} if found else {}
+
+
+def newest(known: Json, body: Mirrored) -> int | None:
+    """Name the newest revision of what is known and the news."""
     revisions = [one for one in (known.get("revision"), body.revision) if isinstance(one, int)]
     return max(revisions, default=None)

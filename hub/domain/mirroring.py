@@ -7,7 +7,7 @@ The hub's own background work sends these commands, made of webhooks of sources.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -22,12 +22,12 @@ from hub.domain.fields import (
     format_id,
     same_json,
 )
-from hub.domain.mirror_note import MIRROR, Mirrored, is_older, kept, noted
+from hub.domain.mirror_note import MIRROR, Counts, Json, Mirrored, counts_of, is_older, kept, known_of, newest, noted
 from hub.domain.order_bodies import MoveOrder, OrderItem, PlaceOrder, UpdateOrder
 from hub.domain.order_states import EXTERNAL, OrderStatus
 from hub.domain.orders import Order, dump_order, move_only, place, revise
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import not_found
+from hub.domain.problem import FieldError, not_found
 from hub.domain.reservations import OrderLine
 from hub.domain.state import Ref, Row, State
 from hub.domain.stock import (
@@ -54,12 +54,24 @@ class MirrorOrder(Mirrored):
     extra_data: FreeObject = Field(default_factory=dict)
 
 
+MAX_LOCATIONS: Final = 100
+"""Locations of a source that one item remembers: they are shown, and sent, with every event of it."""
+
+Location = Annotated[str, Field(strict=True, min_length=1, max_length=128)]
+
+
 class MirrorStock(Mirrored):
-    """How many the vendor counts: on the shelf, or `available` for sale, which leaves out what open orders hold."""
+    """How many the vendor counts: on the shelf, or `available` for sale, which leaves out what open orders hold.
+
+    With a `location` it counts there only, and the stock is the sum of what its locations counted last: of `locations`, where
+    those are named.
+    """
 
     quantity: Annotated[int, Field(strict=True, ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
     basis: Literal["on_hand", "available"] = "on_hand"
     occurred_at: datetime | None = None
+    location: Location | None = None
+    locations: Annotated[list[Location], Field(max_length=MAX_LOCATIONS)] = Field(default_factory=list)
 
 
 def _touch(command: Command) -> Iterable[Ref]:
@@ -75,7 +87,7 @@ def _mirror_order(state: State, command: Command) -> Outcome:
         return _first_news(state, command, body)
     if order.source != EXTERNAL:
         return refuse("immutable", "an order of the hub's own is not mirrored from elsewhere")
-    if is_older(body, order.extra_data):
+    if is_older(body, known_of(order.extra_data, body)):
         return Accepted((), (), dump_order(order))
     scratch = state.fork()
     changes: list[Row] = []
@@ -169,18 +181,39 @@ def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], 
     return Accepted((after, *items, *movements), (event, *events), dump_order(after))
 
 
+def _counted(counts: dict[str, Json], body: MirrorStock, revision: int | None) -> dict[str, Json]:
+    assert body.location is not None
+    counts = counts | {body.location: {"quantity": body.quantity, "revision": revision}}
+    return {name: count for name, count in counts.items() if not body.locations or name in body.locations}
+
+
 def _mirror_stock(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, MirrorStock)
     item = state.find(InventoryItem, command.resource_id)
     if item is None:
         return Rejected(not_found("inventory item"))
-    if is_older(body, item.extra_data):
+    counts = None if body.location is None else counts_of(item.extra_data, body)
+    known = known_of(item.extra_data, body) if counts is None else counts.get(body.location or "", {})
+    if is_older(body, known):
         return Accepted((), (), dump_item(item))
-    target = body.quantity + (item.reserved if body.basis == "available" else 0)
+    quantity = body.quantity
+    if counts is not None:
+        counts = _counted(counts, body, newest(known, body))
+        if len(counts) > MAX_LOCATIONS:
+            detail = f"more than {MAX_LOCATIONS} locations count it; name those that are this pharmacy"
+            return refuse("validation", detail, FieldError("#/location", "too-many", detail))
+        quantity = sum(count["quantity"] for count in counts.values())
+    return _set_stock(command, body, item, quantity, counts, state.now)
+
+
+def _set_stock(
+    command: Command, body: MirrorStock, item: InventoryItem, quantity: int, counts: Counts | None, now: datetime
+) -> Outcome:
+    target = quantity + (item.reserved if body.basis == "available" else 0)
     delta = target - item.quantity
     if not delta:
-        extra_data = kept(item.extra_data, body)
+        extra_data = kept(item.extra_data, body, counts)
         if extra_data is None:
             return Accepted((), (), dump_item(item))
         # As with orders, neither an event nor a version.
@@ -193,8 +226,8 @@ def _mirror_stock(state: State, command: Command) -> Outcome:
         min(body.occurred_at or command.accepted_at, command.accepted_at),
         reference_uri=f"/api/webhook-events/{body.causation_id}/",
     )
-    told = replace(item, extra_data=noted(item.extra_data, body))
-    after, movement = move(told, delta, Reason.COUNT, act, state.now)
+    told = replace(item, extra_data=noted(item.extra_data, body, counts))
+    after, movement = move(told, delta, Reason.COUNT, act, now)
     return adjusted(item, after, movement)
 
 

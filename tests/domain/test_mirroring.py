@@ -113,6 +113,7 @@ def test_news_that_change_nothing_are_newer_than_older_ones_all_the_same(shop: t
         history.accept("order.mirror", news(revision), of=ORDER)
     assert history.accept("order.mirror", news(2, status="cancelled"), of=ORDER)["status"] == "confirmed"
     version = history.item(item_id)["version"]
+    assert history.accept("inventory.mirror", count(10, None), of=item_id)["extra_data"] == {}
     history.accept("inventory.mirror", count(10, 100), of=item_id)
     item = history.accept("inventory.mirror", count(7, 50), of=item_id)
     assert (item["quantity"], item["version"]) == (10, version)
@@ -179,3 +180,65 @@ def test_a_vendors_count_is_a_movement_that_names_its_cause(shop: tuple[History,
     assert history.accept("inventory.mirror", count(5, 0), of=item_id)["quantity"] == 9
     assert history.accept("inventory.mirror", count(5, 2), of=item_id)["quantity"] == 5
     assert history.refuse("inventory.mirror", count(5), of=UUID(int=1)).slug == "not-found"
+
+
+def at(location: str, quantity: int, revision: int | None = 1, **members: Any) -> Json:
+    return count(quantity, revision, location=location, **members)
+
+
+def test_what_the_locations_of_a_vendor_count_is_added_up(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    both: Json = {"locations": ["A", "B"]}
+    stock = [
+        history.accept("inventory.mirror", body, of=item_id)["quantity"]
+        for body in (at("A", 5, 20, **both), at("B", 3, 10, **both), at("B", 4, 11, **both), at("A", 9, 19, **both))
+    ]
+    # Each location has revisions of its own: the last one is older news of A.
+    assert stock == [5, 8, 9, 9]
+    note = history.item(item_id)["extra_data"]["mirror"]
+    assert note["counts"] == {str(SOURCE): {"A": {"quantity": 5, "revision": 20}, "B": {"quantity": 4, "revision": 11}}}
+    # What is no location of this pharmacy any more does not count.
+    assert history.accept("inventory.mirror", at("A", 5, 21, locations=["A"]), of=item_id)["quantity"] == 5
+    history.accept("order.mirror", news(), of=ORDER)
+    assert history.accept("inventory.mirror", at("B", 1, 12, basis="available"), of=item_id)["available"] == 6
+
+
+def test_units_that_go_from_one_location_to_another_are_counted_at_both(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    for body in (at("A", 6), at("B", 4)):
+        history.accept("inventory.mirror", body, of=item_id)
+    version = history.item(item_id)["version"]
+    # Nothing new of the sum, with and without a revision; what the location counts is remembered all the same.
+    history.accept("inventory.adjust", {"quantity": 9, "reason": "count"}, of=item_id)
+    history.accept("inventory.mirror", at("A", 5, 2), of=item_id)
+    history.accept("inventory.adjust", {"quantity": 7, "reason": "count"}, of=item_id)
+    item = history.accept("inventory.mirror", at("B", 2, None), of=item_id)
+    assert (item["quantity"], item["version"]) == (7, version + 2)
+    assert history.accept("inventory.mirror", at("A", 6, 3), of=item_id)["quantity"] == 8
+    assert history.accept("inventory.mirror", at("B", 9, 0), of=item_id)["quantity"] == 8
+
+
+def test_each_source_has_locations_of_its_own_and_of_no_more_than_a_hundred(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("inventory.mirror", at("A", 5), of=item_id)
+    other: Json = {"source_id": str(UUID(int=9))}
+    assert history.accept("inventory.mirror", at("A", 7, **other), of=item_id)["quantity"] == 7
+    assert history.accept("inventory.mirror", at("B", 1, **other), of=item_id)["quantity"] == 8
+    assert history.accept("inventory.mirror", at("B", 1), of=item_id)["quantity"] == 6
+    for number in range(98):
+        history.accept("inventory.mirror", at(f"more {number}", 0), of=item_id)
+    problem = history.refuse("inventory.mirror", at("one more", 1), of=item_id)
+    assert (problem.slug, problem.errors[0].pointer) == ("validation", "#/location")
+    assert history.accept("inventory.mirror", at("B", 2, 2), of=item_id)["quantity"] == 7
+
+
+@pytest.mark.parametrize(
+    "note", [5, {"counts": 5}, {"counts": {str(SOURCE): 5}}, {"counts": {str(SOURCE): {"A": 5, "B": {"quantity": "x"}}}}, {"revision": "x"}], ids=str
+)  # fmt: skip
+def test_whatever_a_client_wrote_into_the_note_stops_no_news(shop: tuple[History, UUID], note: Any) -> None:
+    history, item_id = shop
+    history.accept(
+        "inventory.update", {"extra_data": {"mirror": note if note == 5 else {"source_id": str(SOURCE)} | note}}, of=item_id
+    )  # fmt: skip
+    assert history.accept("inventory.mirror", count(10, 0), of=item_id)["quantity"] == 10
+    assert history.accept("inventory.mirror", at("A", 3, 0), of=item_id)["quantity"] == 3

@@ -68,6 +68,26 @@ def test_what_shopify_has_available_is_a_count_at_this_pharmacys_location() -> N
         meaning("shopify", "inventory_levels/update", level, locations=["1"])
 
 
+def test_a_count_says_at_which_location_and_which_make_up_the_stock() -> None:
+    level = a_message("shopify_level")
+    (wish,) = meaning("shopify", "inventory_levels/update", level, locations=["24826418", "2"])
+    assert (wish.body["location"], wish.body["locations"]) == ("24826418", ["24826418", "2"])
+    (wish,) = meaning("shopify", "inventory_levels/update", level)
+    assert (wish.body["location"], "locations" in wish.body) == ("24826418", False)
+    del level["available"], level["updated_at"]
+    (gone,) = meaning("shopify", "inventory_levels/disconnect", level)
+    assert gone.body == {"quantity": 0, "basis": "available", "location": "24826418"}
+    message = a_message("square_count")
+    counts = message["data"]["object"]["inventory_counts"]
+    counts.append(counts[0] | {"location_id": "B", "quantity": "3"})
+    found = meaning("square", "inventory.count.updated", message)
+    assert [(wish.body["location"], wish.body["quantity"]) for wish in found] == [("YYQR", 10), ("B", 3)]
+    nowhere: tuple[Any, ...] = (None, True, "", {})
+    for none in nowhere:
+        counts[:] = [counts[0] | {"location_id": none}]
+        assert "location" not in meaning("square", "inventory.count.updated", message)[0].body
+
+
 def test_a_woocommerce_order_is_mirrored() -> None:
     (wish,) = meaning("woocommerce", "order.created", a_message("woocommerce_order"), reference_prefix="web-")
     assert (wish.key, wish.body["order_reference"], wish.body["status"]) == ("727", "web-727", "confirmed")

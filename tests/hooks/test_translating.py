@@ -71,6 +71,25 @@ def test_woocommerce_and_square_become_orders_and_stock_as_well(shop: Shop) -> N
     assert (the_item(shop)["available"], the_item(shop)["reserved"]) == (10, 1)
 
 
+def test_what_several_locations_count_is_one_stock(shop: Shop) -> None:
+    shop.make("/api/inventory/", an_item(identifiers=[{"scheme": "square", "value": "FGQ5JJWT"}]))
+    source = shop.register("square", mapping={"adapter": "square", "locations": ["A", "B"]})
+    message = a_message("square_count")
+    counted = message["data"]["object"]["inventory_counts"][0]
+    message["data"]["object"]["inventory_counts"] = [
+        counted | {"location_id": location, "quantity": quantity} for location, quantity in (("A", "5"), ("B", "3"), ("C", "9"))
+    ]  # fmt: skip
+    stored = shop.deliver(source, message)
+    assert [(c["type"], c["status"]) for c in stored["commands"]] == [("inventory.mirror", "applied")] * 2
+    assert the_item(shop)["quantity"] == 8
+    message["event_id"] = "later"
+    message["data"]["object"]["inventory_counts"] = [
+        counted | {"location_id": "B", "quantity": "1", "calculated_at": "2026-10-30T00:00:00Z"}
+    ]
+    shop.deliver(source, message)
+    assert the_item(shop)["quantity"] == 6
+
+
 def test_rules_make_orders_and_sales_of_anything(shop: Shop) -> None:
     shop.make("/api/inventory/", an_item())
     lines = {"each": "$.rows[*]", "fields": {"sku": "@.code", "quantity": {"path": "@.n", "form": "integer"}, "total_price": {"path": "@.sum", "form": "money"}}}  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from hub.domain.adapters.wish import (
     Untranslatable,
     Wish,
+    counting,
     identifier,
     instant,
     is_here,
@@ -34,8 +35,8 @@ def translate(event_type: str, payload: dict[str, Any], mapping: Mapping) -> lis
     resource, _, verb = event_type.partition("/")
     if resource == "orders" and verb in _ORDERS:
         return [_order(verb, payload, mapping)]
-    if resource == "inventory_levels" and verb in {"update", "connect"}:
-        return _level(payload, mapping)
+    if resource == "inventory_levels" and verb in {"update", "connect", "disconnect"}:
+        return _level(verb, payload, mapping)
     return []
 
 
@@ -83,12 +84,15 @@ def _status(verb: str, order: dict[str, Any]) -> str:
             return "confirmed"
 
 
-def _level(level: dict[str, Any], mapping: Mapping) -> list[Wish]:
-    if not is_here(mapping, level.get("location_id")) or level.get("available") is None:
+def _level(verb: str, level: dict[str, Any], mapping: Mapping) -> list[Wish]:
+    # What a location does not keep any more must not be counted for ever.
+    available = 0 if verb == "disconnect" else level.get("available")
+    if not is_here(mapping, level.get("location_id")) or available is None:
         return []
     article = identifier(level.get("inventory_item_id"), "`inventory_item_id`")
     at = instant(level.get("updated_at"))
-    body: dict[str, Any] = {"quantity": whole(level["available"], "`available`"), "basis": "available"}
+    body: dict[str, Any] = {"quantity": whole(available, "`available`"), "basis": "available"}
+    body |= counting(mapping, level.get("location_id"))
     if at is not None:
         body |= {"revision": revision_of(at), "occurred_at": at.isoformat()}
     return [Wish("inventory.mirror", article, body)]

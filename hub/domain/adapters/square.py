@@ -11,6 +11,7 @@ from typing import Any
 
 from hub.domain.adapters.wish import (
     Wish,
+    counting,
     identifier,
     instant,
     is_here,
@@ -86,9 +87,9 @@ def _line(line: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
 
 
 def _count(count: dict[str, Any], mapping: Mapping) -> Wish:
-    del mapping
     at = instant(count.get("calculated_at"))
     body: dict[str, Any] = {"quantity": whole(count.get("quantity"), "`quantity`"), "basis": "available"}
+    body |= counting(mapping, count.get("location_id"))
     if at is not None:
         body |= {"revision": revision_of(at), "occurred_at": at.isoformat()}
     return Wish("inventory.mirror", identifier(count.get("catalog_object_id"), "`catalog_object_id`"), body)

@@ -90,6 +90,13 @@ def is_here(mapping: Mapping, location: Any) -> bool:  # noqa: ANN401 -- a JSON 
     return not mapping.locations or str(location) in mapping.locations
 
 
+def counting(mapping: Mapping, location: Any) -> dict[str, Any]:  # noqa: ANN401 -- a JSON value
+    """Say at which of the vendor's locations it was counted, and which of them make up the stock."""
+    if isinstance(location, bool) or not isinstance(location, str | int) or location == "":
+        return {}
+    return {"location": str(location)} | ({"locations": mapping.locations} if mapping.locations else {})
+
+
 def instant(value: Any, *, is_utc: bool = False) -> datetime | None:  # noqa: ANN401 -- a JSON value
     """Read a time of the vendor's; None: it is none.
 
