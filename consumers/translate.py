@@ -100,10 +100,11 @@ class Translator:
                         work.faults.append(str(reason))
                 works.append((work, wishes, mapping or Mapping()))
             asked = [
-                (work.received.pharmacy_id, name, scheme)
+                (work.received.pharmacy_id, article)
                 for work, wishes, mapping in works
                 for wish in wishes
-                for name, scheme in articles_of(wish, mapping)
+                for article in articles_of(wish, mapping)
+                if article is not None
             ]
             items = await find_items(connection, asked)
         for work, wishes, mapping in works:

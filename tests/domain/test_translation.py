@@ -95,7 +95,7 @@ def test_a_woocommerce_order_is_mirrored() -> None:
         {"sku": "woocommerce:93", "name": "Woo Single – 1", "quantity": 3, "unit_price": "3.33"},
         {"sku": "PZN1", "name": "Ship", "quantity": 1, "unit_price": "12.00"},
     ]
-    assert wish.body["total_amount"] == "29.35"
+    assert (wish.body["total_amount"], wish.vendor_ids) == ("29.35", ["93", "23"])
     (gone,) = meaning("woocommerce", "order.deleted", {"id": 727})
     assert (gone.key, gone.body["status"], "items" in gone.body) == ("727", "cancelled", False)
 
@@ -120,6 +120,7 @@ def test_a_square_order_is_mirrored_with_or_without_its_lines() -> None:
         "10.50",
     )
     assert wish.body["items"] == [{"sku": "PZN1", "name": "Tea", "quantity": 2, "unit_price": "5.25"}]
+    assert wish.vendor_ids == [None]
 
 
 def test_what_square_has_in_stock_is_a_count_and_the_rest_is_not() -> None:

@@ -71,6 +71,22 @@ def test_woocommerce_and_square_become_orders_and_stock_as_well(shop: Shop) -> N
     assert (the_item(shop)["available"], the_item(shop)["reserved"]) == (10, 1)
 
 
+def test_a_line_is_known_by_its_sku_else_by_the_vendors_id(shop: Shop) -> None:
+    for sku, code in (("PZN1", "22"), ("PZN2", "23"), ("PZN3", "93")):
+        shop.make("/api/inventory/", an_item(sku, identifiers=[{"scheme": "woocommerce", "value": code}]))
+    source = shop.register("woocommerce", mapping={"adapter": "woocommerce"})
+    order = a_message("woocommerce_order")
+    # One line without a sku, one with a sku of the pharmacy, one with the shop's own.
+    order["line_items"].append(order["line_items"][1] | {"sku": "Bar3", "quantity": 4})
+    shop.deliver(source, order, topic="order.created")
+    (stored,) = shop.items("/api/orders/")
+    assert [(line["sku"], line["reserved"]) for line in stored["items"]] == [("PZN3", 3), ("PZN1", 1), ("PZN2", 4)]
+    explicit = shop.register("woocommerce", mapping={"adapter": "woocommerce", "skus": {"23": "later", "Bar3": "too"}})
+    shop.deliver(explicit, order | {"id": 8, "number": "8"}, topic="order.created")
+    (stored,) = shop.items("/api/orders/?order_reference=8")
+    assert [line["sku"] for line in stored["items"]] == ["PZN3", "later", "later"]
+
+
 def test_what_several_locations_count_is_one_stock(shop: Shop) -> None:
     shop.make("/api/inventory/", an_item(identifiers=[{"scheme": "square", "value": "FGQ5JJWT"}]))
     source = shop.register("square", mapping={"adapter": "square", "locations": ["A", "B"]})

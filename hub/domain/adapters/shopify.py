@@ -9,13 +9,13 @@ from typing import Any
 from hub.domain.adapters.wish import (
     Untranslatable,
     Wish,
+    article_of,
     counting,
     identifier,
     instant,
     is_here,
     listed,
     revision_of,
-    sku_of,
     whole,
     without_nothing,
 )
@@ -43,14 +43,16 @@ def translate(event_type: str, payload: dict[str, Any], mapping: Mapping) -> lis
 def _order(verb: str, order: dict[str, Any], mapping: Mapping) -> Wish:
     number = identifier(order.get("id"), "the order's `id`")
     updated_at = instant(order.get("updated_at"))
-    lines = []
+    lines, vendor_ids = [], []
     for line in listed(order.get("line_items")):
         quantity = whole(line.get("current_quantity", line.get("quantity")), "a line's quantity")
         price = decimal_of(line.get("price"))
         if quantity < 1 or price is None or price < 0:
             continue
+        sku, vendor_id = article_of(mapping, VENDOR, line.get("sku"), line.get("variant_id"), line.get("product_id"))
+        vendor_ids.append(vendor_id)
         lines.append({
-            "sku": sku_of(mapping, VENDOR, line.get("sku"), line.get("variant_id"), line.get("product_id")),
+            "sku": sku,
             "name": unescape(str(line.get("name") or line.get("title") or ""))[:1000],
             "quantity": quantity, "unit_price": format_cents(price),
         })  # fmt: skip
@@ -60,7 +62,7 @@ def _order(verb: str, order: dict[str, Any], mapping: Mapping) -> Wish:
         "items": lines, "total_amount": None if total is None or total < 0 else format_cents(total),
         "status": _status(verb, order), "reason": str(order.get("cancel_reason") or "") or None,
         "revision": revision_of(updated_at), "extra_data": _extra(number, order),
-    }.items()))  # fmt: skip
+    }.items()), vendor_ids)  # fmt: skip
 
 
 def _extra(number: str, order: dict[str, Any]) -> dict[str, Any]:
