@@ -172,7 +172,7 @@ def add_step(work: Work, wish: Wish, mapping: Mapping, items: dict[tuple[UUID, A
         body |= origin
     elif isinstance(extra := body.get("extra_data", {}), dict):
         # A sale is recorded as the till's are, so its note stands at once where mirrored rows have theirs.
-        body["extra_data"] = extra | {MIRROR: origin | {"revision": None}}
+        body["extra_data"] = extra | {MIRROR: origin | {"revision": None, "version": 1}}
     try:
         # As strictly as a client's body, so that money is text and a number no word.
         COMMANDS[wish.command].body.model_validate_json(orjson.dumps(body), strict=True)

@@ -28,10 +28,11 @@ class Mirrored(Body):
     revision: Revision | None = None
 
 
-def noted(extra_data: Json, body: Mirrored, counts: Counts | None = None) -> dict[str, Any]:
+def noted(extra_data: Json, body: Mirrored, version: int, counts: Counts | None = None) -> dict[str, Any]:
     """Note news that changed the row.
 
     Args:
+        version: of the row, as the news made it: a later one was not made by them, and has come no hops (`hops_noted`).
         counts: what each location of the source counts from now on; None: the news is of no location.
     """
     return dict(extra_data) | {
@@ -40,23 +41,32 @@ def noted(extra_data: Json, body: Mirrored, counts: Counts | None = None) -> dic
             "causation_id": format_id(body.causation_id),
             "hops": body.hops,
             "revision": newest(known_of(extra_data, body), body),
+            "version": version,
         }
         | _all_counts(extra_data, body, counts)
     }
 
 
-def kept(extra_data: Json, body: Mirrored, counts: Counts | None = None) -> dict[str, Any] | None:
+def kept(extra_data: Json, body: Mirrored, version: int, counts: Counts | None = None) -> dict[str, Any] | None:
     """Note news that changed nothing, so that older ones are told from them; None: there is nothing to note.
 
     The rest of the note stays what the last event said.
     """
     note = extra_data.get(MIRROR)
     if not isinstance(note, dict):
-        return None if body.revision is None and counts is None else noted(extra_data, body, counts)
+        return None if body.revision is None and counts is None else noted(extra_data, body, version, counts)
     after = note | _all_counts(extra_data, body, counts)
     if known := known_of(extra_data, body):
         after["revision"] = newest(known, body)
     return None if after == note else dict(extra_data) | {MIRROR: after}
+
+
+def hops_noted(note: Json, version: object) -> int | None:
+    """Read how many hops the change behind a version of a row had come; None: it did not come in from outside."""
+    hops = note.get("hops")
+    # What a release before this one noted names no version.
+    is_of_it = note.get("version", version) == version
+    return hops if is_of_it and isinstance(hops, int) and not isinstance(hops, bool) else None
 
 
 def is_older(body: Mirrored, known: Json) -> bool:

@@ -112,7 +112,7 @@ def _first_news(state: State, command: Command, body: MirrorOrder) -> Outcome:
         items=items,
         total_amount=body.total_amount,
         status=body.status or OrderStatus.PENDING,
-        extra_data=noted(body.extra_data, body),
+        extra_data=noted(body.extra_data, body, 1),
     )
     return place(state, replace(command, body=wanted))
 
@@ -147,7 +147,7 @@ def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], 
     """Make one change and one event of all the steps."""
     after = replace(after, version=before.version, updated_at=before.updated_at)
     if after == before and same_json([after.items, after.extra_data], [before.items, before.extra_data]):
-        extra_data = kept(before.extra_data, body)
+        extra_data = kept(before.extra_data, body, before.version)
         if extra_data is None:
             return Accepted((), (), dump_order(before))
         # Nobody has anything to learn from it, so it is neither an event nor a version.
@@ -157,7 +157,7 @@ def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], 
         after,
         version=before.version + 1,
         updated_at=state.now,
-        extra_data=noted(after.extra_data, body),
+        extra_data=noted(after.extra_data, body, before.version + 1),
     )
     last: dict[UUID, InventoryItem] = {}
     movements: list[StockMovement] = []
@@ -213,7 +213,7 @@ def _set_stock(
     target = quantity + (item.reserved if body.basis == "available" else 0)
     delta = target - item.quantity
     if not delta:
-        extra_data = kept(item.extra_data, body, counts)
+        extra_data = kept(item.extra_data, body, item.version, counts)
         if extra_data is None:
             return Accepted((), (), dump_item(item))
         # As with orders, neither an event nor a version.
@@ -226,7 +226,7 @@ def _set_stock(
         min(body.occurred_at or command.accepted_at, command.accepted_at),
         reference_uri=f"/api/webhook-events/{body.causation_id}/",
     )
-    told = replace(item, extra_data=noted(item.extra_data, body, counts))
+    told = replace(item, extra_data=noted(item.extra_data, body, item.version + 1, counts))
     after, movement = move(told, delta, Reason.COUNT, act, now)
     return adjusted(item, after, movement)
 

@@ -1,11 +1,13 @@
 """Orders and stock as vendors have them: recorded whatever they are, never older over newer, nothing new no event."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from hub.domain.ids import derived_id
+from hub.domain.translation import hops_of
 from tests.kit.builders import History, Json, an_item, id_of
 
 SOURCE, CAUSE = UUID(int=7), UUID(int=8)
@@ -39,7 +41,7 @@ def test_the_first_news_of_an_order_places_it_as_external(shop: tuple[History, U
     order = history.accept("order.mirror", news(), of=ORDER)
     assert (order["source"], order["status"], order["total_amount"]) == ("external", "confirmed", "9.00")
     assert order["extra_data"]["mirror"] == {
-        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 1,
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 1, "version": 1,
     }  # fmt: skip
     assert held(history, item_id) == (10, 2)
     assert history.types()[1:] == ["order.placed"]
@@ -118,7 +120,7 @@ def test_news_that_change_nothing_are_newer_than_older_ones_all_the_same(shop: t
     item = history.accept("inventory.mirror", count(7, 50), of=item_id)
     assert (item["quantity"], item["version"]) == (10, version)
     assert item["extra_data"]["mirror"] == {
-        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 100,
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 100, "version": version,
     }  # fmt: skip
     # Another source counts by revisions of its own.
     history.accept("inventory.mirror", count(10, 7, source_id=str(UUID(int=9))), of=item_id)
@@ -180,6 +182,31 @@ def test_a_vendors_count_is_a_movement_that_names_its_cause(shop: tuple[History,
     assert history.accept("inventory.mirror", count(5, 0), of=item_id)["quantity"] == 9
     assert history.accept("inventory.mirror", count(5, 2), of=item_id)["quantity"] == 5
     assert history.refuse("inventory.mirror", count(5), of=UUID(int=1)).slug == "not-found"
+
+
+def told_hops(history: History) -> int:
+    """Say what who hears of the last change takes it for."""
+    return hops_of(json.loads(json.dumps(history.last_event(), default=str)))
+
+
+def test_a_change_of_the_hubs_own_begins_its_hops_anew(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("inventory.mirror", count(7, hops=7), of=item_id)
+    assert told_hops(history) == 8
+    history.accept("inventory.adjust", {"delta": 1, "reason": "found"}, of=item_id)
+    assert told_hops(history) == 0
+    # What comes in and changes nothing is no consequence of it either.
+    history.accept("inventory.mirror", count(8, 2, hops=7), of=item_id)
+    history.accept("inventory.update", {"name": "N"}, of=item_id)
+    assert told_hops(history) == 0
+    history.accept("inventory.mirror", count(9, 3, hops=2), of=item_id)
+    assert told_hops(history) == 3
+    history.accept("order.mirror", news(hops=6), of=ORDER)
+    assert told_hops(history) == 7
+    history.accept("order.transition", {"status": "preparing"}, of=ORDER)
+    assert told_hops(history) == 0
+    history.accept("order.mirror", news(2, hops=7), of=ORDER)
+    assert told_hops(history) == 8
 
 
 def at(location: str, quantity: int, revision: int | None = 1, **members: Any) -> Json:

@@ -117,7 +117,7 @@ def test_rules_make_orders_and_sales_of_anything(shop: Shop) -> None:
     stored = shop.deliver(source, sold, message_id="t-1")
     (sale,) = shop.items("/api/sales/")
     assert (sale["reference"], sale["total_price"], the_item(shop)["quantity"]) == ("T-1", "9.98", 8)
-    origin = {"source_id": source["id"], "causation_id": stored["id"], "hops": 0, "revision": None}
+    origin = {"source_id": source["id"], "causation_id": stored["id"], "hops": 0, "revision": None, "version": 1}
     assert sale["extra_data"] == {"mirror": origin}
     assert shop.deliver(source, sold, message_id="t-1")["id"] == stored["id"]
     other = shop.deliver(source, {"type": "other"}, message_id="t-2")
