@@ -10,7 +10,7 @@ from consumers.processing import OwnCommand
 from hub.domain.audit import AuditEntry, is_audited
 from hub.domain.command import Command
 from hub.domain.ids import HUB_ID, derived_id
-from hub.domain.mirroring import MIRROR
+from hub.domain.mirror_note import MIRROR
 from hub.domain.outcome import Accepted, Outcome, Rejected, refuse
 from hub.domain.parked import ParkedMessage
 from hub.domain.problem import FieldError

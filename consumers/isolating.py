@@ -83,11 +83,16 @@ def _parts(piece: Piece) -> list[Piece]:
 
 
 def blames_nobody(error: Exception) -> bool:
-    """Tell what no command is to blame for: an outage, or a database that does not fit this version of the hub.
+    """Tell what no command is to blame for: an outage, or a database that does not fit this version of the hub."""
+    return is_outage(error) or is_misfit(error)
+
+
+def is_misfit(error: Exception) -> bool:
+    """Tell a database that does not fit this version of the hub.
 
     Class 42: a table or column is missing, or may not be written. Every command would fail.
     """
-    return is_outage(error) or str(getattr(error, "sqlstate", "")).startswith("42")
+    return str(getattr(error, "sqlstate", "")).startswith("42")
 
 
 def broken_by(one: Arrived, error: Exception) -> SetAside:

@@ -144,7 +144,10 @@ class Settling:
             due = attempted.delivery
             before = self._health.get(item.endpoint_id, Health())
             counts = not due.event_type.startswith(OPERATIONAL)
-            after, verdict = after_attempt(before, attempted.at, attempted.status_code, self._limit, counts=counts)
+            repeats = due.attempts > due.round_start
+            after, verdict = after_attempt(
+                before, attempted.at, attempted.status_code, self._limit, counts=counts, repeats=repeats
+            )
             after = replace(after, open_until=item.open_until)
             self._health[item.endpoint_id] = touched[item.endpoint_id, due.pharmacy_id] = after
             if not isinstance(verdict, Fine):

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from consumers.holding import Hold
+from consumers.isolating import is_misfit
 from consumers.processing import OwnCommand
 from consumers.webhook_steps import ROUNDS, Received, Work, add_step, articles_of, open_round, read_event, settled
 from consumers.window import Window, acknowledge
@@ -17,6 +18,7 @@ from hub.domain.adapters.wish import Untranslatable, Wish
 from hub.domain.ids import derived_id
 from hub.domain.mapping import Mapping
 from hub.domain.translation import translate
+from hub.faults import Unavailable
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.storage.database import Database
 from hub.storage.translating import Ended, find_ends, find_items, find_mappings
@@ -66,7 +68,24 @@ class Translator:
         return True
 
     async def _plan(self, received: Sequence[Received]) -> list[Work]:
-        """Say what every webhook becomes."""
+        """Say what every webhook becomes; one on which the hub breaks says so, and stops nobody."""
+        try:
+            return await self._plan_together(received)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if is_misfit(error):
+                raise
+            if len(received) > 1:
+                return [await self._plan_alone(one) for one in received]
+            return [_broken(received[0], error)]
+
+    async def _plan_alone(self, one: Received) -> Work:
+        self._window.pulse.beat()
+        (work,) = await self._plan([one])
+        return work
+
+    async def _plan_together(self, received: Sequence[Received]) -> list[Work]:
         async with self._database.connection() as connection:
             stored = await find_mappings(connection, {one.source_id for one in received if one.source_id is not None})
             mappings = {source_id: Mapping.model_validate(mapping) for source_id, mapping in stored.items()}
@@ -81,10 +100,11 @@ class Translator:
                         work.faults.append(str(reason))
                 works.append((work, wishes, mapping or Mapping()))
             asked = [
-                (work.received.pharmacy_id, name, scheme)
+                (work.received.pharmacy_id, article)
                 for work, wishes, mapping in works
                 for wish in wishes
-                for name, scheme in articles_of(wish, mapping)
+                for article in articles_of(wish, mapping)
+                if article is not None
             ]
             items = await find_items(connection, asked)
         for work, wishes, mapping in works:
@@ -129,3 +149,15 @@ class Translator:
                 seconds = min(seconds * 2, _LAST_LOOK_SECONDS)
                 self._window.pulse.beat()
         return ends
+
+
+def _broken(one: Received, error: Exception) -> Work:
+    """Set aside a webhook on which the hub breaks; its sentence names the class only: the text may be the vendor's."""
+    log.error(
+        "translate.broken",
+        exc_info=error,
+        webhook_event_id=str(one.webhook_id),
+        pharmacy_id=str(one.pharmacy_id),
+        source_id=str(one.source_id),
+    )
+    return Work(one, faults=[f"the hub failed to translate it: {type(error).__name__}"])

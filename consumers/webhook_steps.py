@@ -18,10 +18,10 @@ from hub.domain.checking import field_errors
 from hub.domain.fingerprint import fingerprint_of
 from hub.domain.ids import derived_id
 from hub.domain.mapping import Mapping
-from hub.domain.mirroring import MIRROR
+from hub.domain.mirror_note import MIRROR
 from hub.domain.translation import hops_of
 from hub.resources import COMMANDS
-from hub.storage.translating import Ended
+from hub.storage.translating import Article, Ended
 
 ROUNDS = 20
 _REASON_CHARACTERS = 2000
@@ -122,35 +122,43 @@ def open_round(first: UUID, ends: dict[UUID, Ended]) -> UUID:
     return operation_id
 
 
-def articles_of(wish: Wish, mapping: Mapping) -> list[tuple[str, str | None]]:
-    """Name the articles that a wish speaks of by the vendor's ids, each with the scheme of its identifier."""
+def articles_of(wish: Wish, mapping: Mapping) -> list[Article | None]:
+    """Name the articles of a wish: that of a count, or for each line of an order what is to be looked for, None: nothing."""
     if wish.command == "inventory.mirror":
-        return [(mapping.skus.get(wish.key, wish.key), mapping.adapter)]
-    if wish.command == "order.mirror" and mapping.adapter is not None:
-        prefix = f"{mapping.adapter}:"
-        return [
-            (line["sku"].removeprefix(prefix), mapping.adapter)
-            for line in wish.body.get("items") or ()
-            if str(line.get("sku")).startswith(prefix)
-        ]
-    return []
+        return [_counted(wish, mapping)]
+    return [
+        None if vendor_id is None else _ordered(line["sku"], vendor_id, mapping)
+        for line, vendor_id in zip(wish.body.get("items") or (), wish.vendor_ids, strict=False)
+    ]
 
 
-def add_step(work: Work, wish: Wish, mapping: Mapping, items: dict[tuple[UUID, str], tuple[UUID, str]]) -> None:
+def _counted(wish: Wish, mapping: Mapping) -> Article:
+    name = mapping.skus.get(wish.key, wish.key)
+    return Article(name, mapping.adapter, name)
+
+
+def _ordered(sku: str, vendor_id: str, mapping: Mapping) -> Article:
+    return Article(vendor_id if sku == f"{mapping.adapter}:{vendor_id}" else sku, mapping.adapter, vendor_id)
+
+
+def add_step(work: Work, wish: Wish, mapping: Mapping, items: dict[tuple[UUID, Article], tuple[UUID, str]]) -> None:
     """Make the command of a wish, or say why there is none."""
     received = work.received
     body = dict(wish.body)
-    named = [(name, items.get((received.pharmacy_id, name))) for name, _ in articles_of(wish, mapping)]
     if wish.command == "inventory.mirror":
-        name, item = named[0]
+        article = _counted(wish, mapping)
+        item = items.get((received.pharmacy_id, article))
         if item is None:
-            work.faults.append(f"no item of this pharmacy has the sku or identifier {name!r}")
+            work.faults.append(f"no item of this pharmacy has the sku or identifier {article.code!r}")
             return
         resource_id = item[0]
     elif wish.command == "order.mirror":
-        known = {f"{mapping.adapter}:{name}": item[1] for name, item in named if item is not None}
-        if known:
-            body["items"] = [line | {"sku": known.get(line["sku"], line["sku"])} for line in body["items"]]
+        found = [one and items.get((received.pharmacy_id, one)) for one in articles_of(wish, mapping)]
+        if any(found):
+            body["items"] = [
+                line if item is None else line | {"sku": item[1]}
+                for line, item in zip(body["items"], found, strict=True)
+            ]
         resource_id = derived_id(received.source_id or received.pharmacy_id, "order", wish.key)
     else:
         resource_id = derived_id(received.webhook_id, "resource", len(work.steps))
@@ -164,7 +172,7 @@ def add_step(work: Work, wish: Wish, mapping: Mapping, items: dict[tuple[UUID, s
         body |= origin
     elif isinstance(extra := body.get("extra_data", {}), dict):
         # A sale is recorded as the till's are, so its note stands at once where mirrored rows have theirs.
-        body["extra_data"] = extra | {MIRROR: origin | {"revision": None}}
+        body["extra_data"] = extra | {MIRROR: origin | {"revision": None, "version": 1}}
     try:
         # As strictly as a client's body, so that money is text and a number no word.
         COMMANDS[wish.command].body.model_validate_json(orjson.dumps(body), strict=True)

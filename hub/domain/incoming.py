@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from hub.domain.fields import Reference
+from hub.domain.fingerprint import fingerprint_of
 
 UNKNOWN = "unknown"
 MAX_ID = 255
@@ -48,6 +49,8 @@ def introduce(scheme: str, settings: Mapping[str, Any], event_type_path: str, fi
     """Read a message's type and id, where its scheme or its source's settings say that they stand.
 
     Shopify gives all messages that one act of a merchant caused the same event id: there the topic and the resource count too.
+    WooCommerce's id is a digest of the webhook and the second, the same for all orders of a second: there the topic and the whole
+    message count too (`WC_Webhook::get_new_delivery_id`).
     """
     type_header = _TYPE_HEADERS.get(scheme) or settings.get("type_header")
     said = find(type_header) if type_header else find_pointer(payload, event_type_path)
@@ -63,6 +66,8 @@ def introduce(scheme: str, settings: Mapping[str, Any], event_type_path: str, fi
         members = payload if isinstance(payload, dict) else {}
         about = [str(members.get(name, ""))[:100] for name in ("id", "inventory_item_id", "location_id")]
         key = "\n".join((message_id, event_type, *about))
+    elif scheme == "woocommerce":
+        key = "\n".join((message_id, fingerprint_of(event_type, None, payload)))
     return Introduction(event_type, message_id, key)
 
 

@@ -7,7 +7,7 @@ The hub's own background work sends these commands, made of webhooks of sources.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -16,18 +16,18 @@ from hub.domain.command import Command, Rule
 from hub.domain.fields import (
     MAX_QUANTITY,
     Amount,
-    Body,
     FreeObject,
     Reference,
     Text,
     format_id,
     same_json,
 )
+from hub.domain.mirror_note import MIRROR, Counts, Json, Mirrored, counts_of, is_older, kept, known_of, newest, noted
 from hub.domain.order_bodies import MoveOrder, OrderItem, PlaceOrder, UpdateOrder
 from hub.domain.order_states import EXTERNAL, OrderStatus
 from hub.domain.orders import Order, dump_order, move_only, place, revise
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
-from hub.domain.problem import not_found
+from hub.domain.problem import FieldError, not_found
 from hub.domain.reservations import OrderLine
 from hub.domain.state import Ref, Row, State
 from hub.domain.stock import (
@@ -42,21 +42,6 @@ from hub.domain.stock import (
     threshold_events,
 )
 
-MIRROR = "mirror"
-"""The member of `extra_data` that says where a mirrored row comes from, and how new the vendor's news was."""
-
-Revision = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
-"""Counts up with every change at the vendor's: its version, or microseconds since 1970."""
-
-
-class Mirrored(Body):
-    """Where the news comes from: the source, and the incoming webhook that caused it."""
-
-    source_id: UUID
-    causation_id: UUID
-    hops: Annotated[int, Field(strict=True, ge=0)] = 0
-    revision: Revision | None = None
-
 
 class MirrorOrder(Mirrored):
     """An order as its vendor has it. What is None was not said and stays as it is."""
@@ -69,35 +54,29 @@ class MirrorOrder(Mirrored):
     extra_data: FreeObject = Field(default_factory=dict)
 
 
+MAX_LOCATIONS: Final = 100
+"""Locations of a source that one item remembers: they are shown, and sent, with every event of it."""
+
+Location = Annotated[str, Field(strict=True, min_length=1, max_length=128)]
+
+
 class MirrorStock(Mirrored):
-    """How many the vendor counts: on the shelf, or `available` for sale, which leaves out what open orders hold."""
+    """How many the vendor counts: on the shelf, or `available` for sale, which leaves out what open orders hold.
+
+    With a `location` it counts there only, and the stock is the sum of what its locations counted last: of `locations`, where
+    those are named.
+    """
 
     quantity: Annotated[int, Field(strict=True, ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
     basis: Literal["on_hand", "available"] = "on_hand"
     occurred_at: datetime | None = None
+    location: Location | None = None
+    locations: Annotated[list[Location], Field(max_length=MAX_LOCATIONS)] = Field(default_factory=list)
 
 
 def _touch(command: Command) -> Iterable[Ref]:
     body = command.body
     yield Ref(Order if isinstance(body, MirrorOrder) else InventoryItem, "id", command.resource_id)
-
-
-def _note(body: Mirrored) -> dict[str, Any]:
-    return {
-        "source_id": format_id(body.source_id),
-        "causation_id": format_id(body.causation_id),
-        "hops": body.hops,
-        "revision": body.revision,
-    }
-
-
-def _is_older(body: Mirrored, extra_data: Any) -> bool:  # noqa: ANN401 -- JSON
-    """Tell whether newer news of the same source was recorded before."""
-    known = extra_data.get(MIRROR)
-    if body.revision is None or not isinstance(known, dict) or known.get("source_id") != format_id(body.source_id):
-        return False
-    revision = known.get("revision")
-    return isinstance(revision, int) and revision > body.revision
 
 
 def _mirror_order(state: State, command: Command) -> Outcome:
@@ -108,7 +87,7 @@ def _mirror_order(state: State, command: Command) -> Outcome:
         return _first_news(state, command, body)
     if order.source != EXTERNAL:
         return refuse("immutable", "an order of the hub's own is not mirrored from elsewhere")
-    if _is_older(body, order.extra_data):
+    if is_older(body, known_of(order.extra_data, body)):
         return Accepted((), (), dump_order(order))
     scratch = state.fork()
     changes: list[Row] = []
@@ -133,14 +112,16 @@ def _first_news(state: State, command: Command, body: MirrorOrder) -> Outcome:
         items=items,
         total_amount=body.total_amount,
         status=body.status or OrderStatus.PENDING,
-        extra_data=body.extra_data | {MIRROR: _note(body)},
+        extra_data=noted(body.extra_data, body, 1),
     )
     return place(state, replace(command, body=wanted))
 
 
 def _steps(order: Order, body: MirrorOrder) -> Sequence[MoveOrder | UpdateOrder]:
     """Go from the order to the vendor's: items change in `pending` only, so a later one goes there and comes back."""
-    said: dict[str, Any] = {"order_reference": body.order_reference, "extra_data": body.extra_data}
+    # What another hub noted of the order is not what this one noted.
+    extra_data = {name: value for name, value in body.extra_data.items() if name != MIRROR}
+    said: dict[str, Any] = {"order_reference": body.order_reference, "extra_data": extra_data}
     if body.total_amount is not None:
         said["total_amount"] = body.total_amount
     status = body.status or OrderStatus(order.status)
@@ -163,15 +144,20 @@ def _to(status: OrderStatus, reason: str) -> MoveOrder:
 
 
 def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], body: MirrorOrder) -> Outcome:
-    """Make one change and one event of all the steps; where nothing is new, not even the note of it."""
+    """Make one change and one event of all the steps."""
     after = replace(after, version=before.version, updated_at=before.updated_at)
     if after == before and same_json([after.items, after.extra_data], [before.items, before.extra_data]):
-        return Accepted((), (), dump_order(before))
+        extra_data = kept(before.extra_data, body, before.version)
+        if extra_data is None:
+            return Accepted((), (), dump_order(before))
+        # Nobody has anything to learn from it, so it is neither an event nor a version.
+        after = replace(before, extra_data=extra_data)
+        return Accepted((after,), (), dump_order(after))
     after = replace(
         after,
         version=before.version + 1,
         updated_at=state.now,
-        extra_data=dict(after.extra_data) | {MIRROR: _note(body)},
+        extra_data=noted(after.extra_data, body, before.version + 1),
     )
     last: dict[UUID, InventoryItem] = {}
     movements: list[StockMovement] = []
@@ -195,16 +181,44 @@ def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], 
     return Accepted((after, *items, *movements), (event, *events), dump_order(after))
 
 
+def _counted(counts: dict[str, Json], body: MirrorStock, revision: int | None) -> dict[str, Json]:
+    assert body.location is not None
+    counts = counts | {body.location: {"quantity": body.quantity, "revision": revision}}
+    return {name: count for name, count in counts.items() if not body.locations or name in body.locations}
+
+
 def _mirror_stock(state: State, command: Command) -> Outcome:
     body = command.body
     assert isinstance(body, MirrorStock)
     item = state.find(InventoryItem, command.resource_id)
     if item is None:
         return Rejected(not_found("inventory item"))
-    target = body.quantity + (item.reserved if body.basis == "available" else 0)
-    delta = target - item.quantity
-    if not delta or _is_older(body, item.extra_data):
+    counts = None if body.location is None else counts_of(item.extra_data, body)
+    known = known_of(item.extra_data, body) if counts is None else counts.get(body.location or "", {})
+    if is_older(body, known):
         return Accepted((), (), dump_item(item))
+    quantity = body.quantity
+    if counts is not None:
+        counts = _counted(counts, body, newest(known, body))
+        if len(counts) > MAX_LOCATIONS:
+            detail = f"more than {MAX_LOCATIONS} locations count it; name those that are this pharmacy"
+            return refuse("validation", detail, FieldError("#/location", "too-many", detail))
+        quantity = sum(count["quantity"] for count in counts.values())
+    return _set_stock(command, body, item, quantity, counts, state.now)
+
+
+def _set_stock(
+    command: Command, body: MirrorStock, item: InventoryItem, quantity: int, counts: Counts | None, now: datetime
+) -> Outcome:
+    target = quantity + (item.reserved if body.basis == "available" else 0)
+    delta = target - item.quantity
+    if not delta:
+        extra_data = kept(item.extra_data, body, item.version, counts)
+        if extra_data is None:
+            return Accepted((), (), dump_item(item))
+        # As with orders, neither an event nor a version.
+        item = replace(item, extra_data=extra_data)
+        return Accepted((item,), (), dump_item(item))
     if (refusal := out_of_range(item, delta, "#/quantity")) is not None:
         return refusal
     act = Act(
@@ -212,8 +226,8 @@ def _mirror_stock(state: State, command: Command) -> Outcome:
         min(body.occurred_at or command.accepted_at, command.accepted_at),
         reference_uri=f"/api/webhook-events/{body.causation_id}/",
     )
-    noted = replace(item, extra_data=dict(item.extra_data) | {MIRROR: _note(body)})
-    after, movement = move(noted, delta, Reason.COUNT, act, state.now)
+    told = replace(item, extra_data=noted(item.extra_data, body, item.version + 1, counts))
+    after, movement = move(told, delta, Reason.COUNT, act, now)
     return adjusted(item, after, movement)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from hub.domain.adapters import shopify, square, woocommerce
 from hub.domain.adapters.wish import Untranslatable, Wish
 from hub.domain.mapping import MAX_COMMANDS, Mapping, apply_rules
-from hub.domain.mirroring import MIRROR
+from hub.domain.mirror_note import MIRROR, hops_noted
 from hub.domain.paths import MAX_STEPS, TooManySteps
 
 MAX_HOPS: Final = 8
@@ -26,7 +26,7 @@ def translate(source_id: str, mapping: Mapping, event_type: str, payload: Any) -
     if not mapping.writes:
         raise Untranslatable("the source has no mapping")
     notes = _notes(payload)
-    if any(note.get("source_id") == source_id for note in notes):
+    if any(note.get("source_id") == source_id for note, _ in notes):
         raise Untranslatable("it is the echo of a change that this source caused")
     if hops_of(payload) >= MAX_HOPS:
         message = f"it is the consequence of {MAX_HOPS} changes that went out and came in again: a loop"
@@ -60,13 +60,16 @@ def _by_rules(mapping: Mapping, event_type: str, payload: Any) -> list[Wish]:  #
 
 
 def hops_of(payload: Any) -> int:  # noqa: ANN401 -- a JSON value
-    """Tell how often the change that this event of a hub tells of went out and came in before; 0: it is no event of a hub."""
-    hops = [note.get("hops") for note in _notes(payload)]
-    return max((one + 1 for one in hops if isinstance(one, int) and not isinstance(one, bool)), default=0)
+    """Tell how often the change that this event of a hub tells of went out and came in before.
+
+    0: it is no event of a hub, or tells of a change that was made there, whatever changed the row before.
+    """
+    hops = [hops_noted(note, version) for note, version in _notes(payload)]
+    return max((one + 1 for one in hops if one is not None), default=0)
 
 
-def _notes(payload: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- a JSON value
-    """Find what a hub noted in an event of its own about where the change came from."""
+def _notes(payload: Any) -> list[tuple[dict[str, Any], object]]:  # noqa: ANN401 -- a JSON value
+    """Find what a hub noted in an event of its own about where rows came from, each with the row's version."""
     if (
         not isinstance(payload, dict)
         or payload.get("specversion") != "1.0"
@@ -78,7 +81,7 @@ def _notes(payload: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- a JSON valu
         extra = resource.get("extra_data") if isinstance(resource, dict) else None
         note = extra.get(MIRROR) if isinstance(extra, dict) else None
         if isinstance(note, dict):
-            found.append(note)
+            found.append((note, resource.get("version")))
     return found
 
 

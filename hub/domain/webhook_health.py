@@ -14,7 +14,10 @@ WARNINGS: Final = (50, 70, 90)
 
 DISABLED: Final = 100
 _FORGOTTEN: Final = 0.4
-"""Share of that time without any failure after which a new failure begins a new spell: two days of five."""
+"""Share of that time without any call after which a new failure begins a new spell: two days of five.
+
+A ladder may wait for longer: what it repeats belongs to the failure before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,20 @@ Verdict = Fine | Warn | Disable | Recover
 
 
 def after_attempt(
-    health: Health, at: datetime, status_code: int | None, limit: timedelta, *, counts: bool = True
+    health: Health,
+    at: datetime,
+    status_code: int | None,
+    limit: timedelta,
+    *,
+    counts: bool = True,
+    repeats: bool = False,
 ) -> tuple[Health, Verdict]:
     """Take in one attempt.
 
     Args:
         status_code: what was answered; None: nothing.
         limit: how long an endpoint may fail, without one success, before it is disabled.
+        repeats: the ladder tries again what failed before.
         counts: False for events about webhooks themselves: their deliveries cause no further events.
     Source: Standard Webhooks, "Deliverability"; 410 means the receiver is gone for good and ends it at once.
 
@@ -89,7 +99,7 @@ def after_attempt(
         return replace(health, last_failure_at=at), Fine()
     if health.warned_percent >= DISABLED:
         return replace(health, failures=health.failures + 1, last_failure_at=at), Fine()
-    if health.last_failure_at is not None and at - health.last_failure_at > limit * _FORGOTTEN:
+    if not repeats and health.last_failure_at is not None and at - health.last_failure_at > limit * _FORGOTTEN:
         health = Health(last_success_at=health.last_success_at)
     since = health.failing_since or at
     failed = replace(health, failing_since=since, failures=health.failures + 1, last_failure_at=at)

@@ -1,8 +1,8 @@
 """What the translation of incoming webhooks reads: sources, items by what vendors call them, and how operations ended."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from hub.storage.database import Connection
@@ -23,37 +23,45 @@ async def find_mappings(connection: Connection, source_ids: Collection[UUID]) ->
     return {UUID(int=record["id"].int): load_json(record["mapping"]) for record in records}
 
 
-async def find_items(
-    connection: Connection, asked: Sequence[tuple[UUID, str, str | None]]
-) -> dict[tuple[UUID, str], tuple[UUID, str]]:
-    """Find items by sku, else by an identifier with this value.
+class Article(NamedTuple):
+    """What somebody calls an item: by its sku, else by an identifier.
 
     Args:
-        asked: (pharmacy, name, scheme of the identifier; None: any).
-    Returns:
-        (pharmacy, name) to (id, sku) of those that are found.
+        scheme: of the identifier; None: any.
+        code: the identifier's value.
     """
-    names = list(dict.fromkeys((pharmacy_id, name) for pharmacy_id, name, _ in asked))
-    if not names:
+
+    sku: str
+    scheme: str | None
+    code: str
+
+
+async def find_items(
+    connection: Connection, asked: Iterable[tuple[UUID, Article]]
+) -> dict[tuple[UUID, Article], tuple[UUID, str]]:
+    """Find items by sku, else by identifier.
+
+    Args:
+        asked: (pharmacy, article).
+    Returns:
+        (pharmacy, article) to (id, sku) of those that are found.
+    """
+    wanted = list(dict.fromkeys(asked))
+    if not wanted:
         return {}
-    found: dict[tuple[UUID, str], tuple[UUID, str]] = {}
-    schemes = {(pharmacy_id, name): scheme for pharmacy_id, name, scheme in asked}
-    wanted = [
-        dump_json([{"value": name} if scheme is None else {"scheme": scheme, "value": name}])
-        for (_, name), scheme in schemes.items()
+    codes = [
+        {"value": one.code} if one.scheme is None else {"scheme": one.scheme, "value": one.code} for _, one in wanted
     ]
     # The sku comes last, so that it wins.
     records = await connection.fetch(
-        "SELECT k.pharmacy_id, k.name, t.id, t.sku FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) AS k(pharmacy_id, name, codes) "
-        "JOIN inventory_items t ON t.pharmacy_id = k.pharmacy_id AND (t.sku = k.name OR t.identifiers @> k.codes) "
-        "WHERE t.deleted_at IS NULL ORDER BY t.sku = k.name",
-        [pharmacy_id for pharmacy_id, _ in names],
-        [name for _, name in names],
-        wanted,
+        "SELECT k.n, t.id, t.sku FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY AS k(pharmacy_id, sku, codes, n) "
+        "JOIN inventory_items t ON t.pharmacy_id = k.pharmacy_id AND (t.sku = k.sku OR t.identifiers @> k.codes) "
+        "WHERE t.deleted_at IS NULL ORDER BY t.sku = k.sku",
+        [pharmacy_id for pharmacy_id, _ in wanted],
+        [one.sku for _, one in wanted],
+        [dump_json([code]) for code in codes],
     )
-    for pharmacy_id, name, item_id, sku in records:
-        found[UUID(int=pharmacy_id.int), name] = (UUID(int=item_id.int), sku)
-    return found
+    return {wanted[number - 1]: (UUID(int=item_id.int), sku) for number, item_id, sku in records}
 
 
 async def find_ends(connection: Connection, operation_ids: Collection[UUID]) -> dict[UUID, Ended]:

@@ -185,6 +185,19 @@ async def test_days_of_failure_only_bring_warnings_and_an_end_that_others_hear_o
         await eventually(lambda: desk.deliveries(bad), lambda rows: rows == [("skipped",)] * 2)
 
 
+async def test_a_ladder_that_waits_for_longer_than_a_quiet_time_ends_an_endpoint_too(settings: Settings) -> None:
+    # Three seconds stand for five days, so two for more than three.
+    settings = calling(settings, *([2.0] * 20), webhooks_disable_after_hours=MINUTE / 20)
+    async with sending(settings) as (door, receiver, desk):
+        receiver.answer = lambda call: 500 if call.path == "/bad" else 204
+        pharmacy = await door.open_pharmacy()
+        await desk.add(pharmacy, receiver.url.replace("/hook", "/bad"))
+        await desk.add(pharmacy, receiver.url, ("webhook_endpoint.*",))
+        await create_items(door, pharmacy, 1)
+        told = await receiver.wait_for(2, path="/hook", within=30)
+        assert [call.event["type"] for call in told] == ["webhook_endpoint.failing", "webhook_endpoint.disabled"]
+
+
 async def test_an_endpoint_that_answers_again_after_a_warning_has_recovered_and_others_hear_of_it(
     settings: Settings,
 ) -> None:

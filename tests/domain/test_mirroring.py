@@ -1,11 +1,13 @@
 """Orders and stock as vendors have them: recorded whatever they are, never older over newer, nothing new no event."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from hub.domain.ids import derived_id
+from hub.domain.translation import hops_of
 from tests.kit.builders import History, Json, an_item, id_of
 
 SOURCE, CAUSE = UUID(int=7), UUID(int=8)
@@ -39,7 +41,7 @@ def test_the_first_news_of_an_order_places_it_as_external(shop: tuple[History, U
     order = history.accept("order.mirror", news(), of=ORDER)
     assert (order["source"], order["status"], order["total_amount"]) == ("external", "confirmed", "9.00")
     assert order["extra_data"]["mirror"] == {
-        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 1,
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 1, "version": 1,
     }  # fmt: skip
     assert held(history, item_id) == (10, 2)
     assert history.types()[1:] == ["order.placed"]
@@ -100,8 +102,47 @@ def test_nothing_new_is_no_event_whatever_caused_it(shop: tuple[History, UUID]) 
     history, _ = shop
     order = history.accept("order.mirror", news(), of=ORDER)
     again = news(2, causation_id=str(UUID(int=99)), hops=3)
-    assert history.accept("order.mirror", again, of=ORDER) == order
+    same = order | {"extra_data": {"mirror": order["extra_data"]["mirror"] | {"revision": 2}}}
+    assert history.accept("order.mirror", again, of=ORDER) == same
+    for silent in (2, 1, None):
+        assert history.accept("order.mirror", again | {"revision": silent}, of=ORDER) == same
     assert history.types()[1:] == ["order.placed"]
+
+
+def test_news_that_change_nothing_are_newer_than_older_ones_all_the_same(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    for revision in (1, 3):
+        history.accept("order.mirror", news(revision), of=ORDER)
+    assert history.accept("order.mirror", news(2, status="cancelled"), of=ORDER)["status"] == "confirmed"
+    version = history.item(item_id)["version"]
+    assert history.accept("inventory.mirror", count(10, None), of=item_id)["extra_data"] == {}
+    history.accept("inventory.mirror", count(10, 100), of=item_id)
+    item = history.accept("inventory.mirror", count(7, 50), of=item_id)
+    assert (item["quantity"], item["version"]) == (10, version)
+    assert item["extra_data"]["mirror"] == {
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 100, "version": version,
+    }  # fmt: skip
+    # Another source counts by revisions of its own.
+    history.accept("inventory.mirror", count(10, 7, source_id=str(UUID(int=9))), of=item_id)
+    assert history.accept("inventory.mirror", count(7, 99), of=item_id)["quantity"] == 10
+    assert history.accept("inventory.mirror", count(7, 101), of=item_id)["quantity"] == 7
+    assert history.types()[1:] == ["order.placed", "inventory.adjusted"]
+
+
+def test_what_another_hub_noted_of_an_order_is_not_noted_here(shop: tuple[History, UUID]) -> None:
+    history, _ = shop
+    theirs: Json = {"extra_data": {"a": 1, "mirror": {"source_id": str(UUID(int=9)), "hops": 5, "revision": 77}}}
+    order = history.accept("order.mirror", news(**theirs), of=ORDER)
+    assert order["extra_data"]["mirror"]["source_id"] == str(SOURCE)
+    assert history.accept("order.mirror", news(1, **theirs), of=ORDER) == order
+
+
+def test_news_without_a_revision_do_not_make_older_ones_new(shop: tuple[History, UUID]) -> None:
+    history, _ = shop
+    history.accept("order.mirror", news(5), of=ORDER)
+    gone = history.accept("order.mirror", news(None, status="cancelled"), of=ORDER)
+    assert (gone["status"], gone["extra_data"]["mirror"]["revision"]) == ("cancelled", 5)
+    assert history.accept("order.mirror", news(4), of=ORDER)["status"] == "cancelled"
 
 
 def test_an_order_may_come_without_its_lines_and_get_them_later(shop: tuple[History, UUID]) -> None:
@@ -141,3 +182,90 @@ def test_a_vendors_count_is_a_movement_that_names_its_cause(shop: tuple[History,
     assert history.accept("inventory.mirror", count(5, 0), of=item_id)["quantity"] == 9
     assert history.accept("inventory.mirror", count(5, 2), of=item_id)["quantity"] == 5
     assert history.refuse("inventory.mirror", count(5), of=UUID(int=1)).slug == "not-found"
+
+
+def told_hops(history: History) -> int:
+    """Say what who hears of the last change takes it for."""
+    return hops_of(json.loads(json.dumps(history.last_event(), default=str)))
+
+
+def test_a_change_of_the_hubs_own_begins_its_hops_anew(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("inventory.mirror", count(7, hops=7), of=item_id)
+    assert told_hops(history) == 8
+    history.accept("inventory.adjust", {"delta": 1, "reason": "found"}, of=item_id)
+    assert told_hops(history) == 0
+    # What comes in and changes nothing is no consequence of it either.
+    history.accept("inventory.mirror", count(8, 2, hops=7), of=item_id)
+    history.accept("inventory.update", {"name": "N"}, of=item_id)
+    assert told_hops(history) == 0
+    history.accept("inventory.mirror", count(9, 3, hops=2), of=item_id)
+    assert told_hops(history) == 3
+    history.accept("order.mirror", news(hops=6), of=ORDER)
+    assert told_hops(history) == 7
+    history.accept("order.transition", {"status": "preparing"}, of=ORDER)
+    assert told_hops(history) == 0
+    history.accept("order.mirror", news(2, hops=7), of=ORDER)
+    assert told_hops(history) == 8
+
+
+def at(location: str, quantity: int, revision: int | None = 1, **members: Any) -> Json:
+    return count(quantity, revision, location=location, **members)
+
+
+def test_what_the_locations_of_a_vendor_count_is_added_up(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    both: Json = {"locations": ["A", "B"]}
+    stock = [
+        history.accept("inventory.mirror", body, of=item_id)["quantity"]
+        for body in (at("A", 5, 20, **both), at("B", 3, 10, **both), at("B", 4, 11, **both), at("A", 9, 19, **both))
+    ]
+    # Each location has revisions of its own: the last one is older news of A.
+    assert stock == [5, 8, 9, 9]
+    note = history.item(item_id)["extra_data"]["mirror"]
+    assert note["counts"] == {str(SOURCE): {"A": {"quantity": 5, "revision": 20}, "B": {"quantity": 4, "revision": 11}}}
+    # What is no location of this pharmacy any more does not count.
+    assert history.accept("inventory.mirror", at("A", 5, 21, locations=["A"]), of=item_id)["quantity"] == 5
+    history.accept("order.mirror", news(), of=ORDER)
+    assert history.accept("inventory.mirror", at("B", 1, 12, basis="available"), of=item_id)["available"] == 6
+
+
+def test_units_that_go_from_one_location_to_another_are_counted_at_both(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    for body in (at("A", 6), at("B", 4)):
+        history.accept("inventory.mirror", body, of=item_id)
+    version = history.item(item_id)["version"]
+    # Nothing new of the sum, with and without a revision; what the location counts is remembered all the same.
+    history.accept("inventory.adjust", {"quantity": 9, "reason": "count"}, of=item_id)
+    history.accept("inventory.mirror", at("A", 5, 2), of=item_id)
+    history.accept("inventory.adjust", {"quantity": 7, "reason": "count"}, of=item_id)
+    item = history.accept("inventory.mirror", at("B", 2, None), of=item_id)
+    assert (item["quantity"], item["version"]) == (7, version + 2)
+    assert history.accept("inventory.mirror", at("A", 6, 3), of=item_id)["quantity"] == 8
+    assert history.accept("inventory.mirror", at("B", 9, 0), of=item_id)["quantity"] == 8
+
+
+def test_each_source_has_locations_of_its_own_and_of_no_more_than_a_hundred(shop: tuple[History, UUID]) -> None:
+    history, item_id = shop
+    history.accept("inventory.mirror", at("A", 5), of=item_id)
+    other: Json = {"source_id": str(UUID(int=9))}
+    assert history.accept("inventory.mirror", at("A", 7, **other), of=item_id)["quantity"] == 7
+    assert history.accept("inventory.mirror", at("B", 1, **other), of=item_id)["quantity"] == 8
+    assert history.accept("inventory.mirror", at("B", 1), of=item_id)["quantity"] == 6
+    for number in range(98):
+        history.accept("inventory.mirror", at(f"more {number}", 0), of=item_id)
+    problem = history.refuse("inventory.mirror", at("one more", 1), of=item_id)
+    assert (problem.slug, problem.errors[0].pointer) == ("validation", "#/location")
+    assert history.accept("inventory.mirror", at("B", 2, 2), of=item_id)["quantity"] == 7
+
+
+@pytest.mark.parametrize(
+    "note", [5, {"counts": 5}, {"counts": {str(SOURCE): 5}}, {"counts": {str(SOURCE): {"A": 5, "B": {"quantity": "x"}}}}, {"revision": "x"}], ids=str
+)  # fmt: skip
+def test_whatever_a_client_wrote_into_the_note_stops_no_news(shop: tuple[History, UUID], note: Any) -> None:
+    history, item_id = shop
+    history.accept(
+        "inventory.update", {"extra_data": {"mirror": note if note == 5 else {"source_id": str(SOURCE)} | note}}, of=item_id
+    )  # fmt: skip
+    assert history.accept("inventory.mirror", count(10, 0), of=item_id)["quantity"] == 10
+    assert history.accept("inventory.mirror", at("A", 3, 0), of=item_id)["quantity"] == 3

@@ -68,6 +68,26 @@ def test_what_shopify_has_available_is_a_count_at_this_pharmacys_location() -> N
         meaning("shopify", "inventory_levels/update", level, locations=["1"])
 
 
+def test_a_count_says_at_which_location_and_which_make_up_the_stock() -> None:
+    level = a_message("shopify_level")
+    (wish,) = meaning("shopify", "inventory_levels/update", level, locations=["24826418", "2"])
+    assert (wish.body["location"], wish.body["locations"]) == ("24826418", ["24826418", "2"])
+    (wish,) = meaning("shopify", "inventory_levels/update", level)
+    assert (wish.body["location"], "locations" in wish.body) == ("24826418", False)
+    del level["available"], level["updated_at"]
+    (gone,) = meaning("shopify", "inventory_levels/disconnect", level)
+    assert gone.body == {"quantity": 0, "basis": "available", "location": "24826418"}
+    message = a_message("square_count")
+    counts = message["data"]["object"]["inventory_counts"]
+    counts.append(counts[0] | {"location_id": "B", "quantity": "3"})
+    found = meaning("square", "inventory.count.updated", message)
+    assert [(wish.body["location"], wish.body["quantity"]) for wish in found] == [("YYQR", 10), ("B", 3)]
+    nowhere: tuple[Any, ...] = (None, True, "", {})
+    for none in nowhere:
+        counts[:] = [counts[0] | {"location_id": none}]
+        assert "location" not in meaning("square", "inventory.count.updated", message)[0].body
+
+
 def test_a_woocommerce_order_is_mirrored() -> None:
     (wish,) = meaning("woocommerce", "order.created", a_message("woocommerce_order"), reference_prefix="web-")
     assert (wish.key, wish.body["order_reference"], wish.body["status"]) == ("727", "web-727", "confirmed")
@@ -75,7 +95,7 @@ def test_a_woocommerce_order_is_mirrored() -> None:
         {"sku": "woocommerce:93", "name": "Woo Single – 1", "quantity": 3, "unit_price": "3.33"},
         {"sku": "PZN1", "name": "Ship", "quantity": 1, "unit_price": "12.00"},
     ]
-    assert wish.body["total_amount"] == "29.35"
+    assert (wish.body["total_amount"], wish.vendor_ids) == ("29.35", ["93", "23"])
     (gone,) = meaning("woocommerce", "order.deleted", {"id": 727})
     assert (gone.key, gone.body["status"], "items" in gone.body) == ("727", "cancelled", False)
 
@@ -100,11 +120,26 @@ def test_a_square_order_is_mirrored_with_or_without_its_lines() -> None:
         "10.50",
     )
     assert wish.body["items"] == [{"sku": "PZN1", "name": "Tea", "quantity": 2, "unit_price": "5.25"}]
+    assert wish.vendor_ids == [None]
 
 
 def test_what_square_has_in_stock_is_a_count_and_the_rest_is_not() -> None:
     (wish,) = meaning("square", "inventory.count.updated", a_message("square_count"))
     assert (wish.key, wish.body["quantity"]) == ("FGQ5JJWT", 10)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_time_that_utc_does_not_have_is_no_revision(at: str) -> None:
+    count = a_message("square_count")
+    for one in count["data"]["object"]["inventory_counts"]:
+        one["calculated_at"] = at
+    for (wish,) in (
+        meaning("shopify", "inventory_levels/update", a_message("shopify_level") | {"updated_at": at}),
+        meaning("shopify", "orders/create", a_message("shopify_order") | {"updated_at": at}),
+        meaning("woocommerce", "order.created", a_message("woocommerce_order") | {"date_modified_gmt": at}),
+        meaning("square", "inventory.count.updated", count),
+    ):
+        assert (wish.body.get("revision"), wish.body.get("occurred_at")) == (None, None)
 
 
 @pytest.mark.parametrize("adapter", ["shopify", "woocommerce", "square"])

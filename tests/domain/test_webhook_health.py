@@ -18,11 +18,11 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LIMIT = 5 * DAY
 
 
-def live(*attempts: tuple[float, int | None], counts: bool = True) -> list[Verdict]:
+def live(*attempts: tuple[float, int | None], counts: bool = True, repeats: bool = False) -> list[Verdict]:
     """Judge attempts, each at so many days after noon with this status."""
     health, verdicts = Health(), []
     for days, status in attempts:
-        health, verdict = after_attempt(health, NOON + days * DAY, status, LIMIT, counts=counts)
+        health, verdict = after_attempt(health, NOON + days * DAY, status, LIMIT, counts=counts, repeats=repeats)
         verdicts.append(verdict)
     return verdicts
 
@@ -60,6 +60,10 @@ def test_one_that_was_not_warned_of_recovers_silently() -> None:
 
 def test_a_failure_after_two_quiet_days_is_a_new_spell() -> None:
     assert told(live((0, 500), (6, 500), (6.1, 500))) == []
+
+
+def test_a_ladder_that_waits_for_days_is_one_spell() -> None:
+    assert told(live((0, 500), (3, 500), (6, 500), (9, 500), repeats=True)) == [Warn(50), Disable("failing")]
 
 
 def test_nobody_is_disabled_without_a_warning() -> None:

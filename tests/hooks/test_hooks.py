@@ -241,6 +241,19 @@ def test_one_act_at_shopify_may_cause_several_messages_with_one_event_id(shop: S
     assert shop.deliver(source, {"id": 1}, topic="orders/create")["id"] in ids
 
 
+def test_woocommerces_messages_of_one_second_share_their_id_and_are_all_kept(shop: Shop) -> None:
+    source = shop.register("woocommerce")
+    messages = [
+        ("order.created", {"id": 1}),
+        ("order.created", {"id": 2}),
+        ("order.updated", {"id": 1}),
+        ("order.updated", {"id": 1, "status": "completed"}),
+    ]
+    ids = [shop.deliver(source, body, topic=topic)["id"] for topic, body in messages]
+    assert len(set(ids)) == 4
+    assert [shop.deliver(source, body, topic=topic)["id"] for topic, body in messages] == ids
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [(b"", 400), (b"{", 400), (b"a=b", 400), (b'{"a": NaN}', 400), (b'{"a": 1, "a": 2}', 400), (b'{"a": "\\u0000"}', 422), (b"[" * 100, 400)],

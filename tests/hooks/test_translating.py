@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hub.domain.adapters.wish import Wish
+from hub.domain.mapping import Mapping
+from hub.domain.translation import translate
 from tests.conftest import Servers
 from tests.kit.builders import an_item
 from tests.kit.hooks import Json, Shop
@@ -68,6 +71,41 @@ def test_woocommerce_and_square_become_orders_and_stock_as_well(shop: Shop) -> N
     assert (the_item(shop)["available"], the_item(shop)["reserved"]) == (10, 1)
 
 
+def test_a_line_is_known_by_its_sku_else_by_the_vendors_id(shop: Shop) -> None:
+    for sku, code in (("PZN1", "22"), ("PZN2", "23"), ("PZN3", "93")):
+        shop.make("/api/inventory/", an_item(sku, identifiers=[{"scheme": "woocommerce", "value": code}]))
+    source = shop.register("woocommerce", mapping={"adapter": "woocommerce"})
+    order = a_message("woocommerce_order")
+    # One line without a sku, one with a sku of the pharmacy, one with the shop's own.
+    order["line_items"].append(order["line_items"][1] | {"sku": "Bar3", "quantity": 4})
+    shop.deliver(source, order, topic="order.created")
+    (stored,) = shop.items("/api/orders/")
+    assert [(line["sku"], line["reserved"]) for line in stored["items"]] == [("PZN3", 3), ("PZN1", 1), ("PZN2", 4)]
+    explicit = shop.register("woocommerce", mapping={"adapter": "woocommerce", "skus": {"23": "later", "Bar3": "too"}})
+    shop.deliver(explicit, order | {"id": 8, "number": "8"}, topic="order.created")
+    (stored,) = shop.items("/api/orders/?order_reference=8")
+    assert [line["sku"] for line in stored["items"]] == ["PZN3", "later", "later"]
+
+
+def test_what_several_locations_count_is_one_stock(shop: Shop) -> None:
+    shop.make("/api/inventory/", an_item(identifiers=[{"scheme": "square", "value": "FGQ5JJWT"}]))
+    source = shop.register("square", mapping={"adapter": "square", "locations": ["A", "B"]})
+    message = a_message("square_count")
+    counted = message["data"]["object"]["inventory_counts"][0]
+    message["data"]["object"]["inventory_counts"] = [
+        counted | {"location_id": location, "quantity": quantity} for location, quantity in (("A", "5"), ("B", "3"), ("C", "9"))
+    ]  # fmt: skip
+    stored = shop.deliver(source, message)
+    assert [(c["type"], c["status"]) for c in stored["commands"]] == [("inventory.mirror", "applied")] * 2
+    assert the_item(shop)["quantity"] == 8
+    message["event_id"] = "later"
+    message["data"]["object"]["inventory_counts"] = [
+        counted | {"location_id": "B", "quantity": "1", "calculated_at": "2026-10-30T00:00:00Z"}
+    ]
+    shop.deliver(source, message)
+    assert the_item(shop)["quantity"] == 6
+
+
 def test_rules_make_orders_and_sales_of_anything(shop: Shop) -> None:
     shop.make("/api/inventory/", an_item())
     lines = {"each": "$.rows[*]", "fields": {"sku": "@.code", "quantity": {"path": "@.n", "form": "integer"}, "total_price": {"path": "@.sum", "form": "money"}}}  # fmt: skip
@@ -79,7 +117,7 @@ def test_rules_make_orders_and_sales_of_anything(shop: Shop) -> None:
     stored = shop.deliver(source, sold, message_id="t-1")
     (sale,) = shop.items("/api/sales/")
     assert (sale["reference"], sale["total_price"], the_item(shop)["quantity"]) == ("T-1", "9.98", 8)
-    origin = {"source_id": source["id"], "causation_id": stored["id"], "hops": 0, "revision": None}
+    origin = {"source_id": source["id"], "causation_id": stored["id"], "hops": 0, "revision": None, "version": 1}
     assert sale["extra_data"] == {"mirror": origin}
     assert shop.deliver(source, sold, message_id="t-1")["id"] == stored["id"]
     other = shop.deliver(source, {"type": "other"}, message_id="t-2")
@@ -155,6 +193,43 @@ def test_what_was_refused_says_why_and_is_tried_again_when_asked(shop: Shop) -> 
     assert reopened["processed"] is False
     shop.until(lambda: shop.ask("GET", f"/api/webhook-events/{lost['id']}/"), lambda seen: seen.json()["processed"])
     assert (the_item(shop)["quantity"], the_item(shop)["version"]) == (3, version + 1)
+
+
+def test_a_message_on_which_the_hub_breaks_stops_nobody_and_is_translated_once_that_is_mended(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shop.register("woocommerce", mapping={"adapter": "woocommerce"})
+
+    def breaks_on_one(source_id: str, mapping: Mapping, event_type: str, payload: Any) -> list[Wish]:
+        if payload["number"] == "2":
+            message = "Jane Doe"
+            raise ZeroDivisionError(message)
+        return translate(source_id, mapping, event_type, payload)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consumers.translate.translate", breaks_on_one)
+        stored = [
+            shop.deliver(
+                source, a_message("woocommerce_order") | {"id": n, "number": str(n)}, topic="order.created", message_id=f"p-{n}"
+            )
+            for n in (1, 2, 3)
+        ]  # fmt: skip
+        broken = "the hub failed to translate it: ZeroDivisionError"
+        assert [(one["reason"], len(one["commands"])) for one in stored] == [(None, 1), (broken, 0), (None, 1)]
+        # All at once, so that they share a window.
+        shop.ask("POST", "/api/webhook-events/reprocess/", {"filter": {"source_id": source["id"]}})
+        again = {one["id"]: one["version"] + 2 for one in stored}
+        seen = shop.until(
+            lambda: shop.ask("GET", "/api/webhook-events/"),
+            lambda answer: {one["id"]: one["version"] for one in answer.json()["items"]} == again,
+        ).json()["items"]
+        assert {one["id"]: one["reason"] for one in seen} == {one["id"]: one["reason"] for one in stored}
+    shop.ask("POST", f"/api/webhook-events/{stored[1]['id']}/reprocess/", {})
+    shop.until(
+        lambda: shop.ask("GET", f"/api/webhook-events/{stored[1]['id']}/"),
+        lambda answer: answer.json()["processed"] and answer.json()["reason"] is None,
+    )
+    assert {order["order_reference"] for order in shop.items("/api/orders/")} == {"1", "2", "3"}
 
 
 def test_a_webhook_of_the_pharmacys_own_key_is_processed_as_ever(shop: Shop) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 from hub.domain.adapters.wish import (
     Untranslatable,
     Wish,
+    article_of,
+    counting,
     identifier,
     instant,
     is_here,
     listed,
     revision_of,
-    sku_of,
     whole,
     without_nothing,
 )
@@ -34,22 +35,24 @@ def translate(event_type: str, payload: dict[str, Any], mapping: Mapping) -> lis
     resource, _, verb = event_type.partition("/")
     if resource == "orders" and verb in _ORDERS:
         return [_order(verb, payload, mapping)]
-    if resource == "inventory_levels" and verb in {"update", "connect"}:
-        return _level(payload, mapping)
+    if resource == "inventory_levels" and verb in {"update", "connect", "disconnect"}:
+        return _level(verb, payload, mapping)
     return []
 
 
 def _order(verb: str, order: dict[str, Any], mapping: Mapping) -> Wish:
     number = identifier(order.get("id"), "the order's `id`")
     updated_at = instant(order.get("updated_at"))
-    lines = []
+    lines, vendor_ids = [], []
     for line in listed(order.get("line_items")):
         quantity = whole(line.get("current_quantity", line.get("quantity")), "a line's quantity")
         price = decimal_of(line.get("price"))
         if quantity < 1 or price is None or price < 0:
             continue
+        sku, vendor_id = article_of(mapping, VENDOR, line.get("sku"), line.get("variant_id"), line.get("product_id"))
+        vendor_ids.append(vendor_id)
         lines.append({
-            "sku": sku_of(mapping, VENDOR, line.get("sku"), line.get("variant_id"), line.get("product_id")),
+            "sku": sku,
             "name": unescape(str(line.get("name") or line.get("title") or ""))[:1000],
             "quantity": quantity, "unit_price": format_cents(price),
         })  # fmt: skip
@@ -59,7 +62,7 @@ def _order(verb: str, order: dict[str, Any], mapping: Mapping) -> Wish:
         "items": lines, "total_amount": None if total is None or total < 0 else format_cents(total),
         "status": _status(verb, order), "reason": str(order.get("cancel_reason") or "") or None,
         "revision": revision_of(updated_at), "extra_data": _extra(number, order),
-    }.items()))  # fmt: skip
+    }.items()), vendor_ids)  # fmt: skip
 
 
 def _extra(number: str, order: dict[str, Any]) -> dict[str, Any]:
@@ -83,12 +86,15 @@ def _status(verb: str, order: dict[str, Any]) -> str:
             return "confirmed"
 
 
-def _level(level: dict[str, Any], mapping: Mapping) -> list[Wish]:
-    if not is_here(mapping, level.get("location_id")) or level.get("available") is None:
+def _level(verb: str, level: dict[str, Any], mapping: Mapping) -> list[Wish]:
+    # What a location does not keep any more must not be counted for ever.
+    available = 0 if verb == "disconnect" else level.get("available")
+    if not is_here(mapping, level.get("location_id")) or available is None:
         return []
     article = identifier(level.get("inventory_item_id"), "`inventory_item_id`")
     at = instant(level.get("updated_at"))
-    body: dict[str, Any] = {"quantity": whole(level["available"], "`available`"), "basis": "available"}
+    body: dict[str, Any] = {"quantity": whole(available, "`available`"), "basis": "available"}
+    body |= counting(mapping, level.get("location_id"))
     if at is not None:
         body |= {"revision": revision_of(at), "occurred_at": at.isoformat()}
     return [Wish("inventory.mirror", article, body)]

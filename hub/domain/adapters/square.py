@@ -11,13 +11,14 @@ from typing import Any
 
 from hub.domain.adapters.wish import (
     Wish,
+    article_of,
+    counting,
     identifier,
     instant,
     is_here,
     listed,
     members,
     revision_of,
-    sku_of,
     whole,
     without_nothing,
 )
@@ -57,14 +58,15 @@ def _order(found: dict[str, Any], news: dict[str, Any], mapping: Mapping) -> lis
     number = identifier(news.get("order_id") or whole_order.get("id"), "the order's id")
     version = news.get("version", whole_order.get("version"))
     total = decimal_of(members(whole_order, "total_money").get("amount"))
+    lines = [_line(line, mapping) for line in listed(whole_order.get("line_items"))]
     return [Wish("order.mirror", number, without_nothing({
         "order_reference": mapping.reference_prefix + str(whole_order.get("reference_id") or number),
-        "items": [_line(line, mapping) for line in listed(whole_order["line_items"])] if "line_items" in whole_order else None,
+        "items": [line for line, _ in lines] if "line_items" in whole_order else None,
         "total_amount": None if total is None or total < 0 else format_cents(total / 100),
         "status": _status(news.get("state") or whole_order.get("state"), news, whole_order),
         "revision": version if isinstance(version, int) and not isinstance(version, bool) and version >= 0 else None,
         "extra_data": {"vendor": VENDOR, "vendor_id": number},
-    }.items()))]  # fmt: skip
+    }.items()), [vendor_id for _, vendor_id in lines])]  # fmt: skip
 
 
 def _status(state: Any, news: dict[str, Any], order: dict[str, Any]) -> str | None:  # noqa: ANN401 -- a JSON value
@@ -76,19 +78,19 @@ def _status(state: Any, news: dict[str, Any], order: dict[str, Any]) -> str | No
     return _FULFILMENT.get(str(step), "pending")
 
 
-def _line(line: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
+def _line(line: dict[str, Any], mapping: Mapping) -> tuple[dict[str, Any], str | None]:
+    sku, vendor_id = article_of(mapping, VENDOR, None, line.get("catalog_object_id"), line.get("uid"))
     price = decimal_of(members(line, "base_price_money").get("amount")) or Decimal(0)
     return {
-        "sku": sku_of(mapping, VENDOR, None, line.get("catalog_object_id"), line.get("uid")),
-        "name": str(line.get("name") or "")[:1000], "quantity": whole(line.get("quantity"), "a line's quantity"),
+        "sku": sku, "name": str(line.get("name") or "")[:1000], "quantity": whole(line.get("quantity"), "a line's quantity"),
         "unit_price": format_cents(max(price, Decimal(0)) / 100),
-    }  # fmt: skip
+    }, vendor_id  # fmt: skip
 
 
 def _count(count: dict[str, Any], mapping: Mapping) -> Wish:
-    del mapping
     at = instant(count.get("calculated_at"))
     body: dict[str, Any] = {"quantity": whole(count.get("quantity"), "`quantity`"), "basis": "available"}
+    body |= counting(mapping, count.get("location_id"))
     if at is not None:
         body |= {"revision": revision_of(at), "occurred_at": at.isoformat()}
     return Wish("inventory.mirror", identifier(count.get("catalog_object_id"), "`catalog_object_id`"), body)

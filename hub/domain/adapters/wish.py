@@ -1,6 +1,6 @@
 """What a message means, before the ids of the pharmacy's own rows are known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -23,11 +23,13 @@ class Wish:
         command: `order.mirror`, `inventory.mirror` or `sale.record`.
         key: of an order its id at the vendor's; of stock the article's id or sku there; of a sale nothing.
         body: members of the command's body; a reference to an item is a sku of the pharmacy or an id of the vendor.
+        vendor_ids: of an order, for each of its `items`: the id under which the vendor knows the article; None: none that matters.
     """
 
     command: Literal["order.mirror", "inventory.mirror", "sale.record"]
     key: str
     body: dict[str, Any] = field(default_factory=dict)
+    vendor_ids: Sequence[str | None] = ()
 
 
 def members(value: Any, *names: str) -> dict[str, Any]:  # noqa: ANN401 -- a JSON value
@@ -67,8 +69,14 @@ def whole(value: Any, what: str) -> int:  # noqa: ANN401 -- a JSON value
     return int(number)
 
 
-def sku_of(mapping: Mapping, vendor: str, sku: Any, *ids: Any) -> str:  # noqa: ANN401 -- JSON values
-    """Name the item of a line: as the mapping says, else the vendor's sku, else `<vendor>:<id>`, which no item has by chance.
+def article_of(mapping: Mapping, vendor: str, sku: Any, *ids: Any) -> tuple[str, str | None]:  # noqa: ANN401 -- JSON values
+    """Name the article of a line.
+
+    Args:
+        ids: the vendor's, the most exact one first.
+    Returns:
+        A sku, and the vendor's id of it. As the mapping says, then there is no more to look for; else the vendor's sku; else
+        `<vendor>:<id>`, which no item has by chance.
 
     Raises:
         Untranslatable: the line names no article at all.
@@ -76,18 +84,27 @@ def sku_of(mapping: Mapping, vendor: str, sku: Any, *ids: Any) -> str:  # noqa: 
     known = [str(one) for one in ids if isinstance(one, str | int) and not isinstance(one, bool) and one]
     for one in known:
         if one in mapping.skus:
-            return mapping.skus[one]
+            return mapping.skus[one], None
     if isinstance(sku, str) and sku.strip():
-        return mapping.skus.get(sku, sku.strip())
+        if sku in mapping.skus:
+            return mapping.skus[sku], None
+        return sku.strip(), known[0] if known else None
     if not known:
         message = "a line names no article"
         raise Untranslatable(message)
-    return f"{vendor}:{known[0]}"
+    return f"{vendor}:{known[0]}", known[0]
 
 
 def is_here(mapping: Mapping, location: Any) -> bool:  # noqa: ANN401 -- a JSON value
     """Tell whether a vendor's location is this pharmacy."""
     return not mapping.locations or str(location) in mapping.locations
+
+
+def counting(mapping: Mapping, location: Any) -> dict[str, Any]:  # noqa: ANN401 -- a JSON value
+    """Say at which of the vendor's locations it was counted, and which of them make up the stock."""
+    if isinstance(location, bool) or not isinstance(location, str | int) or location == "":
+        return {}
+    return {"location": str(location)} | ({"locations": mapping.locations} if mapping.locations else {})
 
 
 def instant(value: Any, *, is_utc: bool = False) -> datetime | None:  # noqa: ANN401 -- a JSON value
@@ -100,11 +117,11 @@ def instant(value: Any, *, is_utc: bool = False) -> datetime | None:  # noqa: AN
         return None
     try:
         at = datetime.fromisoformat(_to_microseconds(value))
-    except ValueError:
+        if at.tzinfo is None:
+            return at.replace(tzinfo=UTC) if is_utc else None
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC, the first and the last hours of the calendar lie outside of it
         return None
-    if at.tzinfo is None:
-        return at.replace(tzinfo=UTC) if is_utc else None
-    return at.astimezone(UTC)
 
 
 def _to_microseconds(text: str) -> str:

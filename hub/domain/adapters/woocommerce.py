@@ -7,7 +7,7 @@ from decimal import Decimal
 from html import unescape
 from typing import Any
 
-from hub.domain.adapters.wish import Wish, identifier, instant, listed, revision_of, sku_of, whole, without_nothing
+from hub.domain.adapters.wish import Wish, article_of, identifier, instant, listed, revision_of, whole, without_nothing
 from hub.domain.mapping import Mapping, decimal_of, format_cents
 
 VENDOR = "woocommerce"
@@ -32,14 +32,15 @@ def translate(event_type: str, payload: dict[str, Any], mapping: Mapping) -> lis
         return [
             Wish("order.mirror", number, {"order_reference": reference, "status": "cancelled", "reason": "deleted"})
         ]
-    lines = []
+    lines, vendor_ids = [], []
     for line in listed(payload.get("line_items")):
         quantity = whole(line.get("quantity"), "a line's quantity")
         if quantity < 1:
             continue
+        sku, vendor_id = article_of(mapping, VENDOR, line.get("sku"), line.get("variation_id"), line.get("product_id"))
+        vendor_ids.append(vendor_id)
         lines.append({
-            "sku": sku_of(mapping, VENDOR, line.get("sku"), line.get("variation_id"), line.get("product_id")),
-            "name": unescape(str(line.get("name") or ""))[:1000], "quantity": quantity, "unit_price": _unit_price(line, quantity),
+            "sku": sku, "name": unescape(str(line.get("name") or ""))[:1000], "quantity": quantity, "unit_price": _unit_price(line, quantity),
         })  # fmt: skip
     total = decimal_of(payload.get("total"))
     changed_at = instant(payload.get("date_modified_gmt") or payload.get("date_created_gmt"), is_utc=True)
@@ -48,7 +49,7 @@ def translate(event_type: str, payload: dict[str, Any], mapping: Mapping) -> lis
         "order_reference": reference, "items": lines, "total_amount": None if total is None or total < 0 else format_cents(total),
         "status": _STATUS.get(status.removeprefix("wc-"), "pending"), "revision": revision_of(changed_at),
         "extra_data": {"vendor": VENDOR, "vendor_id": number, "status": status[:100], "currency": str(payload.get("currency") or "")[:10]},
-    }.items()))]  # fmt: skip
+    }.items()), vendor_ids)]  # fmt: skip
 
 
 def _unit_price(line: dict[str, Any], quantity: int) -> str:
