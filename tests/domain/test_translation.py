@@ -100,6 +100,19 @@ def test_a_woocommerce_order_is_mirrored() -> None:
     assert (gone.key, gone.body["status"], "items" in gone.body) == ("727", "cancelled", False)
 
 
+def test_a_line_names_its_article_as_the_mapping_says_else_as_the_vendor_does() -> None:
+    order = a_message("woocommerce_order")
+    del order["line_items"][0]
+    (wish,) = meaning("woocommerce", "order.created", order, skus={"PZN1": "MINE"})
+    assert ([line["sku"] for line in wish.body["items"]], wish.vendor_ids) == (["MINE"], [None])
+    order["line_items"][0] |= {"variation_id": 0, "product_id": None}
+    (wish,) = meaning("woocommerce", "order.created", order)
+    assert ([line["sku"] for line in wish.body["items"]], wish.vendor_ids) == (["PZN1"], [None])
+    order["line_items"][0]["sku"] = " "
+    with pytest.raises(Untranslatable, match="names no article"):
+        meaning("woocommerce", "order.created", order)
+
+
 def test_a_square_order_is_mirrored_with_or_without_its_lines() -> None:
     message = a_message("square_order")
     (wish,) = meaning("square", "order.created", message)
