@@ -31,6 +31,7 @@ from tests.conftest import Servers
 from tests.kit.door import open_test_door
 from tests.kit.gateway import GatewayStage, TestKey, running_gateway
 from tests.kit.processes import consumers_process
+from tests.kit.senders import SIGN
 from tests.kit.wait import eventually
 from tests.rooms.broker_proxy import a_free_port
 
@@ -85,7 +86,7 @@ class House:
 async def house(settings: Settings) -> AsyncIterator[House]:
     """A gateway as a careless operator starts it, and the consumers without the parker."""
     port = a_free_port()
-    roles = ("writer", "fanout", "deliver", "janitor")
+    roles = ("writer", "fanout", "translate", "deliver", "janitor")
     chosen = settings.model_copy(update={"metrics_port": port, "partitions": 2})
     logs = (settings.data_dir / "gateway.log", settings.data_dir / "consumers.log")
     async with running_gateway(chosen, log=logs[0]) as live:
@@ -228,6 +229,72 @@ async def _over_sockets(house: House) -> None:
                 await socket.wait_closed()
 
 
+async def _by_webhooks(house: House) -> None:
+    """What a third party sends, what is told of it, and of who is called with what."""
+    bird = house.cage.bird
+    secret = house.cage.secrets["a source's secret"] = f"secret-{uuid4().hex}"
+    rule = {
+        "command": "inventory.mirror",
+        "fields": {"sku": f"$['{bird('path of a mapping')}']", "name": bird("constant of a mapping")},
+    }
+    source = {"name": bird("name of a source"), "scheme": "github", "secret": secret, "mapping": {"rules": [rule]}}
+    made = await house.ask("POST", "/api/sources/", WAIT, json=source)
+    assert made.status_code == 201, made.text
+    hook = f"/hooks/{made.json()['id']}"
+    for content in (
+        json.dumps({"type": bird("type of a webhook"), bird("member of a webhook"): bird("body of a webhook")}),
+        bird("webhook that is no JSON"),
+    ):
+        raw = content.encode()
+        for key in (secret, bird("wrong secret")):
+            signed = dict(SIGN["github"](raw, hook, key)) | {"X-Request": bird("header of a webhook")}
+            answer = await house.live.client.post(
+                hook, content=raw, headers=signed, params={"a": bird("query of a webhook")}
+            )
+            assert answer.status_code < 500, answer.text
+            assert house.cage.escaped(answer.text) == []
+    endpoint = {
+        "url": f"https://hooks.example/{bird('path of an endpoint')}?a={bird('query of an endpoint')}",
+        "description": bird("description"),
+        "headers": {"X-Own": bird("header of an endpoint")},
+        "auth": {"type": "basic", "username": bird("user of an endpoint"), "password": bird("password of an endpoint")},
+        "filter": {"data.inventory.name": {"$ne": bird("filter")}},
+    }
+    for body in (
+        endpoint,
+        endpoint | {"url": f"http://{bird('unsafe')}.internal/"},
+        endpoint | {"auth": {"type": bird("kind of auth")}},
+    ):
+        answer = await house.ask("POST", "/api/webhook-endpoints/", WAIT, json=body)
+        assert answer.status_code in {201, 422}, answer.text
+        if answer.status_code == 201:
+            house.cage.secrets["an endpoint's secret"] = answer.json()["secret"]
+
+    async def processed() -> list[Any]:
+        answer = await house.ask("GET", "/api/webhook-events/?limit=500")
+        return [one["reason"] for one in answer.json()["items"] if one["source_id"] == made.json()["id"]]
+
+    await eventually(processed, lambda reasons: bool(reasons) and all(reasons), within=30)
+
+
+async def _at_the_console(house: House) -> None:
+    """Whoever tries to sign in: people type passwords where the name belongs."""
+    client, bird = house.live.client, house.cage.bird
+    for path, fields in (
+        (
+            "/admin/sign-in/",
+            {"username": bird("name at the door"), "password": bird("password at the door"), "code": "123456"},
+        ),
+        ("/admin/sign-in/key/", {"api_key": f"phk_{bird('key at the door')}"}),
+        ("/admin/sign-in/link/", {"token": bird("link at the door")}),
+    ):
+        page = await client.get("/admin/sign-in/")
+        token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        assert token is not None
+        answer = await client.post(path, data=fields | {"csrf": token[1], "next": f"/admin/{bird('next')}"})
+        assert 400 <= answer.status_code < 500, answer.text
+
+
 async def _past_the_doors(house: House, settings: Settings) -> list[str]:
     """Commands that break at the writer, as an older door or a bug might send them; gives their operations."""
     bird, pharmacy_id = house.cage.bird, str(house.key.pharmacy_id)
@@ -268,11 +335,22 @@ async def test_no_canary_leaves_its_cage(house: House, servers: Servers, setting
     await _over_http(house)
     await _in_bulk(house)
     await _over_sockets(house)
+    await _by_webhooks(house)
+    await _at_the_console(house)
     parked = await _past_the_doors(house, settings)
     assert len(house.cage.birds) > 50
     # A refusal names the field, the parameter, the path and the thing that it is about; nothing else that was sent.
     assert len(house.refusals) > 20
-    named = {"unknown field", "unknown parameter", "path", "column", "sku", "unknown sku of a line", "order reference"}
+    named = {
+        "unknown field",
+        "unknown parameter",
+        "path",
+        "column",
+        "sku",
+        "unknown sku of a line",
+        "order reference",
+        "unsafe",
+    }
     assert set(house.cage.escaped(str(house.refusals))) <= named
 
     vhost = settings.amqp_urls[0].rpartition("/")[2]
