@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from gateway.describe import LENGTH_OF_PAGE
 from gateway.views import VIEWS
 from hub.domain.problem import CATALOGUE
 from hub.storage.paging import MAX_LIMIT, Listing, sort_words
@@ -47,7 +48,7 @@ PARAMETERS: Final[Mapping[str, Json]] = {
         "schema": {"type": "string", "format": "uuid"},
     },
     "Limit": {
-        "name": "limit", "in": "query", "required": False, "description": "Length of the page.",
+        "name": "limit", "in": "query", "required": False, "description": LENGTH_OF_PAGE,
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50},
     },
     "Cursor": {

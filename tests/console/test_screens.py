@@ -76,6 +76,22 @@ def test_live_events_show_the_newest_and_follow_the_log(hub: Hub) -> None:
     assert (event["type"], event["pharmacyid"]) == ("inventory.created", pharmacy)
 
 
+def test_live_events_follow_from_behind_the_last_one_that_the_page_has_room_for(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
+    long = {str(number): "x" * 9_999 for number in range(60)}
+    for number in range(9):
+        body = {"sku": f"L-{number}", "name": "n", "price": "1.00", "extra_data": long}
+        assert httpx.post(f"{hub.url}/api/inventory/", json=body, headers=headers, timeout=30).status_code == 201
+    person = signed_in(hub, "viewer")
+    page = person.get(f"/admin/live/?pharmacy={pharmacy}").text
+    shown = [int(number) for number in re.findall(r'<td class="right num">(\d+)</td>', page)]
+    assert 0 < len(shown) < 9
+    assert f"/admin/live/stream?after={max(shown)}&amp;" in page
+    log = person.get(f"/admin/event-log/?pharmacy={pharmacy}").text
+    assert f'rel="next" href="?after={max(shown)}' in log, "the rest is a page further"
+
+
 def test_an_operation_is_found_by_its_id_and_by_the_key_its_client_chose(hub: Hub) -> None:
     pharmacy, key = a_pharmacy(hub)
     chosen = f"order/{uuid4()}"
