@@ -196,6 +196,32 @@ async def test_a_broken_file_is_refused_whole(
     await nothing_was_taken(hub, key)
 
 
+@pytest.mark.parametrize(
+    ("padding", "count", "said"),
+    [(bytes(1_048_576), 65, "64 MiB"), (gzip.compress(b"") * 1000, 11, "members")],
+    ids=["zeros", "empty-members"],
+)
+async def test_what_unpacks_to_nothing_is_bounded_as_well(
+    hub: GatewayStage, key: TestKey, padding: bytes, count: int, said: str
+) -> None:
+    async def body() -> AsyncIterator[bytes]:  # in chunks: nothing says before how long it is
+        yield gzip.compress(row("A").encode())
+        for _ in range(count):
+            yield padding
+
+    headers = key.headers | {"Content-Type": NDJSON, "Content-Encoding": "gzip"}
+    response = await hub.client.post("/api/inventory/bulk", content=body(), headers=headers)
+    assert response.status_code == 413, response.text
+    assert said in response.json()["detail"]
+    await nothing_was_taken(hub, key)
+
+
+async def test_a_file_packed_in_many_blocks_is_taken(hub: GatewayStage, key: TestKey) -> None:
+    packed = b"".join(gzip.compress((row(f"B{number}") + "\n").encode()) for number in range(2_000))
+    upload, _ = await result(hub, key, await post(hub, key, packed, **{"Content-Encoding": "gzip"}))
+    assert upload["applied"] == 2_000
+
+
 @asynccontextmanager
 async def a_file_under_way(
     hub: GatewayStage, key: TestKey, sent: bytes
