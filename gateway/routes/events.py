@@ -182,6 +182,7 @@ async def _admitted(socket: WebSocket[Any, Any, Any], gateway: Gateway, offered:
         caller = gateway.tickets.redeem(ticket.removeprefix(TICKET_PREFIX), _header(socket, b"origin") or "")
     else:
         raise unauthorized()
+    gateway.limits.take(caller.key_id)  # the socket costs one request, as its handshake is one
     if "read" not in caller.scopes:
         raise refused("forbidden", "this needs the scope `read`, which the key does not have")
     return caller
