@@ -204,7 +204,7 @@ def _exact(schema: Any) -> Any:  # noqa: ANN401 -- a JSON value
 
 
 FREE_JSON: Final[Json] = {
-    "description": "Any JSON: integers within 63 bits, text of at most 10,000 characters, without NUL and lone surrogates.",
+    "description": "Any JSON: numbers within 63 bits and with at most 40 decimal places, text of at most 10,000 characters, without NUL and lone surrogates.",
     "anyOf": [
         {"type": "null"}, {"type": "boolean"}, {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1}, {"type": "number"},
         {"type": "string", "maxLength": 10_000}, {"type": "array", "items": {"$ref": REFERENCE.format(model="JsonValue")}},

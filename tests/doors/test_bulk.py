@@ -263,6 +263,24 @@ async def test_a_long_row_and_nul_in_csv_spoil_only_themselves(hub: GatewayStage
     assert [(error["line"], error["code"], error["pointer"]) for error in errors] == [(2, "nul", "#/name")]
 
 
+async def test_a_number_that_would_grow_spoils_its_row_and_the_others_come_back_as_they_can_be_sent_again(
+    hub: GatewayStage, key: TestKey
+) -> None:
+    form = '{"sku":"%s","name":"n","price":"1","extra_data":{"a":%s}}'
+    lines = [form % (f"N{at}", number) for at, number in enumerate(("1e22", "5e-324", "9.2e18", "1e-40", "0.1"))]
+    _, errors = await result(hub, key, await post(hub, key, "\n".join(lines)))
+    wrong = ("number_range", "#/extra_data/a")
+    assert [(error["line"], error["code"], error["pointer"]) for error in errors] == [(1, *wrong), (2, *wrong)]
+    _, errors = await result(hub, key, await post(hub, key, 'sku,name,price,extra_data\nX,x,1,"{""a"":1e22}"\n', CSV))
+    assert [(error["line"], error["code"], error["pointer"]) for error in errors] == [(2, *wrong)]
+    listed = await hub.client.get("/api/inventory/", headers=key.headers)
+    assert len(listed.json()["items"]) == 3
+    for number in ("9200000000000000000", "0.1", f"0.{'0' * 39}1"):
+        assert f'"extra_data":{{"a": {number}}}' in listed.text, "as PostgreSQL shows it"
+        again = await post(hub, key, form % ("Y", number))
+        assert (await result(hub, key, again))[1] == []
+
+
 async def test_the_same_key_with_the_same_file_applies_once(hub: GatewayStage, key: TestKey) -> None:
     body = "\n".join(row(f"A{n}", n) for n in range(450))
     headers = {"Idempotency-Key": "file-1"}
