@@ -79,6 +79,18 @@ async def find_ranges(connection: Connection, ranges: Sequence[tuple[UUID, int, 
     return [StoredEvent(*record) for record in records]
 
 
+async def find_heads(connection: Connection, pharmacy_id: UUID, first: int, count: int) -> list[tuple[UUID, str, int]]:
+    """Name a run of events, each by its id, type and sequence; none is read whole."""
+    records = await connection.fetch(
+        "SELECT id, type, sequence FROM events WHERE pharmacy_id = $1 AND sequence >= $2 AND sequence < $2::int8 + $3::int8 "
+        "ORDER BY sequence",
+        pharmacy_id,
+        first,
+        count,
+    )
+    return [(record[0], record[1], record[2]) for record in records]
+
+
 _HEAD = ", ".join(name for name in _TYPES if name != "body")
 _BEHIND = "FROM events WHERE pharmacy_id = $1 AND sequence > $2 AND ($4::text IS NULL OR type = $4) ORDER BY sequence LIMIT $3"
 # PostgreSQL knows the length of a text without reading it: what is not sent is not even unpacked.
