@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.console import Person, a_person, portal, signed_in
 from tests.kit.in_process import Hub
-from tests.kit.wait import eventually
+from tests.kit.wait import eventually, until
 
 HTML_TEXT = "<script>alert(1)</script>"
 
@@ -104,6 +104,36 @@ def test_an_operation_is_found_by_its_id_and_by_the_key_its_client_chose(hub: Hu
     assert "inventory.created" in pages[0].text
     assert "applied" in pages[0].text
     assert HTML_TEXT not in pages[0].text
+
+
+def test_an_operation_shows_the_events_that_a_page_has_room_for_and_where_the_others_are(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
+    long = {str(number): "x" * 9_999 for number in range(90)}
+    for number in range(5):
+        body = {"sku": f"B-{number}", "name": "n", "price": "1.00", "extra_data": long}
+        assert httpx.post(f"{hub.url}/api/inventory/", json=body, headers=headers, timeout=30).status_code == 201
+    rows = "sku,price\n" + "".join(f"B-{number},2.00\n" for number in range(5))
+    taken = httpx.post(
+        f"{hub.url}/api/inventory/bulk",
+        content=rows,
+        headers={"X-API-KEY": key, "Content-Type": "text/csv"},
+        timeout=30,
+    )
+    assert taken.status_code == 202
+
+    def updates() -> Any:
+        query = {"type": "inventory.updated"}
+        return httpx.get(f"{hub.url}/api/events/", params=query, headers=headers, timeout=30).json()["items"]
+
+    event = until(updates)[0]
+    address = f"/admin/operations/{event['causationid']}/"
+    for person, whose in ((portal(hub, key), ""), (signed_in(hub, "viewer"), f"&amp;pharmacy={pharmacy}")):
+        page = person.get(address).text
+        shown = [int(number) for number in re.findall(r'<span class="dot info">event (\d+)</span>', page)]
+        assert 0 < len(shown) < 5
+        assert f'href="/admin/event-log/?after={max(shown)}{whose}"' in page
+        assert len(page) < 8 * 1_048_576
 
 
 def test_a_strangers_operation_is_as_unknown_as_none(hub: Hub) -> None:
