@@ -25,4 +25,5 @@ USER hub
 EXPOSE 8000
 CMD ["uvicorn", "gateway.app:create_app", "--factory", "--loop", "uvloop", "--http", "gateway.protocol:HttpProtocol", \
      "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5", \
-     "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers", "--host", "0.0.0.0", "--port", "8000"]
+     "--ws-max-size", "8192", "--ws-per-message-deflate", "false", "--no-access-log", "--no-proxy-headers", \
+     "--host", "0.0.0.0", "--port", "8000"]

@@ -13,10 +13,18 @@ import sys
 import time
 from urllib.parse import urlencode
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 KEY_REVOKED, LOG_BEGINS_LATER = 4401, 4410
+TOO_OFTEN, AWAY = 429, 503
+
+
+def wait_out(refusal: InvalidStatus) -> None:
+    """Wait as long as the hub asks for; end where waiting does not help."""
+    if refusal.response.status_code not in (TOO_OFTEN, AWAY):
+        sys.exit(f"the hub refuses: {refusal}")
+    time.sleep(float(refusal.response.headers.get("Retry-After", "0")))
 
 
 def main() -> None:
@@ -54,6 +62,8 @@ def main() -> None:
             code = closed.rcvd.code if closed.rcvd else None
             if code in (KEY_REVOKED, LOG_BEGINS_LATER):
                 sys.exit(f"the hub closed the connection with {code}")
+        except InvalidStatus as refusal:
+            wait_out(refusal)
         except OSError as error:
             print(f"no connection: {error}", file=sys.stderr)
         time.sleep(1)

@@ -80,12 +80,14 @@ class Deliverer:
 
     async def _put_in(self, wanted: dict[UUID, Carrier], endpoint_ids: list[UUID]) -> None:
         """Load deliveries and endpoints, and let their lanes begin."""
-        loaded, endpoints, heads = await self._hold(
+        loaded, rest, endpoints, heads = await self._hold(
             partial(self._load, list(wanted), endpoint_ids), deliveries=len(wanted)
         )
         for endpoint in endpoints:
             self._calls.configure(endpoint)
         gone = dict(wanted)
+        for endpoint_id, delivery_id in rest:
+            self._calls.send_back(delivery_id, self._calls.of(endpoint_id).lane, gone.pop(delivery_id))
         for due in sorted(loaded, key=lambda due: due.event_sequence):
             if due.status == "pending":
                 self._add(due, gone.pop(due.id))
@@ -108,10 +110,10 @@ class Deliverer:
 
     async def _load(
         self, ids: list[UUID], endpoint_ids: list[UUID]
-    ) -> tuple[list[DueDelivery], list[CalledEndpoint], list[Head]]:
+    ) -> tuple[list[DueDelivery], list[tuple[UUID, UUID]], list[CalledEndpoint], list[Head]]:
         async with self._database.connection() as connection:
-            loaded = await load_due(connection, ids)
+            loaded, rest = await load_due(connection, ids, _LANE_BYTES)
             endpoints = await load_endpoints(connection, endpoint_ids)
             ordered = [one.id for one in endpoints if one.ordered]
             heads = await find_heads(connection, ordered) if ordered else []
-            return loaded, endpoints, heads
+            return loaded, rest, endpoints, heads

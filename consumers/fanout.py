@@ -151,10 +151,10 @@ class Fanout:
                 after[endpoint.pharmacy_id] = min(endpoint.sequence, after.get(endpoint.pharmacy_id, endpoint.sequence))
             with_bodies = any(endpoint.event_filter is not None for endpoint in endpoints)
             with_causes = any(endpoint.source_id is not None for endpoint in endpoints)
-            events = (
-                await read_behind(connection, after, _EVENTS_A_STEP, with_bodies=with_bodies, with_causes=with_causes)
-                if after
-                else []
+            if not after:
+                return set(), []
+            events, more = await read_behind(
+                connection, after, _EVENTS_A_STEP, with_bodies=with_bodies, with_causes=with_causes
             )
             if not events:
                 return set(), []
@@ -188,7 +188,7 @@ class Fanout:
                     if endpoint.pharmacy_id in last
                 ],
             )
-        return {pharmacy_id for pharmacy_id, seen in by_pharmacy.items() if len(seen) == _EVENTS_A_STEP}, deliveries
+        return more, deliveries
 
 
 @dataclass(frozen=True, slots=True)

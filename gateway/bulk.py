@@ -37,6 +37,7 @@ from hub.domain.upload_rows import (
 from hub.domain.uploads import UploadKind
 
 MAX_FILE_BYTES: Final = 64 * 1_048_576
+MAX_MEMBERS: Final = 10_000  # of a gzip file: bgzip makes one of every 64 KiB
 LIST_ROWS: Final = 200
 LIST_BYTES: Final = 262_144
 MESSAGE_BYTES: Final = 131_072  # the writer has its first rows early, and a message never fills its window alone
@@ -112,7 +113,7 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
     """Take in a file, inflated; returns its SHA-256 in hex, which is the same with and without gzip.
 
     Raises:
-        Refused: cut or no gzip (400), more than 64 MiB inflated (413), another encoding (415).
+        Refused: cut or no gzip (400), more than 64 MiB as sent or inflated or of many members (413), another encoding (415).
     """
     encoding = headers.content_encoding.decode("latin-1").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
@@ -125,8 +126,12 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
         raise await _too_large(request)
     inflater = Inflater() if "gzip" in encoding else None
     digest = sha256()
-    size = 0
+    size = sent = 0
     async for part in _parts_of(request):
+        # Padding and empty members inflate to nothing.
+        sent += len(part)
+        if sent > MAX_FILE_BYTES:
+            raise await _too_large(request)
         for piece in (part,) if inflater is None else inflater.feed(part):
             size += len(piece)
             if size > MAX_FILE_BYTES:
@@ -135,6 +140,8 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
             spool.write(piece)
             if inflater is not None:
                 await asyncio.sleep(0)
+        if inflater is not None and inflater.members > MAX_MEMBERS:
+            raise await _too_large(request)
     if inflater is not None:
         inflater.finish()
     return digest.hexdigest()
@@ -165,6 +172,7 @@ class Inflater:
     def __init__(self) -> None:
         """Expect the first member."""
         self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self.members = 1
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Inflate what came.
@@ -178,6 +186,7 @@ class Inflater:
                     data = data.lstrip(b"\0")  # padding behind a member
                     if not data:
                         return
+                    self.members += 1
                     self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
                 piece = self._member.decompress(data, CHUNK_BYTES)
                 while piece:
@@ -270,5 +279,6 @@ async def _too_large(request: Request[Any, Any, Any]) -> Refused:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while (await request.receive()).get("more_body"):
                     pass
-    detail = f"a file has at most {MAX_FILE_BYTES // 1_048_576} MiB, inflated; send it in parts"
+    most = f"{MAX_FILE_BYTES // 1_048_576} MiB, inflated and as it is sent, and {MAX_MEMBERS} members of gzip"
+    detail = f"a file has at most {most}; send it in parts"
     return refused("too-large", detail, headers={"connection": "close"})

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
+
+LENGTH_OF_PAGE: Final = (
+    "The most that a page holds. It may hold fewer and not be the last: a page ends before it has more than 4 MiB, after one "
+    "at least."
+)
 
 
 @dataclass(frozen=True, slots=True)

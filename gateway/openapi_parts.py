@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from gateway.describe import LENGTH_OF_PAGE
 from gateway.views import VIEWS
 from hub.domain.problem import CATALOGUE
 from hub.storage.paging import MAX_LIMIT, Listing, sort_words
@@ -47,7 +48,7 @@ PARAMETERS: Final[Mapping[str, Json]] = {
         "schema": {"type": "string", "format": "uuid"},
     },
     "Limit": {
-        "name": "limit", "in": "query", "required": False, "description": "Length of the page.",
+        "name": "limit", "in": "query", "required": False, "description": LENGTH_OF_PAGE,
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50},
     },
     "Cursor": {
@@ -203,7 +204,7 @@ def _exact(schema: Any) -> Any:  # noqa: ANN401 -- a JSON value
 
 
 FREE_JSON: Final[Json] = {
-    "description": "Any JSON: integers within 63 bits, text of at most 10,000 characters, without NUL and lone surrogates.",
+    "description": "Any JSON: numbers within 63 bits and with at most 40 decimal places, text of at most 10,000 characters, without NUL and lone surrogates.",
     "anyOf": [
         {"type": "null"}, {"type": "boolean"}, {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1}, {"type": "number"},
         {"type": "string", "maxLength": 10_000}, {"type": "array", "items": {"$ref": REFERENCE.format(model="JsonValue")}},

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from hub.faults import Unavailable
 from hub.storage.database import Database
-from hub.storage.events import StoredEvent, find_bounds, read_log
+from hub.storage.events import LogPage, find_bounds, read_log
 
 PAGE_EVENTS = 200
 BUFFER_EVENTS = 1_000
@@ -103,7 +103,7 @@ class Log:
         async with self.reads.reading(self.pharmacy_id) as connection:
             return await find_bounds(connection, self.pharmacy_id)
 
-    async def page(self, after: int) -> list[StoredEvent]:
+    async def page(self, after: int) -> LogPage:
         """Read what follows."""
         async with self.reads.reading(self.pharmacy_id) as connection:
             return await read_log(connection, self.pharmacy_id, after=after, limit=PAGE_EVENTS)
@@ -198,7 +198,7 @@ class Subscription:
         # Before the query: what arrives from now on stays in the buffer, and an overflow asks for another reading.
         self._must_read = False
         try:
-            page = await self._log.page(self.sequence)
+            page, is_full = await self._log.page(self.sequence)
             if page and page[0].sequence != self.sequence + 1:
                 raise BelowRetention(page[0].sequence)
             if not page:
@@ -208,7 +208,7 @@ class Subscription:
             self._must_read = True
             await asyncio.sleep(AGAIN_SECONDS)
             return []
-        if len(page) == PAGE_EVENTS:
+        if is_full:
             self._must_read = True
         if page:
             self.sequence = page[-1].sequence

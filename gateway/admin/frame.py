@@ -120,6 +120,9 @@ async def _admit(request: Asked) -> Answer | None:
     session = load_session(gateway, request.cookies.get(COOKIE))
     visitor = await visitor_of(gateway, session or begin())
     state["visitor"] = visitor
+    if visitor.is_portal:
+        # A page asks the API for what it shows; that and the page are one request of the key. Operators have no bucket here.
+        gateway.limits.take(visitor.rights().key_id)
     state["flash"] = _flash(gateway, request)
     # What the visitor was sent before a sign-in has no session yet: it gets one, so that its forms have a token.
     state["session"] = visitor.session if visitor.session != session else None

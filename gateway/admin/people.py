@@ -30,9 +30,13 @@ WAIT_SECONDS: Final = 5.0
 
 @dataclass(slots=True)
 class Desk:
-    """What the sign-in keeps in a process: who guessed, whose turn it is at the hash, which codes were used."""
+    """What the sign-in keeps in a process: who guessed, whose turn it is at the hash, which codes were used.
+
+    Keys are counted apart: who tries a pharmacy's wrong one keeps no operator out.
+    """
 
     throttle: Throttle = field(default_factory=Throttle)
+    key_throttle: Throttle = field(default_factory=Throttle)
     passwords: Passwords = field(default_factory=Passwords)
     used_codes: dict[UUID, int] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from gateway.admin.people import (
     sign_out,
 )
 from gateway.admin.sessions import begin
+from gateway.admin.throttle import Throttle
 from gateway.auth import Caller
 from gateway.context import gateway_of
 from gateway.problems import Refused
@@ -56,13 +57,15 @@ def _door(request: Asked, target: str, status: int = 200, **values: object) -> R
     return render(request, "sign_in.html", status, title="Sign in", next=target, **shown)
 
 
-def _too_often(request: Asked, name: str, target: str) -> Response[Any] | None:
-    """Refuse whoever guesses passwords. Keys and links hold more chance than anybody can guess: they need no brake."""
-    seconds = desk_of(request).throttle.wait_seconds(address_of(request), name)
+def _too_often(
+    request: Asked, throttle: Throttle, name: str | None, target: str, way: str = "password"
+) -> Response[Any] | None:
+    """Refuse whoever guesses. Links hold more chance than anybody can guess, and leave no trace: they need no brake."""
+    seconds = throttle.wait_seconds(address_of(request), name)
     if seconds <= 0:
         return None
     wait = max(1, round(seconds))
-    answer = _door(request, target, 429, error=f"Too many attempts. Try again in {wait} s.")
+    answer = _door(request, target, 429, error=f"Too many attempts. Try again in {wait} s.", way=way)
     answer.raw_headers.append((b"retry-after", b"%d" % wait))  # type: ignore[attr-defined]
     return answer
 
@@ -81,7 +84,7 @@ async def sign_in(request: Asked) -> Response[Any]:
         field(form, "code"),
     )
     target = safe_next(field(form, "next"))
-    if (refusal := _too_often(request, username, target)) is not None:
+    if (refusal := _too_often(request, desk.throttle, username, target)) is not None:
         return refusal
     operator = await find_person(request, username)
     matches = await desk.passwords.is_right(password[:256], None if operator is None else operator.password)
@@ -146,8 +149,12 @@ async def sign_in_by_link(request: Asked) -> Response[Any]:
 
 @post("/sign-in/key", opt=_OPEN)
 async def sign_in_by_key(request: Asked) -> Response[Any]:
-    """Let a pharmacy in with its API key, to its own view."""
-    form, gateway = form_of(request), gateway_of(request)
+    """Let a pharmacy in with its API key, to its own view.
+
+    Nobody can guess a key, so a right one is let in at any time: many pharmacies may share an address. Each wrong one leaves a
+    line in the audit log, which nobody may fill: hence the brake.
+    """
+    form, gateway, throttle = form_of(request), gateway_of(request), desk_of(request).key_throttle
     target = safe_next(field(form, "next"))
     key = field(form, "api_key").strip()
     caller: Caller | None = None
@@ -157,6 +164,9 @@ async def sign_in_by_key(request: Asked) -> Response[Any]:
         if fault.problem.slug != "unauthorized":
             raise
     if caller is None or caller.kind != "pharmacy":
+        if (refusal := _too_often(request, throttle, None, target, "key")) is not None:
+            return refusal
+        throttle.note_failure(address_of(request), None)
         note_failure(request, "keys/unknown" if caller is None else f"keys/{caller.key_id}")
         return _door(request, target, 401, error=_WRONG_KEY, way="key")
     note_success(request, f"keys/{caller.key_id}", caller.actor)

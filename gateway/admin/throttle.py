@@ -17,7 +17,8 @@ REMEMBERED: Final = 20_000
 class Throttle:
     """Failures of sign-ins, in this process, the oldest forgotten first.
 
-    A name is counted together with the address it was tried from: nobody can lock somebody else out.
+    A name is counted together with the address it was tried from: nobody can lock somebody else out. Where there is no name,
+    as with keys, the address alone is counted.
     """
 
     def __init__(self, monotonic: Callable[[], float] = clock.monotonic) -> None:
@@ -25,7 +26,7 @@ class Throttle:
         self._monotonic = monotonic
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def wait_seconds(self, address: str, name: str) -> float:
+    def wait_seconds(self, address: str, name: str | None) -> float:
         """Say how long this sign-in has to wait; 0: it may be tried."""
         now = self._monotonic()
         waits = [0.0]
@@ -35,7 +36,7 @@ class Throttle:
                 waits.append(at + min(MOST_SECONDS, 2.0 ** (count - FREE[kind])) - now)
         return max(waits)
 
-    def note_failure(self, address: str, name: str) -> None:
+    def note_failure(self, address: str, name: str | None) -> None:
         """Count a wrong password, code, key or link."""
         now = self._monotonic()
         for _, key in _keys(address, name):
@@ -49,5 +50,6 @@ class Throttle:
         self._failures.pop(f"name:{name}|{address}", None)
 
 
-def _keys(address: str, name: str) -> Iterable[tuple[str, str]]:
-    return (("name", f"name:{name}|{address}"), ("address", f"address:{address}"))
+def _keys(address: str, name: str | None) -> Iterable[tuple[str, str]]:
+    named = () if name is None else (("name", f"name:{name}|{address}"),)
+    return (*named, ("address", f"address:{address}"))

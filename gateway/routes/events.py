@@ -15,7 +15,7 @@ from gateway.answers import Answer
 from gateway.audited import note_events
 from gateway.auth import Caller, caller_of, header_of
 from gateway.context import Gateway, gateway_of
-from gateway.describe import OtherRoute
+from gateway.describe import LENGTH_OF_PAGE, OtherRoute
 from gateway.middleware import check_query
 from gateway.problems import Refused, answer_refusal, refused, unauthorized
 from gateway.streams import (
@@ -65,7 +65,13 @@ _TYPES: Mapping[str, object] = {
                     "pattern": f"^{_TYPE.pattern}$",
                     "description": "Only events of exactly this type.",
                 },
-                "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT_DEFAULT},
+                "limit": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": LIMIT_MOST,
+                    "default": LIMIT_DEFAULT,
+                    "description": LENGTH_OF_PAGE,
+                },
             },
             problems=("unknown-parameter", "gone"),
         ),
@@ -92,11 +98,11 @@ async def list_events(request: Request[Any, Any, Any]) -> Answer:
             raise beyond_end(after, BeyondEnd(last))
         if after + 1 < first:
             raise below_retention(BelowRetention(first))
-        events = await read_log(connection, pharmacy_id, after=after, limit=limit, event_type=event_type)
+        events, is_full = await read_log(connection, pharmacy_id, after=after, limit=limit, event_type=event_type)
     if events:
         last = max(last, events[-1].sequence)
     # A page that is not full has looked through all there is.
-    next_after = events[-1].sequence if len(events) == limit else last
+    next_after = events[-1].sequence if is_full else last
     items = ",".join([event.body for event in events])
     return Answer(200, f'{{"items":[{items}],"next_after":{next_after},"last_sequence":{last}}}'.encode())
 
@@ -176,6 +182,7 @@ async def _admitted(socket: WebSocket[Any, Any, Any], gateway: Gateway, offered:
         caller = gateway.tickets.redeem(ticket.removeprefix(TICKET_PREFIX), _header(socket, b"origin") or "")
     else:
         raise unauthorized()
+    gateway.limits.take(caller.key_id)  # the socket costs one request, as its handshake is one
     if "read" not in caller.scopes:
         raise refused("forbidden", "this needs the scope `read`, which the key does not have")
     return caller

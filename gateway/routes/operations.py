@@ -19,7 +19,7 @@ from gateway.problems import Refused, refused
 from hub.domain.fields import format_time
 from hub.faults import Unavailable
 from hub.storage.database import Connection
-from hub.storage.events import find_ranges
+from hub.storage.events import find_heads
 from hub.storage.operations import Operation, dump_operation, find_operations
 
 Asked = Request[Any, Any, Any]
@@ -90,10 +90,8 @@ async def _dump(connection: Connection, operation: Operation | None) -> bytes | 
         return None
     links: Sequence[dict[str, Any]] = ()
     if operation.first_sequence is not None and operation.event_count:
-        stored = await find_ranges(
-            connection, [(operation.pharmacy_id, operation.first_sequence, operation.event_count)]
-        )
-        links = [{"id": str(event.id), "type": event.type, "sequence": event.sequence} for event in stored]
+        heads = await find_heads(connection, operation.pharmacy_id, operation.first_sequence, operation.event_count)
+        links = [{"id": str(event_id), "type": name, "sequence": sequence} for event_id, name, sequence in heads]
     return orjson.dumps(dump_operation(operation, links))
 
 

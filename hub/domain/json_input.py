@@ -5,11 +5,15 @@ The stdlib's parser is exact only with these guards: it takes NaN, 1e400, a BOM,
 
 import json
 import re
+from decimal import Decimal
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
 MAX_TEXT = 10_000
+MAX_DECIMALS = 40
 _MAX_INTEGER = 2**63 - 1
+_TOO_LARGE = 2.0**63
+_SHORT = 1e-23  # a float has 17 digits: from here on they end within 40 places
 # \u escapes that need a closer look: NUL and surrogates (a pair is a good character, a lone half is not).
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _OPENING = re.compile(rb"[\[{]")
@@ -34,13 +38,20 @@ def parse_json(raw: bytes) -> Any:  # noqa: ANN401 -- a JSON value
 
     Raises:
         MalformedJson: not UTF-8, a BOM, duplicate keys, NaN, Infinity, a number out of range, too deep.
-        InvalidText: NUL, a lone surrogate, a string over 10,000 characters, an integer beyond 64 bits.
+        InvalidText: NUL, a lone surrogate, a string over 10,000 characters, a number beyond 63 bits or with more than 40
+            decimal places, however it is written: PostgreSQL shows it without an exponent, and what it shows can be sent again.
     """
     if raw.startswith(b"\xef\xbb\xbf"):
         message = "the body begins with a byte order mark; send UTF-8 without it"
         raise MalformedJson(message)
+    is_known_wrong = False
     try:
-        value = _DECODER.decode(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        try:
+            value = _DECODER.decode(text)
+        except _OutOfRangeError:
+            is_known_wrong = True
+            value = _TOLERANT.decode(text)
     except UnicodeDecodeError as error:
         message = f"the body is not UTF-8 (byte {error.start})"
         raise MalformedJson(message) from error
@@ -52,7 +63,7 @@ def parse_json(raw: bytes) -> Any:  # noqa: ANN401 -- a JSON value
     except ValueError as error:
         message = f"the body is not JSON: {error}"
         raise MalformedJson(message) from error
-    if _needs_a_walk(raw):
+    if is_known_wrong or _needs_a_walk(raw):
         _walk(value, "#", 1)
     return value
 
@@ -93,17 +104,36 @@ def _finite(text: str) -> float:
     return number
 
 
+class _OutOfRangeError(Exception):
+    """A number is not stored; the walk finds out where it stands."""
+
+
+def _storable(text: str) -> float:
+    number = _finite(text)
+    if not _is_storable(number):
+        raise _OutOfRangeError
+    return number
+
+
+def _is_storable(number: float) -> bool:
+    size = abs(number)
+    if size >= _SHORT or not size:
+        return size < _TOO_LARGE
+    places = Decimal(repr(number)).as_tuple().exponent
+    return isinstance(places, int) and places >= -MAX_DECIMALS
+
+
 # Made once: `json.loads` would make one for every body.
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_storable)
+_TOLERANT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
 
 
 def _walk(value: object, pointer: str, depth: int) -> None:
     match value:
         case str():
             _check_text(value, pointer)
-        case int():
-            if not -_MAX_INTEGER <= value <= _MAX_INTEGER:
-                raise InvalidText(pointer, "integer_range", "an integer has at most 63 bits")
+        case int() | float():
+            _check_number(value, pointer)
         case dict() | list() if depth > MAX_DEPTH:
             message = f"the body is nested deeper than {MAX_DEPTH} levels"
             raise MalformedJson(message)
@@ -115,6 +145,17 @@ def _walk(value: object, pointer: str, depth: int) -> None:
         case list():
             for index, inner in enumerate(value):
                 _walk(inner, f"{pointer}/{index}", depth + 1)
+
+
+def _check_number(number: float, pointer: str) -> None:
+    if isinstance(number, int):
+        if not -_MAX_INTEGER <= number <= _MAX_INTEGER:
+            raise InvalidText(pointer, "integer_range", "an integer has at most 63 bits")
+    elif not _is_storable(number):
+        detail = (
+            f"a number is within 63 bits and has at most {MAX_DECIMALS} decimal places when written without an exponent"
+        )
+        raise InvalidText(pointer, "number_range", detail)
 
 
 def _check_text(text: str, pointer: str) -> None:

@@ -84,15 +84,27 @@ class Head:
     is_repeated: bool
 
 
-async def load_due(connection: Connection, delivery_ids: Sequence[UUID]) -> list[DueDelivery]:
-    """Load deliveries with the bytes of their events."""
+async def load_due(
+    connection: Connection, delivery_ids: Sequence[UUID], most_bytes: int
+) -> tuple[list[DueDelivery], list[tuple[UUID, UUID]]]:
+    """Load deliveries with the bytes of their events: of each endpoint what fits in so many, in order, but one at least.
+
+    Returns:
+        those, and pairs of endpoint and delivery for those that did not fit.
+    """
     records = await connection.fetch(
         "SELECT d.id, d.pharmacy_id, d.endpoint_id, d.event_id, d.event_sequence, d.event_type, d.attempts, d.round_start, d.status, "
-        "d.created_at, e.body FROM webhook_deliveries d "
-        "JOIN events e ON e.pharmacy_id = d.pharmacy_id AND e.sequence = d.event_sequence WHERE d.id = ANY($1::uuid[])",
+        "d.created_at, CASE WHEN sum(octet_length(e.body)) OVER so_far <= $2 OR row_number() OVER so_far = 1 THEN e.body END AS body "
+        "FROM webhook_deliveries d "
+        "JOIN events e ON e.pharmacy_id = d.pharmacy_id AND e.sequence = d.event_sequence WHERE d.id = ANY($1::uuid[]) "
+        "WINDOW so_far AS (PARTITION BY d.endpoint_id ORDER BY d.event_sequence, d.id ROWS UNBOUNDED PRECEDING)",
         delivery_ids,
+        most_bytes,
     )
-    return [DueDelivery(**{**record, "body": record["body"].encode()}) for record in records]
+    return (
+        [DueDelivery(**{**one, "body": one["body"].encode()}) for one in records if one["body"] is not None],
+        [(one["endpoint_id"], one["id"]) for one in records if one["body"] is None],
+    )
 
 
 async def load_endpoints(connection: Connection, endpoint_ids: Sequence[UUID]) -> list[CalledEndpoint]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
 from hub.storage.database import Connection
 from hub.storage.inserting import insert_rows, insertion
+from hub.storage.paging import PAGE_BYTES
 
 
 class StoredEvent(NamedTuple):
@@ -19,6 +21,13 @@ class StoredEvent(NamedTuple):
     operation_id: UUID
     time: datetime
     body: str
+
+
+class LogPage(NamedTuple):
+    """Events of a log in order. `is_full`: it ends at a limit, of events or of bytes, and more may follow."""
+
+    events: list[StoredEvent]
+    is_full: bool
 
 
 _TYPES = {
@@ -70,19 +79,39 @@ async def find_ranges(connection: Connection, ranges: Sequence[tuple[UUID, int, 
     return [StoredEvent(*record) for record in records]
 
 
+async def find_heads(connection: Connection, pharmacy_id: UUID, first: int, count: int) -> list[tuple[UUID, str, int]]:
+    """Name a run of events, each by its id, type and sequence; none is read whole."""
+    records = await connection.fetch(
+        "SELECT id, type, sequence FROM events WHERE pharmacy_id = $1 AND sequence >= $2 AND sequence < $2::int8 + $3::int8 "
+        "ORDER BY sequence",
+        pharmacy_id,
+        first,
+        count,
+    )
+    return [(record[0], record[1], record[2]) for record in records]
+
+
+_HEAD = ", ".join(name for name in _TYPES if name != "body")
+_BEHIND = "FROM events WHERE pharmacy_id = $1 AND sequence > $2 AND ($4::text IS NULL OR type = $4) ORDER BY sequence LIMIT $3"
+# PostgreSQL knows the length of a text without reading it: what is not sent is not even unpacked.
+_SHORT = f"SELECT {_HEAD}, CASE WHEN octet_length(body) <= $5 THEN body END {_BEHIND}"
+_LONG = (
+    f"SELECT {_HEAD}, CASE WHEN sum(octet_length(body)) OVER so_far <= $5 OR row_number() OVER so_far = 1 THEN body END "  # noqa: S608 -- as above
+    f"FROM (SELECT {_COLUMNS} {_BEHIND}) AS page WINDOW so_far AS (ORDER BY sequence ROWS UNBOUNDED PRECEDING)"
+)
+
+
 async def read_log(
     connection: Connection, pharmacy_id: UUID, *, after: int, limit: int, event_type: str | None = None
-) -> list[StoredEvent]:
-    """Read a pharmacy's events behind a sequence, in order."""
-    records = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM events WHERE pharmacy_id = $1 AND sequence > $2 "  # noqa: S608 -- names of our own
-        "AND ($4::text IS NULL OR type = $4) ORDER BY sequence LIMIT $3",
-        pharmacy_id,
-        after,
-        limit,
-        event_type,
-    )
-    return [StoredEvent(*record) for record in records]
+) -> LogPage:
+    """Read a pharmacy's events behind a sequence, in order: at most `limit`, and 4 MiB of bodies, but one at least."""
+    wanted = (pharmacy_id, after, limit, event_type)
+    # As long as each has no more than its share, their sum needs no look.
+    records = await connection.fetch(_SHORT, *wanted, PAGE_BYTES // limit)
+    if any(record[-1] is None for record in records):
+        records = await connection.fetch(_LONG, *wanted, PAGE_BYTES)
+    events = [StoredEvent(*record) for record in takewhile(lambda record: record[-1] is not None, records)]
+    return LogPage(events, len(events) < len(records) or len(records) == limit)
 
 
 async def find_bounds(connection: Connection, pharmacy_id: UUID) -> tuple[int, int]:

@@ -66,6 +66,7 @@ _LISTINGS: Final = (
         sorts() | BY_NAME,
         "created_at",
         scope="id",
+        wide=("settings",),
     ),
     Listing(
         "keys",
@@ -134,6 +135,7 @@ _LISTINGS: Final = (
         | {"available": Sort("(t.quantity - t.reserved)", "int8", lambda item: item["available"])},
         "created_at",
         alive=ALIVE,
+        wide=("extra_data", "identifiers"),
     ),
     Listing(
         "movements",
@@ -222,6 +224,7 @@ _LISTINGS: Final = (
         },
         sorts(sale_time="timestamptz", total_price="numeric"),
         "created_at",
+        wide=("lines", "extra_data"),
     ),
     Listing(
         "orders",
@@ -258,6 +261,7 @@ _LISTINGS: Final = (
         },
         sorts(order_reference="text", total_amount="numeric"),
         "created_at",
+        wide=("items", "reason", "extra_data"),
     ),
 )
 

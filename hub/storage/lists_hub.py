@@ -129,6 +129,7 @@ LISTINGS_HUB: Final = (
         },
         sorts() | BY_NAME,
         "created_at",
+        wide=("pharmacy_ids",),
     ),
     Listing(
         "integrator_keys",

@@ -46,6 +46,7 @@ LISTINGS_OUTSIDE: Final = (
         sorts(received_at="timestamptz", event_type="text"),
         "created_at",
         alive=ALIVE,
+        wide=("payload", "commands", "reason"),
     ),
     Listing(
         "sources",
@@ -79,6 +80,7 @@ LISTINGS_OUTSIDE: Final = (
         sorts(),
         "created_at",
         alive=ALIVE,
+        wide=("settings", "mapping"),
     ),
     Listing(
         "uploads",
@@ -111,6 +113,7 @@ LISTINGS_OUTSIDE: Final = (
         is_sortable=False,
         parent=Parent("uploads", "upload_id"),
         versioned=False,
+        wide=("pointer", "detail"),
     ),
     Listing(
         "webhook_endpoints",
@@ -152,6 +155,7 @@ LISTINGS_OUTSIDE: Final = (
         sorts(),
         "created_at",
         alive=ALIVE,
+        wide=("event_types", "event_filter", "headers"),
     ),
     Listing(
         "webhook_deliveries",
@@ -215,5 +219,6 @@ LISTINGS_OUTSIDE: Final = (
         is_sortable=False,
         parent=Parent("webhook_deliveries", "delivery_id"),
         versioned=False,
+        wide=("request_headers", "response_body"),
     ),
 )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -104,10 +106,20 @@ async def _page(
         arguments += (_parse_key(order.kind, after.value), _parse_key(listing.tie_kind, after.tie))
     if not uses_literal_limit(wanted.limit):
         arguments.append(wanted.limit + 1)
-    statement = page_statement(
-        listing, names, wanted.sort, wanted.limit, is_scoped=bool(scope), is_continued=after is not None, parent=parent
+    write = partial(
+        page_statement,
+        listing,
+        names,
+        wanted.sort,
+        wanted.limit,
+        is_scoped=bool(scope),
+        is_continued=after is not None,
+        parent=parent,
     )
-    records = await connection.fetch(statement, *arguments)
+    records = await connection.fetch(write(), *arguments)
+    if listing.wide and any(record[0] is None for record in records[: wanted.limit]):
+        # Few pages hold a row longer than its share; only they are asked for again, and end where their bytes do.
+        records = await connection.fetch(write(has_long=True), *arguments)
     if not records and parent is not None:
         there = await connection.fetchval(exists_statement(parent, is_scoped=bool(scope)), *scope, parent_id)
         if there is None:
@@ -115,10 +127,10 @@ async def _page(
     count = None
     if wanted.counted:
         count = await connection.fetchval(count_statement(listing, names, is_scoped=bool(scope), parent=parent), *known)
-    items = [record[0] for record in records[: wanted.limit]]
-    if len(records) <= wanted.limit:
+    items = [record[0] for record in takewhile(lambda record: record[0] is not None, records[: wanted.limit])]
+    if len(records) == len(items):
         return Page(items, None, count)
-    last = records[wanted.limit - 1]
+    last = records[len(items) - 1]
     if order.read is None:
         return Page(items, After(_dump_key(last[1]), _dump_key(last[2])), count)
     shown = orjson.loads(last[0])

@@ -13,6 +13,8 @@ from hub.storage.parameter_kinds import BOOLEAN, Kind, one_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+PAGE_BYTES = 4 * 1_048_576
+"""A page ends before it holds more than this, if it holds anything at all."""
 COUNT_CAP = 10_000
 MANY = {"plain": 300_000, "costly": 100_000}
 """Rows of a table that are read whole in about 0.1 s, by what is done with each: a comparison; a search, or an order."""
@@ -95,6 +97,7 @@ class Listing:
         is_sortable: False where there is one order only, which no parameter changes.
         tie: the unique column that ends every order.
         versioned: an item shows its `version`, which is its `ETag`.
+        wide: the shown columns that may be long: JSON, and text from outside.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Listing:
     is_sortable: bool = True
     parent: Parent | None = None
     versioned: bool = True
+    wide: tuple[str, ...] = ()
 
     def most_rows(self, names: Iterable[str], sort: str) -> int | None:
         """Say of how many rows at most a list of all pharmacies may be narrowed and ordered so: it reads the whole table.

@@ -1,5 +1,6 @@
 """The log spread to endpoints: each event becomes one delivery for each endpoint that wants it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from hub.storage.database import Connection
 from hub.storage.models import load_json
+from hub.storage.paging import PAGE_BYTES
 
 CAUSING_SOURCE: Final = (
     "coalesce((SELECT substr(o.actor, 8) FROM operations o WHERE o.id = e.operation_id AND starts_with(o.actor, 'source:')), "
@@ -110,27 +112,35 @@ async def find_behind(connection: Connection) -> list[UUID]:
 
 async def read_behind(
     connection: Connection, after: Mapping[UUID, int], limit: int, *, with_bodies: bool, with_causes: bool = False
-) -> list[LoggedEvent]:
-    """Read what comes next in the logs of these pharmacies, at most so many events each.
+) -> tuple[list[LoggedEvent], set[UUID]]:
+    """Read what comes next in the logs of these pharmacies: at most so many events each, and 4 MiB of bodies in all.
 
     Args:
         with_bodies: read them whole, for filters; events about webhooks always are.
         with_causes: tell which source caused each.
+    Returns:
+        the events, one at least where there is one, and the pharmacies that may have more.
     """
     records = await connection.fetch(
-        "SELECT k.pharmacy_id, e.sequence, e.id, e.type, CASE WHEN $4 OR e.type LIKE 'webhook\\_endpoint.%' "  # noqa: S608 -- text of our own
-        "OR e.type LIKE 'webhook\\_delivery.%' THEN e.body END, "
-        f"CASE WHEN $5 THEN {CAUSING_SOURCE} END "
+        "SELECT pharmacy_id, sequence, id, type, CASE WHEN fits THEN body END, cause, fits FROM (SELECT *, "  # noqa: S608 -- text of our own
+        "coalesce(sum(octet_length(body)) OVER so_far <= $6, true) OR row_number() OVER so_far = 1 AS fits "
+        "FROM (SELECT k.pharmacy_id, e.sequence, e.id, e.type, CASE WHEN $4 OR e.type LIKE 'webhook\\_endpoint.%' "
+        f"OR e.type LIKE 'webhook\\_delivery.%' THEN e.body END AS body, CASE WHEN $5 THEN {CAUSING_SOURCE} END AS cause "
         "FROM unnest($1::uuid[], $2::int8[]) AS k(pharmacy_id, after) "
         "CROSS JOIN LATERAL (SELECT sequence, id, type, operation_id, body FROM events WHERE pharmacy_id = k.pharmacy_id "
-        "AND sequence > k.after ORDER BY sequence LIMIT $3) e",
+        "AND sequence > k.after ORDER BY sequence LIMIT $3) e) AS behind "
+        "WINDOW so_far AS (ORDER BY pharmacy_id, sequence ROWS UNBOUNDED PRECEDING)) AS measured",
         list(after),
         list(after.values()),
         limit,
         with_bodies,
         with_causes,
+        PAGE_BYTES,
     )
-    return [LoggedEvent(*record) for record in records]
+    counts = Counter(record["pharmacy_id"] for record in records)
+    more = {pharmacy_id for pharmacy_id, count in counts.items() if count == limit}
+    more.update(record["pharmacy_id"] for record in records if not record["fits"])
+    return [LoggedEvent(*tuple(record)[:-1]) for record in records if record["fits"]], more
 
 
 async def move_cursors(connection: Connection, endpoints: Sequence[OpenEndpoint]) -> None:

@@ -31,6 +31,7 @@ BODIES: Final[dict[str, Spoiled]] = {
     "100,000 brackets": (NESTED, {}, "malformed"), "null": (b"null", {}, "validation"), "text": (b'"x"', {}, "validation"),
     "an empty list": (b"[]", {}, "validation"), "501 commands": ([{}] * 501, {}, "too-large"), "10,001 commands": ([{}] * 10_001, {}, "too-large"),
     "a list of lists": ([[]], {}, "validation"), "NUL": (b'{"sku": "a\\u0000"}', {}, "validation"), "an unknown field": ({**ITEM, "x": 1}, {}, "validation"),
+    "a number that would grow": (b'{"sku": "a", "name": "a", "price": "1", "extra_data": {"a": 1e308}}', {}, "validation"),
     "an id where none is": ({**ITEM, "id": str(uuid4())}, {}, "validation"), "1 MiB and a byte": (_sized(1_048_577), {}, "too-large"),
     "as much as RabbitMQ takes": (_sized(RABBITMQ_BYTES), {}, "too-large"),
     "no content type": (ITEM, {"content_type": None}, "unsupported-media-type"), "msgpack": (ITEM, {"content_type": "application/msgpack"}, "unsupported-media-type"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.console import Person, a_person, portal, signed_in
 from tests.kit.in_process import Hub
-from tests.kit.wait import eventually
+from tests.kit.wait import eventually, until
 
 HTML_TEXT = "<script>alert(1)</script>"
 
@@ -76,6 +76,22 @@ def test_live_events_show_the_newest_and_follow_the_log(hub: Hub) -> None:
     assert (event["type"], event["pharmacyid"]) == ("inventory.created", pharmacy)
 
 
+def test_live_events_follow_from_behind_the_last_one_that_the_page_has_room_for(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
+    long = {str(number): "x" * 9_999 for number in range(60)}
+    for number in range(9):
+        body = {"sku": f"L-{number}", "name": "n", "price": "1.00", "extra_data": long}
+        assert httpx.post(f"{hub.url}/api/inventory/", json=body, headers=headers, timeout=30).status_code == 201
+    person = signed_in(hub, "viewer")
+    page = person.get(f"/admin/live/?pharmacy={pharmacy}").text
+    shown = [int(number) for number in re.findall(r'<td class="right num">(\d+)</td>', page)]
+    assert 0 < len(shown) < 9
+    assert f"/admin/live/stream?after={max(shown)}&amp;" in page
+    log = person.get(f"/admin/event-log/?pharmacy={pharmacy}").text
+    assert f'rel="next" href="?after={max(shown)}' in log, "the rest is a page further"
+
+
 def test_an_operation_is_found_by_its_id_and_by_the_key_its_client_chose(hub: Hub) -> None:
     pharmacy, key = a_pharmacy(hub)
     chosen = f"order/{uuid4()}"
@@ -88,6 +104,36 @@ def test_an_operation_is_found_by_its_id_and_by_the_key_its_client_chose(hub: Hu
     assert "inventory.created" in pages[0].text
     assert "applied" in pages[0].text
     assert HTML_TEXT not in pages[0].text
+
+
+def test_an_operation_shows_the_events_that_a_page_has_room_for_and_where_the_others_are(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    headers = {"X-API-KEY": key, "Prefer": "wait=20"}
+    long = {str(number): "x" * 9_999 for number in range(90)}
+    for number in range(5):
+        body = {"sku": f"B-{number}", "name": "n", "price": "1.00", "extra_data": long}
+        assert httpx.post(f"{hub.url}/api/inventory/", json=body, headers=headers, timeout=30).status_code == 201
+    rows = "sku,price\n" + "".join(f"B-{number},2.00\n" for number in range(5))
+    taken = httpx.post(
+        f"{hub.url}/api/inventory/bulk",
+        content=rows,
+        headers={"X-API-KEY": key, "Content-Type": "text/csv"},
+        timeout=30,
+    )
+    assert taken.status_code == 202
+
+    def updates() -> Any:
+        query = {"type": "inventory.updated"}
+        return httpx.get(f"{hub.url}/api/events/", params=query, headers=headers, timeout=30).json()["items"]
+
+    event = until(updates)[0]
+    address = f"/admin/operations/{event['causationid']}/"
+    for person, whose in ((portal(hub, key), ""), (signed_in(hub, "viewer"), f"&amp;pharmacy={pharmacy}")):
+        page = person.get(address).text
+        shown = [int(number) for number in re.findall(r'<span class="dot info">event (\d+)</span>', page)]
+        assert 0 < len(shown) < 5
+        assert f'href="/admin/event-log/?after={max(shown)}{whose}"' in page
+        assert len(page) < 8 * 1_048_576
 
 
 def test_a_strangers_operation_is_as_unknown_as_none(hub: Hub) -> None:

@@ -55,6 +55,21 @@ async def test_in_ordered_mode_a_delivery_that_is_given_up_lets_the_next_one_go(
         assert event["data"]["webhook_delivery"]["endpoint_id"] == str(endpoint.id)
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_events_too_long_to_be_loaded_together_are_sent_all_the_same(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, ordered: bool
+) -> None:
+    monkeypatch.setattr("consumers.deliver._LANE_BYTES", 1_500)  # one event, and not two
+    async with sending(calling(settings)) as (door, receiver, desk):
+        pharmacy = await door.open_pharmacy()
+        endpoint = await desk.add(pharmacy, receiver.url, ITEMS, ordered=ordered)
+        await create_items(door, pharmacy, 8)
+        calls = await receiver.wait_for(8, within=25)
+        sent = [f"PZN{number}" for number in range(1, 9)]
+        assert (skus(calls) if ordered else sorted(skus(calls))) == sent
+        await eventually(lambda: desk.deliveries(endpoint), lambda rows: rows == [("delivered",)] * 8)
+
+
 async def test_a_throttle_and_a_dead_endpoint_hold_nothing_up(settings: Settings) -> None:
     settings = calling(settings, 0.2, 0.2, 0.2, 0.2, 0.2)
     async with sending(settings) as (door, receiver, desk):

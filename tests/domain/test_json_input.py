@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -82,6 +83,13 @@ def test_what_is_no_json_is_malformed(raw: bytes) -> None:
         (b'{"q":-9223372036854775808}', "#/q", "integer_range"),
         (b'{"q":10000000000000000000000}', "#/q", "integer_range"),
         (b"1" * 4000, "#", "integer_range"),
+        (b'{"a":[0.5,1e22]}', "#/a/1", "number_range"),
+        (b"1e308", "#", "number_range"),
+        (b"-9223372036854775808.0", "#", "number_range"),
+        (b'{"a":5e-324}', "#/a", "number_range"),
+        (b'{"a":-1e-41}', "#/a", "number_range"),
+        (b'{"a":0.' + b"0" * 40 + b"1}", "#/a", "number_range"),
+        (b'{"a":"\\u0000","b":1e22}', "#/a", "nul"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -112,7 +120,8 @@ def test_what_is_never_stored_is_named_by_its_pointer(raw: bytes, pointer: str, 
         "[" * DEEP + "]" * DEEP,
         '"' + "[" * 500 + '"',
         '{"a":' * (DEEP - 1) + "[]" + "}" * (DEEP - 1),
-        "1e308",
+        "9.2e18",
+        "[1e-40,0.1,5.551115123125783e-17,-0.0,0e-300,0.10000000000000000000000000000000000000000000000000001]",
         "-0",
         "[1.5,1E2]",
         '"' + "x" * 10_000 + '"',
@@ -148,11 +157,12 @@ def test_a_hostile_megabyte_is_answered_soon(raw: bytes) -> None:
     assert time.perf_counter() - started < 2  # a tenth of it on a quiet machine
 
 
+NUMBERS = st.floats(-(2.0**62), 2.0**62).map(lambda number: number if abs(number) > 1e-20 else 0.0)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63) + 1, 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | NUMBERS
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8),
     lambda inner: (
         st.lists(inner, max_size=4)
@@ -168,6 +178,23 @@ VALUES = st.recursive(
 @given(VALUES, st.booleans())
 def test_every_good_document_comes_back_whole(value: Any, ascii_only: bool) -> None:  # noqa: FBT001 -- a strategy
     assert parse_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@LAWS
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_taken_in_both_forms_or_in_neither_and_is_short_in_both(number: float) -> None:
+    """PostgreSQL shows numbers without an exponent: what it shows can be sent again, and is no longer than a line."""
+    plain = format(Decimal(repr(number)), "f").removesuffix(".0")
+    answers: list[Any] = []
+    for text in (repr(number), plain):
+        try:
+            answers.append(float(parse_json(text.encode())))
+        except InvalidText:
+            answers.append(None)
+    assert answers[0] == answers[1]
+    if answers[0] is not None:
+        assert answers == [number, number]
+        assert len(plain) <= len("-0.") + 40
 
 
 @LAWS

@@ -196,6 +196,32 @@ async def test_a_broken_file_is_refused_whole(
     await nothing_was_taken(hub, key)
 
 
+@pytest.mark.parametrize(
+    ("padding", "count", "said"),
+    [(bytes(1_048_576), 65, "64 MiB"), (gzip.compress(b"") * 1000, 11, "members")],
+    ids=["zeros", "empty-members"],
+)
+async def test_what_unpacks_to_nothing_is_bounded_as_well(
+    hub: GatewayStage, key: TestKey, padding: bytes, count: int, said: str
+) -> None:
+    async def body() -> AsyncIterator[bytes]:  # in chunks: nothing says before how long it is
+        yield gzip.compress(row("A").encode())
+        for _ in range(count):
+            yield padding
+
+    headers = key.headers | {"Content-Type": NDJSON, "Content-Encoding": "gzip"}
+    response = await hub.client.post("/api/inventory/bulk", content=body(), headers=headers)
+    assert response.status_code == 413, response.text
+    assert said in response.json()["detail"]
+    await nothing_was_taken(hub, key)
+
+
+async def test_a_file_packed_in_many_blocks_is_taken(hub: GatewayStage, key: TestKey) -> None:
+    packed = b"".join(gzip.compress((row(f"B{number}") + "\n").encode()) for number in range(2_000))
+    upload, _ = await result(hub, key, await post(hub, key, packed, **{"Content-Encoding": "gzip"}))
+    assert upload["applied"] == 2_000
+
+
 @asynccontextmanager
 async def a_file_under_way(
     hub: GatewayStage, key: TestKey, sent: bytes
@@ -235,6 +261,24 @@ async def test_a_long_row_and_nul_in_csv_spoil_only_themselves(hub: GatewayStage
     assert [(error["line"], error["code"]) for error in errors] == [(2, "too_large")]
     upload, errors = await result(hub, key, await post(hub, key, "sku,name,price\nC,a\0b,1\n", CSV))
     assert [(error["line"], error["code"], error["pointer"]) for error in errors] == [(2, "nul", "#/name")]
+
+
+async def test_a_number_that_would_grow_spoils_its_row_and_the_others_come_back_as_they_can_be_sent_again(
+    hub: GatewayStage, key: TestKey
+) -> None:
+    form = '{"sku":"%s","name":"n","price":"1","extra_data":{"a":%s}}'
+    lines = [form % (f"N{at}", number) for at, number in enumerate(("1e22", "5e-324", "9.2e18", "1e-40", "0.1"))]
+    _, errors = await result(hub, key, await post(hub, key, "\n".join(lines)))
+    wrong = ("number_range", "#/extra_data/a")
+    assert [(error["line"], error["code"], error["pointer"]) for error in errors] == [(1, *wrong), (2, *wrong)]
+    _, errors = await result(hub, key, await post(hub, key, 'sku,name,price,extra_data\nX,x,1,"{""a"":1e22}"\n', CSV))
+    assert [(error["line"], error["code"], error["pointer"]) for error in errors] == [(2, *wrong)]
+    listed = await hub.client.get("/api/inventory/", headers=key.headers)
+    assert len(listed.json()["items"]) == 3
+    for number in ("9200000000000000000", "0.1", f"0.{'0' * 39}1"):
+        assert f'"extra_data":{{"a": {number}}}' in listed.text, "as PostgreSQL shows it"
+        again = await post(hub, key, form % ("Y", number))
+        assert (await result(hub, key, again))[1] == []
 
 
 async def test_the_same_key_with_the_same_file_applies_once(hub: GatewayStage, key: TestKey) -> None:

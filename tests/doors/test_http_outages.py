@@ -1,17 +1,22 @@
 """The gateway while its servers are away, and under its limits."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import httpx
+import pytest
 from pydantic import SecretStr
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from hub.settings import Settings
 from tests.kit.builders import an_item
-from tests.kit.gateway import GatewayStage, running_gateway, start_gateway
+from tests.kit.gateway import GatewayStage, TestKey, running_gateway, start_gateway
 from tests.kit.wait import eventually
 from tests.promises.outages import measured
 from tests.rooms.broker_proxy import BrokerProxy, a_free_port, open_proxy
@@ -195,6 +200,35 @@ async def test_a_key_has_its_own_limit(settings: Settings) -> None:
             return (await live.client.get("/api/sales/", headers=busy.headers)).status_code
 
         await eventually(calmed, lambda status: status == 200, within=3)
+
+
+@pytest.mark.parametrize(("way", "count"), [("key", 5), ("ticket", 2)])
+async def test_a_key_that_is_over_its_limit_opens_no_stream_either(settings: Settings, way: str, count: int) -> None:
+    """A handshake costs one request of the key, and so does the ticket for one; the refusal comes before the socket."""
+    update = {"rate_limit_per_second": 0.05, "rate_limit_burst": 5}
+    async with running_gateway(settings.model_copy(update=update)) as live:
+        busy, calm = await live.add_key(), await live.add_key()
+
+        async def follow(key: TestKey) -> None:
+            headers, protocols = key.headers, [Subprotocol("hub.v1")]
+            if way == "ticket":
+                made = await live.client.post("/api/events/ticket", headers=key.headers, json={})
+                assert made.status_code == 201
+                headers, protocols = {}, [*protocols, Subprotocol(f"ticket.{made.json()['ticket']}")]
+            where = f"{live.ws_url}/ws/events"
+            async with connect(where, additional_headers=headers, subprotocols=protocols, proxy=None) as socket:
+                assert "ready" in str(await socket.recv())
+
+        for _ in range(count):
+            await follow(busy)
+        with pytest.raises(InvalidStatus) as refusal:
+            await follow(busy)
+        response = refusal.value.response
+        assert response.status_code == 429
+        assert int(response.headers["retry-after"]) >= 1
+        assert json.loads(response.body)["type"] == "/problems/too-many-requests"
+        assert (await live.client.get("/api/events/stream", headers=busy.headers)).status_code == 429
+        await follow(calm)
 
 
 async def test_metrics_stand_on_their_own_port(settings: Settings) -> None:

@@ -43,6 +43,8 @@ BODIES: list[tuple[int, bytes | str]] = [
     (422, b'{"a\\u0000b":1}'),
     (422, b'{"sku":"\\ud800"}'),
     (422, ITEM % ',"extra_data":{"a":{"b":"\\u0000"}}'),
+    (422, ITEM % ',"extra_data":{"a":[1e22]}'),
+    (422, ITEM % ',"extra_data":{"a":1e-300}'),
     (422, ITEM % ',"more":1'),
     (422, ITEM.replace('"1.00"', '"NaN"') % ""),
     (422, ITEM.replace('"1.00"', '"1_000"') % ""),

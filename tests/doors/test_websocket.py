@@ -149,6 +149,22 @@ async def test_messages_from_the_client(live: GatewayStage, live_key: TestKey) -
         assert (await close_code(socket))[0] == 1007
 
 
+async def test_a_long_frame_is_refused_by_its_head_alone(live: GatewayStage, live_key: TestKey) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(live.url.rpartition(":")[2]))
+    try:
+        head = f"GET /ws/events HTTP/1.1\r\nHost: x\r\nX-API-KEY: {live_key.text}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        writer.write(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            await reader.readuntil(b'"ready","sequence":0}')
+            # Its first 14 bytes: text, 16 MiB long, the mask. Nothing of the text follows, and nothing of it is waited for.
+            writer.write(b"\x81\xff" + (16 * 1_048_576).to_bytes(8, "big") + bytes(4))
+            answer = await reader.readexactly(4)
+    finally:
+        writer.close()
+    assert answer[:1] == b"\x88", "a close frame"
+    assert int.from_bytes(answer[2:], "big") == 1009
+
+
 async def test_a_revoked_key_closes_its_sockets_within_5_s(live: GatewayStage) -> None:
     key = await live.add_key()
     other = await live.add_key(key.pharmacy_id)

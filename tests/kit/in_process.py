@@ -96,7 +96,7 @@ async def _serve(
         )  # fmt: skip
     config: Any = uvicorn.Config(
         create_app(gateways), host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on",
-        http=HttpProtocol,
+        http=HttpProtocol, ws_max_size=8192,
     )  # fmt: skip
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # older uvicorn; newer ones look for the main thread

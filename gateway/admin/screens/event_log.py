@@ -38,7 +38,7 @@ async def show_log(request: Asked) -> Response[Any]:
     else:
         page = said.json
         events = page["items"]
-        newer = page["next_after"] if len(events) == SHOWN and page["next_after"] < last else None
+        newer = page["next_after"] if page["next_after"] < last else None
     begins = events[0]["sequence"] - 1 if events else last
     return render(
         request,

@@ -27,13 +27,14 @@ async def show_live(request: Asked) -> Response[Any]:
     note_events(gateway_of(request), caller, request.scope)
     async with gateway_of(request).reads.reading(log) as connection:
         _, last = await find_bounds(connection, log)
-        events = await read_log(connection, log, after=max(0, last - SHOWN_AT_FIRST), limit=SHOWN_AT_FIRST)
+        events, _ = await read_log(connection, log, after=max(0, last - SHOWN_AT_FIRST), limit=SHOWN_AT_FIRST)
     return render(
         request,
         "live.html",
         title="Live events",
         choice=choice,
-        last=last,
+        # What is not shown yet comes with the stream.
+        last=events[-1].sequence if events else last,
         url=gateway_of(request).settings.url,
         events=[(event.sequence, event.type, event.body) for event in reversed(events)],
     )

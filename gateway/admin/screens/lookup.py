@@ -18,7 +18,7 @@ from gateway.context import gateway_of
 from gateway.problems import refused
 from hub.domain.ids import HUB_ID, operation_id_for
 from hub.storage.database import Connection
-from hub.storage.events import StoredEvent, find_ranges
+from hub.storage.events import StoredEvent, read_log
 from hub.storage.operations import Operation, dump_operation, find_operations
 from hub.storage.overview import deliveries_of_events
 
@@ -61,6 +61,7 @@ async def show_operation(request: Asked, operation_id: FromPath[UUID]) -> Respon
         operation=operation,
         shown=shown,
         events=[(event, orjson.loads(event.body)) for event in events],
+        rest=_rest_of(operation, events, is_portal=visitor.is_portal),
         deliveries=list(deliveries),
         pharmacy=names.get(str(operation.pharmacy_id), "the hub"),
         resource=_page_of(operation),
@@ -90,9 +91,22 @@ async def _history(
         return None
     if operation.first_sequence is None or not operation.event_count:
         return operation, (), ()
-    events = await find_ranges(connection, [(operation.pharmacy_id, operation.first_sequence, operation.event_count)])
+    first, count = operation.first_sequence, operation.event_count
+    page, _ = await read_log(connection, operation.pharmacy_id, after=first - 1, limit=count)
+    events = [event for event in page if event.sequence < first + count]  # of a log that was cut back, others follow
     deliveries = await deliveries_of_events(connection, operation.pharmacy_id, [event.id for event in events])
     return operation, events, deliveries
+
+
+def _rest_of(operation: Operation, events: Sequence[StoredEvent], *, is_portal: bool) -> str:
+    """Name the page of the events that this one has no room for; empty: it has all."""
+    if not events or operation.first_sequence is None:
+        return ""
+    last = events[-1].sequence
+    if last == operation.first_sequence + operation.event_count - 1:
+        return ""
+    whose = "" if is_portal or operation.pharmacy_id == HUB_ID else f"&pharmacy={operation.pharmacy_id}"
+    return f"/admin/event-log/?after={last}{whose}"
 
 
 def _page_of(operation: Operation) -> str:

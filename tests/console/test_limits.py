@@ -1,0 +1,60 @@
+"""What one key may ask of the console, and how often an address may try keys that are none."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from gateway.admin.throttle import FREE
+from tests.conftest import Servers
+from tests.kit.console import a_person, portal, signed_in
+from tests.kit.in_process import Hub, running_hub
+from tests.kit.place import own_place
+from tests.kit.wait import until
+
+BURST = 12
+
+
+@pytest.fixture(scope="module")
+def narrow(servers: Servers, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub whose keys may ask little."""
+    place = tmp_path_factory.mktemp("narrow")
+    limits = {"rate_limit_per_second": 0.5, "rate_limit_burst": BURST}
+    with own_place(servers, template_database, place, **limits) as settings, running_hub(settings) as running:
+        yield running
+
+
+def test_a_portal_s_pages_count_as_requests_of_its_key_and_an_operator_s_do_not(narrow: Hub) -> None:
+    _, key = narrow.open_pharmacy()
+    _, calm = narrow.open_pharmacy()
+    person, other = portal(narrow, key), portal(narrow, calm)
+    answers = [person.get("/admin/inventory/") for _ in range(2 * BURST)]
+    assert answers[0].status_code == 200
+    page = answers[-1]
+    assert page.status_code == 429
+    assert int(page.headers["retry-after"]) >= 1
+    assert page.headers["content-type"].startswith("text/html")
+    assert "may send 0.5 requests a second" in page.text
+    assert httpx.get(f"{narrow.url}/api/sales/", headers={"X-API-KEY": key}).status_code == 429, "it is one bucket"
+    assert other.get("/admin/inventory/").status_code == 200
+    operator = signed_in(narrow, "viewer")
+    assert {operator.get("/admin/inventory/").status_code for _ in range(2 * BURST)} == {200}
+
+
+def test_whoever_tries_keys_waits_leaves_few_lines_and_keeps_nobody_out(narrow: Hub, servers: Servers) -> None:
+    _, key = narrow.open_pharmacy()
+    person = a_person(narrow)
+    person.get("/admin/sign-in/")
+    guesses = 2 * FREE["address"]
+    answers = [person.post("/admin/sign-in/key/", {"api_key": f"phk_{number:028}"}) for number in range(guesses)]
+    assert answers[0].status_code == 401
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert "Too many attempts" in answers[-1].text
+    assert portal(narrow, key).get("/admin/").status_code == 200, "from the same address, with a right key"
+    database = narrow.settings.database_url.get_secret_value().rpartition("/")[2]
+    count = "SELECT count(*) FROM audit_log WHERE action = 'operator.sign_in' AND outcome = 'rejected'"
+    # The line of what came last is the last one written: the others are there by then.
+    entered = "SELECT count(*) FROM audit_log WHERE subject LIKE 'keys/%' AND outcome = 'applied'"
+    assert until(lambda: int(servers.sql(entered, database)), lambda lines: lines > 0)
+    assert FREE["address"] <= int(servers.sql(count, database)) < guesses
