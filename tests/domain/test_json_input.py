@@ -205,3 +205,20 @@ def test_bytes_are_read_or_refused_and_never_break_the_reader(raw: bytes) -> Non
     except (MalformedJson, InvalidText):
         return
     assert value == json.loads(raw)
+
+
+@pytest.mark.parametrize("value", [b"0", b"[]", b"{}", b'""', b'{"a":1}', b"[[]]"])
+def test_more_values_than_a_body_may_have_are_refused_in_no_time(value: bytes) -> None:
+    took: list[float] = []
+    for _ in range(3):
+        began = time.process_time()
+        with pytest.raises(MalformedJson, match="more than 50,000 values"):
+            parse_json(b"[" + b",".join([value] * (1_000_000 // len(value))) + b"]")
+        took.append(time.process_time() - began)
+    assert min(took) < 0.3  # 10 to 40 ms where nobody else is at work
+
+
+def test_commas_and_braces_in_texts_are_no_values() -> None:
+    texts = [",[{" * 3_000, '\\"' * 3_000] * 10
+    assert parse_json(json.dumps(texts).encode()) == texts
+    assert len(parse_json(b"[" + b"0," * 49_000 + b"0]")) == 49_001
