@@ -125,10 +125,7 @@ async def stream_events(request: Request[Any, Any, Any]) -> EventStream:
     A comment comes every 15 s.
     """
     query = _query_of(request.scope["query_string"], "after", "types")
-    after = _number(query, "after", -1)
-    last_id = _header(request, b"last-event-id")
-    if last_id is not None:
-        after = _number({"Last-Event-ID": last_id}, "Last-Event-ID", -1)
+    after = _last_of(request, query)
     return EventStream(gateway_of(request).relay, caller_of(request), None if after < 0 else after, _types(query))
 
 
@@ -163,7 +160,7 @@ async def follow_events(socket: WebSocket[Any, Any, Any]) -> None:
             await socket.send({"type": "websocket.accept", "subprotocol": protocol, "headers": []})
             try:
                 query = _query_of(socket.scope["query_string"], "after", "types")
-                after, types = _number(query, "after", -1), _types(query)
+                after, types = _last_of(socket, query), _types(query)
             except Refused as refusal:
                 await close_websocket(socket, Ending(BAD_AFTER, refusal.problem.detail))
                 return
@@ -220,6 +217,13 @@ def _query_of(raw: bytes, *known: str) -> dict[str, str]:
         if not value:
             raise _wrong(name, "is empty")
     return query
+
+
+def _last_of(connection: ASGIConnection[Any, Any, Any, Any], query: Mapping[str, str]) -> int:
+    """Read the sequence behind which a client goes on, its `Last-Event-ID` before its `after`; -1: only what happens from now on."""
+    after = _number(query, "after", -1)
+    last_id = _header(connection, b"last-event-id")
+    return after if last_id is None else _number({"Last-Event-ID": last_id}, "Last-Event-ID", -1)
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

@@ -49,6 +49,16 @@ async def test_ready_then_backlog_then_live_with_the_bytes_of_the_log(live: Gate
             assert await socket.recv() == '{"type":"event","event":' + event.body + "}"
 
 
+async def test_the_last_event_id_wins_over_after(live: GatewayStage) -> None:
+    key = await live.add_key()
+    await live.happen(key.pharmacy_id, 3)
+    async with follow(live, key, "?after=0", headers={**key.headers, "Last-Event-ID": "2"}) as socket:
+        assert await frame_of(socket) == {"type": "ready", "sequence": 3}
+        assert (await frame_of(socket))["event"]["sequence"] == 3
+    async with follow(live, key, headers={**key.headers, "Last-Event-ID": "x"}) as socket:
+        assert (await close_code(socket))[0] == 4400
+
+
 async def test_without_after_it_is_live_only_and_types_choose(live: GatewayStage) -> None:
     key = await live.add_key()
     await live.happen(key.pharmacy_id, 3)
