@@ -71,10 +71,10 @@
         search.select();
       }
     }
-    // A form is not sent twice by a double click; Enter in a list's search is htmx's.
     if (event.key === "Escape" && event.target.matches("[data-jump]")) event.target.blur();
   });
 
+  // A form is not sent twice by a double click; htmx looks after its own (hx-sync).
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || event.defaultPrevented) return;
