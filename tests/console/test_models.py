@@ -226,7 +226,7 @@ def test_a_late_answer_is_queued_and_found_later(
     text = f"x-{uuid4().hex[:8]}"
     done = admin.post("/admin/inventory/new/", fill(FLOWS["inventory"].made, text, pharmacy=shop[0]))
     assert "Queued." in done.text
-    status = re.search(r'hx-get="([^"]+)"[^>]*hx-trigger="load', done.text)
+    status = re.search(r'hx-get="([^"]+)"[^>]*hx-trigger="every', done.text)
     assert status is not None
     address = html.unescape(status[1])
     part = until(lambda: admin.get(address, HX_Request="true"), lambda seen: "Queued." not in seen.text)

@@ -99,7 +99,9 @@ def _key(page: str, kind: UploadKind, content: bytes) -> str:
 async def _page(request: Asked, found: Look | None, kind: str, sent: Mapping[str, str] | None = None) -> Response[Any]:
     choice = await choose(request, sent)
     key = (sent or {}).get("key") or str(clock.new_id())
-    return render(request, "import.html", title="Import", choice=choice, look=found, kind=kind, key=key)
+    return render(
+        request, "import.html", title="Import", choice=choice, look=found, kind=kind, key=key, most_bytes=MAX_FILE_BYTES
+    )
 
 
 def look(content: bytes, form: Format, kind: UploadKind) -> Look:

@@ -55,6 +55,10 @@
   };
 
   document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-most]")) {
+      const [most, text] = [Number(event.target.dataset.most), event.target.dataset.tooLarge];
+      event.target.setCustomValidity([...event.target.files].some((file) => file.size > most) ? text : "");
+    }
     if (event.target.matches("[data-tick-all]")) {
       const table = event.target.closest("table");
       for (const box of table.querySelectorAll('tbody input[type="checkbox"]')) box.checked = event.target.checked;
@@ -101,10 +105,6 @@
     reveal(event.target);
     const rows = document.getElementById("rows");
     if (rows && event.target.id === "rows") announce(`${rows.querySelectorAll("tbody tr").length} shown`);
-  });
-  // A page in a part's place (a problem, a sign-in that ended): show the whole page instead.
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status === 400) event.detail.shouldSwap = true;
   });
   // An empty field of a list's filters is no filter.
   document.addEventListener("htmx:configRequest", (event) => {
