@@ -267,6 +267,33 @@ def test_a_click_on_a_row_that_was_searched_for_does_not_search_again(
     assert len(asked) == 1, "rows that are replaced under a click lose it"
 
 
+def test_what_stands_around_a_list_follows_its_search(browser: "Browser", hub: Hub, admin: Person) -> None:
+    first, key = hub.open_pharmacy("Around one")
+    second, _ = hub.open_pharmacy("Around two")
+    for sku in ("ONE", "TWO"):
+        an_item(hub, key, sku)
+    with a_sight(browser, hub, admin) as sight:
+        page = sight.page
+        sight.open("/admin/keys/")
+        assert page.locator("a[download]").count() == 0, "there is no list yet"
+        page.select_option("select[name=pharmacy]", str(first))
+        page.wait_for_selector(f"a[download][href='/admin/keys/export.csv?pharmacy={first}']")
+        sight.open(f"/admin/inventory/?pharmacy={first}")
+        page.fill("#q", "TWO")
+        page.wait_for_selector("#announce:text-is('1 shown')", state="attached")
+        with page.expect_download() as saved:
+            page.click("a[download]")
+        assert [line.split(",")[0] for line in Path(saved.value.path()).read_text().splitlines()[1:]] == ["TWO"]
+        page.select_option("select[name=pharmacy]", str(second))
+        page.wait_for_selector(f".head-actions a[href='/admin/inventory/new/?pharmacy={second}']")
+        sight.open("/admin/inventory/")
+        assert page.locator(".filter-buttons a").count() == 0
+        page.fill("#q", "TWO")
+        with page.expect_navigation(url=re.compile("/admin/inventory/$")):
+            page.click(".filter-buttons a")
+        assert page.input_value("#q") == ""
+
+
 def test_back_from_a_search_is_the_whole_list_with_everything_that_works_on_it(
     browser: "Browser", hub: Hub, admin: Person
 ) -> None:
