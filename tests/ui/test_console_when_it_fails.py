@@ -1,6 +1,7 @@
 """The console in a real browser when something goes wrong behind a part of a page: it is said, and said in its place."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from gateway.bulk import MAX_FILE_BYTES
+from hub import clock
 from tests.kit.browsing import Sight, a_sight
 from tests.kit.console import Person, signed_in
 from tests.kit.in_process import Hub
@@ -149,6 +151,24 @@ def test_a_part_that_fails_says_so_above_the_page_and_takes_no_page_in(
         page.wait_for_selector("main > [role=alert]")
         assert page.locator("#queued nav").count() == 0
         assert page.locator("nav[aria-label=Console]").count() == 1
+        forgive(sight)
+
+
+@pytest.mark.parametrize(("answer", "said"), [(broken, "PostgreSQL is away."), (away, "The hub does not answer.")])
+def test_the_overview_says_of_when_its_figures_are_until_they_are_renewed(
+    browser: "Browser", hub: Hub, admin: Person, answer: Any, said: str
+) -> None:
+    with a_sight(browser, hub, admin) as sight:
+        page = sight.page
+        page.route("**/overview/figures", answer)
+        sight.open("/admin/")
+        page.wait_for_selector("main > [role=alert]")
+        shown = page.inner_text("main > [role=alert]").strip()
+        moment = re.fullmatch(rf"These figures are old: they are of ([0-9: -]+) UTC. {said}.*", shown)
+        assert moment is not None, shown
+        assert abs((clock.now() - datetime.fromisoformat(f"{moment[1]}+00:00")).total_seconds()) < 60
+        page.unroute("**/overview/figures")
+        page.wait_for_selector("main > [role=alert]", state="detached")
         forgive(sight)
 
 
