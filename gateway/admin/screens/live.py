@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import orjson
 from litestar import Request, Response, get
 
 from gateway.admin.choosing import acting, choose
@@ -35,7 +36,7 @@ async def show_live(request: Asked) -> Response[Any]:
         choice=choice,
         last=last,
         url=gateway_of(request).settings.url,
-        events=[(event.sequence, event.type, event.body) for event in reversed(events)],
+        events=[(event.body, orjson.loads(event.body)) for event in reversed(events)],
     )
 
 
