@@ -248,6 +248,34 @@ def test_a_pharmacys_pages_are_tabs_that_follow_the_chosen_one(browser: "Browser
         assert 0 <= box["x"] <= 390 - box["width"], "the tab that is open is in sight"
 
 
+@pytest.mark.parametrize(
+    ("place", "typed", "marked"),
+    [
+        pytest.param("inventory/new/", {"quantity": "abc"}, "quantity", id="the console cannot read it"),
+        pytest.param("inventory/new/", {"extra_data": "{", "price": "1.00"}, "extra_data", id="no JSON"),
+        pytest.param("inventory/new/", {"quantity": "1", "price": "wrong"}, "price", id="the API refuses it"),
+        pytest.param("orders/new/", {"items.0.sku": "A", "items.0.quantity": "x"}, "items.0.quantity", id="a line"),
+        pytest.param("event-queue/", {"max_length": "abc"}, "max_length", id="an event queue"),
+    ],
+)
+def test_what_is_wrong_in_a_form_is_said_above_it_and_the_first_such_field_has_the_focus(
+    browser: "Browser", hub: Hub, admin: Person, place: str, typed: dict[str, str], marked: str
+) -> None:
+    pharmacy, _ = hub.open_pharmacy("Marked")
+    with a_sight(browser, hub, admin) as sight:
+        page = sight.page
+        sight.open(f"/admin/{place}?pharmacy={pharmacy}")
+        if place.startswith("inventory"):
+            typed = {"sku": "A", "name": "A", "price": "1.00", **typed}
+        for name, text in typed.items():
+            page.fill(f"[name='{name}']", text)
+        with page.expect_navigation():
+            page.click("form.form .buttons button")
+        page.wait_for_selector("form.form [role=alert]:has-text('Look at the marked fields.')")
+        assert page.evaluate("document.activeElement.name") == marked
+        assert page.input_value(f"[name='{marked}']") == typed[marked]
+
+
 def test_a_click_on_a_row_that_was_searched_for_does_not_search_again(
     browser: "Browser", hub: Hub, admin: Person
 ) -> None:

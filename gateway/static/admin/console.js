@@ -114,4 +114,6 @@
   });
   reveal(document);
   bring();
+  const wrong = document.querySelector("form.form .fault")?.closest(".field, td")?.querySelector("input, select, textarea");
+  if (wrong) wrong.focus();
 })();
