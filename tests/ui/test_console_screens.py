@@ -107,6 +107,29 @@ def test_control_k_leads_to_a_page_by_its_name_and_to_a_row_by_its_id(
         assert not page.locator("#jump").evaluate("box => box.open")
 
 
+def test_on_a_phone_a_button_opens_the_jump_box_and_escape_closes_the_menu(
+    browser: "Browser", hub: Hub, admin: Person
+) -> None:
+    with a_sight(browser, hub, admin, viewport={"width": 390, "height": 844}, has_touch=True) as sight:
+        page = sight.page
+        sight.open("/admin/account/")
+        page.tap("a[aria-label='Jump to']")
+        assert page.locator("#jump").evaluate("box => box.open")
+        page.fill("#jump-to", "movem")
+        with page.expect_navigation(url="**/admin/movements/"):
+            page.keyboard.press("Enter")
+        page.tap("#menu summary")
+        assert page.locator(".side-nav").is_visible()
+        page.keyboard.press("Escape")
+        assert not page.locator(".side-nav").is_visible()
+        assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Menu"
+        assert sight.overflow() <= 0
+    with a_sight(browser, hub, admin, java_script_enabled=False) as sight:
+        sight.open("/admin/account/")
+        with sight.page.expect_navigation(url="**/admin/jump/"):
+            sight.page.click("a[aria-label='Jump to']")
+
+
 def test_the_overviews_charts_are_drawn_and_follow_what_is_written(browser: "Browser", hub: Hub, admin: Person) -> None:
     _, key = hub.open_pharmacy("Charts")
     total = (

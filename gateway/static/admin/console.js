@@ -76,6 +76,11 @@
       }
     }
     if (event.key === "Escape" && event.target.matches("[data-jump]")) event.target.blur();
+    const menu = document.getElementById("menu");
+    if (event.key === "Escape" && menu && menu.open && !document.querySelector("dialog[open]")) {
+      menu.open = false;
+      menu.firstElementChild.focus();
+    }
   });
 
   // A form is not sent twice by a double click; htmx looks after its own (hx-sync).
