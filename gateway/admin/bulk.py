@@ -16,7 +16,7 @@ from gateway.admin.frame import field, flash, form_of, visitor_here
 from gateway.admin.inside import ask, id_of
 from gateway.admin.listing import model_of
 from gateway.admin.pages import redirect, render
-from gateway.admin.registry import Action, Model
+from gateway.admin.registry import Action, Model, counted
 from gateway.admin.writing import Json, row_of
 from gateway.problems import Refused, refused
 
@@ -48,7 +48,7 @@ async def act_on_many(request: Asked, name: FromPath[str]) -> Response[Any]:
     return render(
         request,
         "bulk.html",
-        title=f"{action.label}: {len(rows)} {model.plural.lower()}",
+        title=f"{action.label}: {counted(len(rows), model.noun)}",
         model=model,
         action=action,
         rows=rows,

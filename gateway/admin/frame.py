@@ -1,5 +1,6 @@
 """The frame around every page of the console: who it is, may they, is the form ours, and what the browser may load."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, quote
@@ -35,6 +36,7 @@ Form = Mapping[str, tuple[str, ...]]
 
 FLASH: Final = "hub_flash"
 MAX_FIELDS: Final = 20_000
+_SHOWN: Final = re.compile(r"https?://[^/?#]*([^?#]*)\??([^#]*)")
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _ROLES: Final = {"viewer": 0, "operator": 1, "admin": 2}
 _HEADERS: Final = (
@@ -144,9 +146,7 @@ def _check_role(request: Asked, wanted: str | None, visitor: Visitor) -> Answer 
     if wanted == "anyone":
         return None
     if visitor.caller is None:
-        place = request.url.path if request.scope["method"] in _SAFE else ""
-        query = request.scope["query_string"].decode("latin-1")
-        target = f"{place}?{query}" if place and query else place
+        target = _target(request) if request.scope["method"] in _SAFE else ""
         where = f"/admin/sign-in/?next={quote(target, safe='')}" if target not in {"", "/admin"} else "/admin/sign-in/"
         return redirect(request, where)
     if wanted == "reader" and visitor.is_portal and "read" not in visitor.caller.scopes:
@@ -158,6 +158,17 @@ def _check_role(request: Asked, wanted: str | None, visitor: Visitor) -> Answer 
     if _ROLES[visitor.role] < _ROLES[wanted]:
         raise refused("forbidden", f"this takes the role {wanted}; yours is {visitor.role}")
     return None
+
+
+def _target(request: Asked) -> str:
+    """Name the page to come back to after a sign-in; what asks by itself is a part of the page that it stands on."""
+    shown = request.headers.get("hx-current-url")
+    if shown and request.scope["route_handler"].opt.get("quiet"):
+        found = _SHOWN.match(shown)
+        place, query = (found[1].rstrip("/"), found[2]) if found else ("", "")
+    else:
+        place, query = request.url.path, request.scope["query_string"].decode("latin-1")
+    return f"{place}?{query}" if query else place
 
 
 async def _check_form(request: Asked, gateway: Gateway, visitor: Visitor) -> None:

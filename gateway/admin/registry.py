@@ -204,6 +204,18 @@ class Model:
         return next((one for one in self.all_actions if one.name == name), None)
 
 
+def counted(count: int, noun: str) -> str:
+    """Say how many there are of what a model calls one row.
+
+    >>> counted(1, "item"), counted(2, "webhook event"), counted(0, "delivery"), counted(3, "key")
+    ('1 item', '2 webhook events', '0 deliveries', '3 keys')
+    """
+    if count == 1:
+        return f"1 {noun}"
+    ends_in_consonant_y = noun.endswith("y") and noun[-2] not in "aeiou"
+    return f"{count} {noun[:-1]}ies" if ends_in_consonant_y else f"{count} {noun}s"
+
+
 _SMALL: Final = {"id": "Id", "sku": "SKU", "url": "URL", "uri": "URI", "totp": "second factor", "json": "JSON"}
 
 

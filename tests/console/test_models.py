@@ -226,7 +226,7 @@ def test_a_late_answer_is_queued_and_found_later(
     text = f"x-{uuid4().hex[:8]}"
     done = admin.post("/admin/inventory/new/", fill(FLOWS["inventory"].made, text, pharmacy=shop[0]))
     assert "Queued." in done.text
-    status = re.search(r'hx-get="([^"]+)"[^>]*hx-trigger="load', done.text)
+    status = re.search(r'hx-get="([^"]+)"[^>]*hx-trigger="every', done.text)
     assert status is not None
     address = html.unescape(status[1])
     part = until(lambda: admin.get(address, HX_Request="true"), lambda seen: "Queued." not in seen.text)
@@ -237,6 +237,8 @@ def test_a_late_answer_is_queued_and_found_later(
 def test_many_rows_are_ended_at_once_after_a_question(admin: Person, shop: tuple[str, str]) -> None:
     rows = [make(admin, "inventory", shop[0], f"x-{uuid4().hex[:8]}").split("/")[3] for _ in range(3)]
     asked = admin.post("/admin/inventory/bulk/", {"action": "delete", "id": rows})
+    assert f"<h1>Delete: {len(rows)} items</h1>" in asked.text
+    assert "<h1>Delete: 1 item</h1>" in admin.post("/admin/inventory/bulk/", {"action": "delete", "id": rows[:1]}).text
     assert "Delete 3" in asked.text
     assert admin.get(f"/admin/inventory/{rows[0]}/").status_code == 200
     done = admin.post("/admin/inventory/bulk/", {"action": "delete", "id": rows, "sure": "yes"})

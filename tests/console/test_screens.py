@@ -152,10 +152,10 @@ def read(hub: Hub, key: str, path: str) -> Any:
 
 def send_file(person: Person, pharmacy: str, content: str, **more: str) -> httpx.Response:
     """Choose a file and press a button."""
-    person.get(f"/admin/import/?pharmacy={pharmacy}")
+    page = person.get(f"/admin/import/?pharmacy={pharmacy}")
     return person.web.post(
         f"/admin/import/?csrf={person.token}",
-        data={"kind": "inventory", "pharmacy": pharmacy, **more},
+        data={"kind": "inventory", "pharmacy": pharmacy, "key": person.hidden(page, "key"), **more},
         files={"file": ("stock.csv", content.encode(), "text/csv")},
         follow_redirects=True,
     )
@@ -179,6 +179,20 @@ async def test_a_file_is_looked_at_without_changing_anything_and_then_imported(h
 
     done = await eventually(upload, lambda one: one["status"] == "done", within=30)
     assert (done["applied"], done["rejected"]) == (1, 1)
+
+
+def test_a_form_with_a_file_that_is_sent_twice_is_one_upload(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    person = signed_in(hub, "operator")
+    form = person.hidden(person.get(f"/admin/import/?pharmacy={pharmacy}"), "key")
+    content = "sku,quantity,total_price\nA,1,1.00\n"
+    first, again = (send_file(person, pharmacy, content, kind="sales", key=form).url.path for _ in range(2))
+    assert first == again
+    other = send_file(person, pharmacy, content.replace("A", "B"), kind="sales", key=form).url.path
+    anew = send_file(person, pharmacy, content, kind="sales").url.path
+    bare = [send_file(person, pharmacy, content, kind="sales", key="").url.path for _ in range(2)]
+    assert len({first, other, anew, *bare}) == 5, "another file, another page, and no page's"
+    assert len(read(hub, key, "/api/uploads/")["items"]) == 5
 
 
 def test_a_broken_file_and_a_form_of_another_site_are_refused(hub: Hub) -> None:

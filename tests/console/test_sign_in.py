@@ -54,6 +54,26 @@ def test_without_a_session_every_page_leads_to_the_door_and_back(hub: Hub) -> No
     assert (part.status_code, part.headers["hx-redirect"]) == (204, "/admin/sign-in/?next=%2Fadmin%2Forders")
 
 
+@pytest.mark.parametrize(
+    ("part", "page", "door"),
+    [
+        ("overview/figures", "/admin/", ""),
+        ("overview/figures", "[", ""),
+        (
+            f"status/{UUID(int=1)}",
+            "/admin/orders/?queued=x&q=a%20b",
+            "?next=%2Fadmin%2Forders%3Fqueued%3Dx%26q%3Da%2520b",
+        ),
+    ],
+)
+def test_without_a_session_a_part_leads_to_the_door_and_back_to_its_page(
+    hub: Hub, part: str, page: str, door: str
+) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": f"{hub.url}{page}"}
+    answer = httpx.get(f"{hub.url}/admin/{part}", headers=headers)
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (204, f"/admin/sign-in/{door}")
+
+
 def test_a_login_link_signs_in_once(hub: Hub) -> None:
     _, name = make_operator(hub)
     link = link_for(hub, name)

@@ -107,6 +107,29 @@ def test_control_k_leads_to_a_page_by_its_name_and_to_a_row_by_its_id(
         assert not page.locator("#jump").evaluate("box => box.open")
 
 
+def test_on_a_phone_a_button_opens_the_jump_box_and_escape_closes_the_menu(
+    browser: "Browser", hub: Hub, admin: Person
+) -> None:
+    with a_sight(browser, hub, admin, viewport={"width": 390, "height": 844}, has_touch=True) as sight:
+        page = sight.page
+        sight.open("/admin/account/")
+        page.tap("a[aria-label='Jump to']")
+        assert page.locator("#jump").evaluate("box => box.open")
+        page.fill("#jump-to", "movem")
+        with page.expect_navigation(url="**/admin/movements/"):
+            page.keyboard.press("Enter")
+        page.tap("#menu summary")
+        assert page.locator(".side-nav").is_visible()
+        page.keyboard.press("Escape")
+        assert not page.locator(".side-nav").is_visible()
+        assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Menu"
+        assert sight.overflow() <= 0
+    with a_sight(browser, hub, admin, java_script_enabled=False) as sight:
+        sight.open("/admin/account/")
+        with sight.page.expect_navigation(url="**/admin/jump/"):
+            sight.page.click("a[aria-label='Jump to']")
+
+
 def test_the_overviews_charts_are_drawn_and_follow_what_is_written(browser: "Browser", hub: Hub, admin: Person) -> None:
     _, key = hub.open_pharmacy("Charts")
     total = (
@@ -248,6 +271,34 @@ def test_a_pharmacys_pages_are_tabs_that_follow_the_chosen_one(browser: "Browser
         assert 0 <= box["x"] <= 390 - box["width"], "the tab that is open is in sight"
 
 
+@pytest.mark.parametrize(
+    ("place", "typed", "marked"),
+    [
+        pytest.param("inventory/new/", {"quantity": "abc"}, "quantity", id="the console cannot read it"),
+        pytest.param("inventory/new/", {"extra_data": "{", "price": "1.00"}, "extra_data", id="no JSON"),
+        pytest.param("inventory/new/", {"quantity": "1", "price": "wrong"}, "price", id="the API refuses it"),
+        pytest.param("orders/new/", {"items.0.sku": "A", "items.0.quantity": "x"}, "items.0.quantity", id="a line"),
+        pytest.param("event-queue/", {"max_length": "abc"}, "max_length", id="an event queue"),
+    ],
+)
+def test_what_is_wrong_in_a_form_is_said_above_it_and_the_first_such_field_has_the_focus(
+    browser: "Browser", hub: Hub, admin: Person, place: str, typed: dict[str, str], marked: str
+) -> None:
+    pharmacy, _ = hub.open_pharmacy("Marked")
+    with a_sight(browser, hub, admin) as sight:
+        page = sight.page
+        sight.open(f"/admin/{place}?pharmacy={pharmacy}")
+        if place.startswith("inventory"):
+            typed = {"sku": "A", "name": "A", "price": "1.00", **typed}
+        for name, text in typed.items():
+            page.fill(f"[name='{name}']", text)
+        with page.expect_navigation():
+            page.click("form.form .buttons button")
+        page.wait_for_selector("form.form [role=alert]:has-text('Look at the marked fields.')")
+        assert page.evaluate("document.activeElement.name") == marked
+        assert page.input_value(f"[name='{marked}']") == typed[marked]
+
+
 def test_a_click_on_a_row_that_was_searched_for_does_not_search_again(
     browser: "Browser", hub: Hub, admin: Person
 ) -> None:
@@ -265,6 +316,33 @@ def test_a_click_on_a_row_that_was_searched_for_does_not_search_again(
         with page.expect_navigation(url=there):  # a press takes the focus from what was typed, which is a change of it
             page.click(link, delay=200)
     assert len(asked) == 1, "rows that are replaced under a click lose it"
+
+
+def test_what_stands_around_a_list_follows_its_search(browser: "Browser", hub: Hub, admin: Person) -> None:
+    first, key = hub.open_pharmacy("Around one")
+    second, _ = hub.open_pharmacy("Around two")
+    for sku in ("ONE", "TWO"):
+        an_item(hub, key, sku)
+    with a_sight(browser, hub, admin) as sight:
+        page = sight.page
+        sight.open("/admin/keys/")
+        assert page.locator("a[download]").count() == 0, "there is no list yet"
+        page.select_option("select[name=pharmacy]", str(first))
+        page.wait_for_selector(f"a[download][href='/admin/keys/export.csv?pharmacy={first}']")
+        sight.open(f"/admin/inventory/?pharmacy={first}")
+        page.fill("#q", "TWO")
+        page.wait_for_selector("#announce:text-is('1 shown')", state="attached")
+        with page.expect_download() as saved:
+            page.click("a[download]")
+        assert [line.split(",")[0] for line in Path(saved.value.path()).read_text().splitlines()[1:]] == ["TWO"]
+        page.select_option("select[name=pharmacy]", str(second))
+        page.wait_for_selector(f".head-actions a[href='/admin/inventory/new/?pharmacy={second}']")
+        sight.open("/admin/inventory/")
+        assert page.locator(".filter-buttons a").count() == 0
+        page.fill("#q", "TWO")
+        with page.expect_navigation(url=re.compile("/admin/inventory/$")):
+            page.click(".filter-buttons a")
+        assert page.input_value("#q") == ""
 
 
 def test_back_from_a_search_is_the_whole_list_with_everything_that_works_on_it(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from gateway.admin.inside import ask
 from gateway.admin.pages import redirect, render
 from gateway.bulk import MAX_FILE_BYTES
 from gateway.problems import refused
+from hub import clock
 from hub.domain.problem import FieldError
 from hub.domain.upload_rows import BrokenFile, FileRow, Format, csv_lines, ndjson_lines, read_rows
 from hub.domain.uploads import UploadKind
@@ -76,7 +78,10 @@ async def take_file(request: Asked) -> Response[Any]:
         "POST",
         f"/api/{kind}/bulk",
         content=content,
-        headers={"content-type": "application/x-ndjson" if form_of == "ndjson" else "text/csv"},
+        headers={
+            "content-type": "application/x-ndjson" if form_of == "ndjson" else "text/csv",
+            "idempotency-key": _key(sent.get("key") or str(clock.new_id()), kind, content),
+        },
     )
     if said.is_problem:
         problem = said.problem()
@@ -86,9 +91,17 @@ async def take_file(request: Asked) -> Response[Any]:
     return redirect(request, f"/admin/uploads/{said.json['upload_id']}/?pharmacy={choice.chosen}")
 
 
+def _key(page: str, kind: UploadKind, content: bytes) -> str:
+    """Make the `Idempotency-Key` of a file: what one page sends twice is one upload, and another page's is another one."""
+    return sha256(b"\0".join((page.encode(), kind.encode(), content))).hexdigest()
+
+
 async def _page(request: Asked, found: Look | None, kind: str, sent: Mapping[str, str] | None = None) -> Response[Any]:
     choice = await choose(request, sent)
-    return render(request, "import.html", title="Import", choice=choice, look=found, kind=kind)
+    key = (sent or {}).get("key") or str(clock.new_id())
+    return render(
+        request, "import.html", title="Import", choice=choice, look=found, kind=kind, key=key, most_bytes=MAX_FILE_BYTES
+    )
 
 
 def look(content: bytes, form: Format, kind: UploadKind) -> Look:

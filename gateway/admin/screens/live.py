@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import orjson
 from litestar import Request, Response, get
 
 from gateway.admin.choosing import acting, choose
@@ -36,7 +37,7 @@ async def show_live(request: Asked) -> Response[Any]:
         # What is not shown yet comes with the stream.
         last=events[-1].sequence if events else last,
         url=gateway_of(request).settings.url,
-        events=[(event.sequence, event.type, event.body) for event in reversed(events)],
+        events=[(event.body, orjson.loads(event.body)) for event in reversed(events)],
     )
 
 

@@ -57,6 +57,7 @@ async def _figures(request: Asked) -> dict[str, Any]:
     operators = not visitor.is_portal
     dependencies = (await look_at_dependencies(gateway)) if operators else {}
     return {
+        "at": f"{clock.now():%Y-%m-%d %H:%M:%S}",
         **_rates(series),
         "chart": orjson.dumps(_chart(series, since.timestamp())).decode(),
         "calls_good": good,

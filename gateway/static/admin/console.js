@@ -55,6 +55,10 @@
   };
 
   document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-most]")) {
+      const [most, text] = [Number(event.target.dataset.most), event.target.dataset.tooLarge];
+      event.target.setCustomValidity([...event.target.files].some((file) => file.size > most) ? text : "");
+    }
     if (event.target.matches("[data-tick-all]")) {
       const table = event.target.closest("table");
       for (const box of table.querySelectorAll('tbody input[type="checkbox"]')) box.checked = event.target.checked;
@@ -71,10 +75,15 @@
         search.select();
       }
     }
-    // A form is not sent twice by a double click; Enter in a list's search is htmx's.
     if (event.key === "Escape" && event.target.matches("[data-jump]")) event.target.blur();
+    const menu = document.getElementById("menu");
+    if (event.key === "Escape" && menu && menu.open && !document.querySelector("dialog[open]")) {
+      menu.open = false;
+      menu.firstElementChild.focus();
+    }
   });
 
+  // A form is not sent twice by a double click; htmx looks after its own (hx-sync).
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || event.defaultPrevented) return;
@@ -102,10 +111,6 @@
     const rows = document.getElementById("rows");
     if (rows && event.target.id === "rows") announce(`${rows.querySelectorAll("tbody tr").length} shown`);
   });
-  // A page in a part's place (a problem, a sign-in that ended): show the whole page instead.
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status === 400) event.detail.shouldSwap = true;
-  });
   // An empty field of a list's filters is no filter.
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.verb !== "get") return;
@@ -114,4 +119,6 @@
   });
   reveal(document);
   bring();
+  const wrong = document.querySelector("form.form .fault")?.closest(".field, td")?.querySelector("input, select, textarea");
+  if (wrong) wrong.focus();
 })();

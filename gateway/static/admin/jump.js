@@ -1,4 +1,4 @@
-// Ctrl-K (or Cmd-K) opens the jump box; what is typed narrows the places below it.
+// Ctrl-K (or Cmd-K), or its button, opens the jump box; what is typed narrows the places below it.
 (() => {
   "use strict";
   const box = document.getElementById("jump");
@@ -6,12 +6,20 @@
   const input = document.getElementById("jump-to");
   const links = [...box.querySelectorAll("a")];
   const shown = () => links.filter((link) => !link.parentElement.hidden);
+  const open = () => {
+    box.showModal();
+    input.select();
+  };
+  document.querySelector(".jump-link")?.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    open();
+  });
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
       if (box.open) box.close();
-      else box.showModal();
-      input.select();
+      else open();
     }
   });
   input.addEventListener("input", () => {

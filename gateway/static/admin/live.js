@@ -8,6 +8,8 @@
   const pause = document.getElementById("pause");
   const clear = document.getElementById("clear");
   const narrow = document.getElementById("narrow");
+  const none = document.getElementById("none");
+  let nothing = none.textContent.trim();
   let waiting = [];
   let isPaused = false;
   let isDue = false;
@@ -81,6 +83,17 @@
     row.querySelector(".opener").setAttribute("aria-expanded", "true");
   };
 
+  const wake = () => {
+    const held = `${Math.min(waiting.length, MOST)}${waiting.length > MOST ? "+" : ""}`;
+    pause.querySelector("span").textContent = !isPaused ? "Pause" : waiting.length ? `Go on (${held})` : "Go on";
+  };
+  // An empty table says why it is empty.
+  const explain = () => {
+    const all = [...rows.querySelectorAll("tr[data-body]")];
+    none.hidden = all.some((row) => !row.hidden);
+    none.firstElementChild.textContent = all.length ? "No event here matches the filter." : nothing;
+  };
+
   const show = () => {
     isDue = false;
     if (isPaused || !waiting.length) return;
@@ -89,7 +102,7 @@
     waiting = [];
     rows.prepend(fresh);
     while (rows.rows.length > MOST) rows.deleteRow(-1);
-    document.getElementById("none").hidden = rows.rows.length > 0;
+    explain();
   };
   const plan = () => {
     if (isDue) return;
@@ -104,16 +117,27 @@
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
     pause.setAttribute("aria-pressed", String(isPaused));
-    pause.querySelector("span").textContent = isPaused ? `Go on` : "Pause";
     if (!isPaused) show();
+    wake();
   });
   clear.addEventListener("click", () => {
     waiting = [];
     rows.replaceChildren();
+    nothing = "Cleared. What happens from now on stands here.";
+    explain();
+    wake();
   });
   narrow.addEventListener("input", () => {
-    for (const row of rows.querySelectorAll("tr[data-body]"))
+    for (const row of rows.querySelectorAll("tr[data-body]")) {
       row.hidden = !wants(JSON.parse(row.dataset.body), row.dataset.body);
+      const next = row.nextElementSibling;
+      if (next && next.classList.contains("inside")) next.hidden = row.hidden;
+    }
+    explain();
+  });
+  // Enter would load the page anew, without the filter.
+  narrow.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault();
   });
   narrow.closest("form").addEventListener("change", (event) => {
     if (event.target.name === "pharmacy") event.target.form.requestSubmit();
@@ -130,7 +154,7 @@
     waiting.push(event.data);
     // Drawing waits too while the tab is in the background: what would not be shown any more is let go.
     if (waiting.length > 2 * MOST) waiting = waiting.slice(-MOST);
-    if (isPaused) pause.querySelector("span").textContent = `Go on (${Math.min(waiting.length, MOST)}${waiting.length > MOST ? "+" : ""})`;
+    if (isPaused) wake();
     else plan();
   });
 })();
