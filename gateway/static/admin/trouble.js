@@ -2,6 +2,7 @@
 (() => {
   "use strict";
   const SILENT = "The hub does not answer. Try again in a moment.";
+  const POLLED = "The hub does not answer. The page asks again by itself.";
 
   const make = (text) => {
     const alert = document.getElementById("trouble").content.firstElementChild.cloneNode(true);
@@ -52,6 +53,7 @@
   for (const name of ["htmx:sendError", "htmx:timeout"])
     document.addEventListener(name, (event) => {
       const { requestConfig, target } = event.detail;
-      tell(requestConfig.elt, target, requestConfig.elt.dataset.silent || SILENT);
+      const asker = requestConfig.elt;
+      tell(asker, target, asker.dataset.silent || (asker.matches("form") ? SILENT : POLLED));
     });
 })();
