@@ -73,16 +73,28 @@ HEADERS: Final[Mapping[str, Json]] = {
     "RateLimit": {"description": "What is left of the key's bucket; absent where there is no limit.", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The key's bucket; absent where there is no limit.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
+    "Accept": {"description": "The media types that are read.", "schema": {"type": "string"}},
+    "Accept-Encoding": {"description": "The content encodings that are read (RFC 9110 12.5.3).", "schema": {"type": "string"}},
+    "Accept-Patch": {"description": "The same, to a `PATCH` (RFC 5789).", "schema": {"type": "string"}},
     "Allow": {"description": "The methods that there are.", "schema": {"type": "string"}},
+    "X-Request-Id": {"description": "Under which the audit log has an operator's reading; absent where it has none.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "`no-store` under `/api/`: nothing of a pharmacy is kept on the way.", "schema": {"type": "string"}},
+    "Content-Security-Policy": {"description": "An answer is data: a browser runs nothing of it.", "schema": {"type": "string"}},
+    "Referrer-Policy": {"description": "As above.", "schema": {"const": "no-referrer"}},
+    "X-Content-Type-Options": {"description": "As above.", "schema": {"const": "nosniff"}},
+    "X-Frame-Options": {"description": "As above.", "schema": {"const": "DENY"}},
 }  # fmt: skip
 
 _ON_PROBLEMS: Final[Mapping[int, tuple[str, ...]]] = {
-    401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After", "Operation-Id"), 405: ("Allow",),
+    401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After", "Operation-Id"), 405: ("Allow",), 415: ("Accept", "Accept-Encoding", "Accept-Patch"),
 }  # fmt: skip
-_RATE: Final = ("RateLimit", "RateLimit-Policy")
+_ALWAYS: Final = (
+    *("RateLimit", "RateLimit-Policy", "X-Request-Id", "Cache-Control"),
+    *("Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options", "X-Frame-Options"),
+)
 # An operation's 404 says when to ask again; a waited refusal names its operation.
 _MAYBE: Final[Mapping[int, tuple[str, ...]]] = {
-    404: ("Retry-After", "Operation-Id"), 409: ("Operation-Id", "Preference-Applied"), 412: ("Operation-Id", "Preference-Applied"),
+    404: ("Retry-After", "Operation-Id", "Preference-Applied"), 409: ("Operation-Id", "Preference-Applied"), 412: ("Operation-Id", "Preference-Applied"),
     422: ("Operation-Id", "Preference-Applied"),
 }  # fmt: skip
 
@@ -104,7 +116,7 @@ def response(
     description: str, schema: Json | None, headers: Iterable[str] = (), media: str = "application/json"
 ) -> Json:
     """Describe an answer."""
-    answer: Json = {"description": description, "headers": headers_of(*headers, *_RATE)}
+    answer: Json = {"description": description, "headers": headers_of(*headers, *_ALWAYS)}
     if schema is not None:
         answer["content"] = {media: {"schema": schema}}
     return answer
