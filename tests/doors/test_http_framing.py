@@ -82,6 +82,13 @@ async def test_an_offer_of_http_2_is_ignored_and_costs_no_byte_of_the_body(
         writer.close()
 
 
+@pytest.mark.parametrize("ends", [(b"\n", b"\r\n"), (b"\r\n", b"\n"), (b"\n", b"\n"), (b"\r", b"\r\n")])
+async def test_a_line_of_the_head_ends_with_both_its_bytes(live: GatewayStage, ends: tuple[bytes, bytes]) -> None:
+    head = b"GET /health/live HTTP/1.1" + ends[0] + b"Host: x" + ends[1] + ends[1]
+    status, headers, _ = await wire(live, head)
+    assert (status, headers["connection"]) == (400, "close")
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH", "GET", "DELETE"])
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"]
