@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from consumers.applied import Applied, Isolated
@@ -22,11 +23,15 @@ from hub.domain.outcome import Accepted, Outcome
 from hub.domain.parked import ParkedMessage
 from hub.domain.settle import settle, touched
 from hub.domain.state import Ref
+from hub.faults import TooMuch
 from hub.messaging.bulk_publisher import Outgoing
 from hub.resources import COMMANDS
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
-from hub.storage.tables import TakenId
+from hub.storage.tables import UNBOUNDED, TakenId
+
+# A status of a few bytes moves an order of a hundred thousand, so what a window weighs when it comes says little.
+MOST_BYTES: Final = 8 * 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,14 @@ class _Claim:
 class Applier:
     """Applies commands to the database."""
 
-    def __init__(self, store: Store) -> None:
-        """Work on a store opened as `hub_write`."""
+    def __init__(self, store: Store, most_bytes: int = MOST_BYTES) -> None:
+        """Work on a store opened as `hub_write`.
+
+        Args:
+            most_bytes: of rows read, and of events written, in one transaction of several commands.
+        """
         self._store = store
+        self._most_bytes = most_bytes
         self.storing = asyncio.Event()  # set when PostgreSQL has the most to do; whoever waits for it cleared it before
 
     async def apply(self, arrived: Sequence[Arrived]) -> Applied:
@@ -61,6 +71,7 @@ class Applier:
         may hold commands that its successor applied and died over, and would publish what follows before them.
 
         Raises:
+            TooMuch: they are too many for one transaction; nothing was done, call again with the first of them.
             Unavailable: PostgreSQL is away; whether it committed is unknown, call again.
         """
         async with self._store.transaction() as transaction:
@@ -75,7 +86,7 @@ class Applier:
         Args:
             error: what `apply` raised.
         Raises:
-            Unavailable: as for `apply`.
+            TooMuch, Unavailable: as for `apply`.
         """
         isolated = Isolated()
         async with self._store.transaction() as transaction:
@@ -99,9 +110,11 @@ class Applier:
 
     async def _apply(self, transaction: Transaction, arrived: Sequence[Arrived]) -> Applied:
         done = Outcomes(clock.now())
+        # What one command needs has its own bounds: its lines, and how long a row may be.
+        most_bytes = self._most_bytes if len(arrived) > 1 else UNBOUNDED
         claim = await self._claim(transaction, arrived)
-        await self._settle(transaction, claim, done)
-        saved = await self._recall(transaction, claim)
+        await self._settle(transaction, claim, done, most_bytes)
+        saved = await self._recall(transaction, claim, most_bytes)
         replays = await self._recall_replays(transaction, claim)
         told_twice = [(one.command, operation) for one, operation in claim.again]
         told_twice += [(command, done.operations[command.operation_id]) for command in claim.doubled]
@@ -187,17 +200,17 @@ class Applier:
         claim.fresh.extend(fresh.values())
         return claim
 
-    async def _settle(self, transaction: Transaction, claim: _Claim, done: Outcomes) -> None:
+    async def _settle(self, transaction: Transaction, claim: _Claim, done: Outcomes, most_bytes: int) -> None:
         """Decide the new commands and store what comes of them."""
         commands = claim.fresh
         if not commands:
             return
-        rows = dict(await transaction.load_rows(touched(commands, COMMANDS)))
+        rows = dict(await transaction.load_rows(touched(commands, COMMANDS), most_bytes))
         while True:
             outcomes, missing = settle(commands, COMMANDS, rows, done.now)
             if not missing:
                 break
-            rows |= await transaction.load_rows(missing)
+            rows |= await transaction.load_rows(missing, most_bytes)
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
                 done.changes += outcome.changes
@@ -208,8 +221,10 @@ class Applier:
         await asyncio.sleep(0)  # it is sent, and PostgreSQL works on it while the events are written
         self.storing.set()
         try:
-            for command, outcome in zip(commands, outcomes, strict=True):
+            for index, (command, outcome) in enumerate(zip(commands, outcomes, strict=True)):
                 done.finish(command, outcome, numbers)
+                if done.event_bytes > most_bytes:
+                    raise TooMuch(len(done.events), "events", fits=max(index, 1))
         finally:
             await saving
         if done.events:
@@ -238,7 +253,7 @@ class Applier:
         if entries := audit_entries((operation, origins[operation.id]) for operation in done.operations.values()):
             await transaction.audit(entries)
 
-    async def _recall(self, transaction: Transaction, claim: _Claim) -> dict[UUID, list[StoredEvent]]:
+    async def _recall(self, transaction: Transaction, claim: _Claim, most_bytes: int) -> dict[UUID, list[StoredEvent]]:
         """Load the events that are said again, in order of pharmacy and sequence."""
         ranges = {
             (operation.pharmacy_id, operation.first_sequence, operation.event_count)
@@ -246,7 +261,7 @@ class Applier:
             if operation.first_sequence is not None
         }
         saved: dict[UUID, list[StoredEvent]] = {}
-        for event in await transaction.find_ranges(sorted(ranges)) if ranges else ():
+        for event in await transaction.find_ranges(sorted(ranges), most_bytes) if ranges else ():
             saved.setdefault(event.operation_id, []).append(event)
         return saved
 

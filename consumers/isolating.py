@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from consumers.envelope import Arrived, SetAside
+from hub.faults import TooMuch
 from hub.storage.database import is_outage
 
 # What one transaction tries before it commits: it has to end before its limit of time, on a busy machine as well.
@@ -83,8 +84,8 @@ def _parts(piece: Piece) -> list[Piece]:
 
 
 def blames_nobody(error: Exception) -> bool:
-    """Tell what no command is to blame for: an outage, or a database that does not fit this version of the hub."""
-    return is_outage(error) or is_misfit(error)
+    """Tell what no command is to blame for: an outage, a database of another version of the hub, too many of them at once."""
+    return isinstance(error, TooMuch) or is_outage(error) or is_misfit(error)
 
 
 def is_misfit(error: Exception) -> bool:

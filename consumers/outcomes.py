@@ -27,7 +27,7 @@ from hub.domain.stock import InventoryItem, StockMovement
 from hub.messaging.bulk_publisher import Outgoing
 from hub.messaging.control import Notice, notice_message
 from hub.messaging.parking import Parked, park
-from hub.messaging.replies import replies_message
+from hub.messaging.replies import replies_messages
 from hub.messaging.topology import EVENTS, command_queue
 from hub.resources import COMMANDS, UNKNOWN
 from hub.storage.events import StoredEvent
@@ -52,6 +52,7 @@ class Outcomes:
     operations: dict[UUID, Operation] = field(default_factory=dict)
     replies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     receipts: list[Given] = field(default_factory=list)
+    event_bytes: int = 0
 
     def finish(self, command: Command, outcome: Outcome, numbers: dict[UUID, int]) -> None:
         """End a command's operation: number its events, answer whoever waits.
@@ -99,8 +100,9 @@ class Outcomes:
 
     def _number(self, operation: Operation, event: Event, event_id: UUID, sequence: int) -> StoredEvent:
         numbered = NumberedEvent(event_id, event, operation.pharmacy_id, operation.id, sequence, self.now)
-        body = orjson.dumps(numbered.dump()).decode()
-        return StoredEvent(event_id, operation.pharmacy_id, sequence, event.type, operation.id, self.now, body)
+        body = orjson.dumps(numbered.dump())
+        self.event_bytes += len(body)
+        return StoredEvent(event_id, operation.pharmacy_id, sequence, event.type, operation.id, self.now, body.decode())
 
     def reply(
         self,
@@ -163,7 +165,7 @@ class Outcomes:
             parked: messages for `hub.dead`.
         """
         return [
-            *(replies_message(queue, answers) for queue, answers in self.replies.items()),
+            *(message for queue, answers in self.replies.items() for message in replies_messages(queue, answers)),
             *parked,
             # Repeats are older than what was just numbered, so a receiver sees doubles but never a gap.
             *map(_event_message, repeats),

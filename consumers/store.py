@@ -16,6 +16,7 @@ from hub.storage import audit, events, operations, tables, webhook_recovery
 from hub.storage.database import Connection, Database, undoable
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
+from hub.storage.tables import UNBOUNDED
 
 _FENCE = 7_140_100
 """First key of the advisory locks that keep a cut-off writer out of a partition that another one took over."""
@@ -33,8 +34,12 @@ class Transaction(Protocol):
     async def find_operations(self, ids: Sequence[UUID]) -> Mapping[UUID, Operation]:
         """Find those of these operations that are finished."""
 
-    async def load_rows(self, wanted: Iterable[Wanted]) -> Mapping[Wanted, Any]:
-        """Find rows; None where there is none."""
+    async def load_rows(self, wanted: Iterable[Wanted], most_bytes: int = UNBOUNDED) -> Mapping[Wanted, Any]:
+        """Find rows; None where there is none.
+
+        Raises:
+            TooMuch: those of one kind are more than `most_bytes`.
+        """
 
     async def save_rows(self, changes: Iterable[Row]) -> None:
         """Insert or change rows; the last version of each stands."""
@@ -60,8 +65,12 @@ class Transaction(Protocol):
     async def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Add lines to the audit log."""
 
-    async def find_ranges(self, ranges: Sequence[tuple[UUID, int, int]]) -> Sequence[StoredEvent]:
-        """Read runs of events: pharmacy, first number, count."""
+    async def find_ranges(self, ranges: Sequence[tuple[UUID, int, int]], most_bytes: int) -> Sequence[StoredEvent]:
+        """Read runs of events: pharmacy, first number, count.
+
+        Raises:
+            TooMuch: their bodies are more than `most_bytes`.
+        """
 
 
 class Store(Protocol):
@@ -95,9 +104,9 @@ class PostgresTransaction:
         """As `Transaction`."""
         return await operations.find_operations(self.connection, ids)
 
-    async def load_rows(self, wanted: Iterable[Wanted]) -> Mapping[Wanted, Any]:
+    async def load_rows(self, wanted: Iterable[Wanted], most_bytes: int = UNBOUNDED) -> Mapping[Wanted, Any]:
         """As `Transaction`."""
-        return await tables.load_rows(self.connection, wanted)
+        return await tables.load_rows(self.connection, wanted, most_bytes)
 
     async def save_rows(self, changes: Iterable[Row]) -> None:
         """As `Transaction`."""
@@ -131,9 +140,9 @@ class PostgresTransaction:
         """As `Transaction`."""
         await audit.add_entries(self.connection, entries)
 
-    async def find_ranges(self, ranges: Sequence[tuple[UUID, int, int]]) -> Sequence[StoredEvent]:
+    async def find_ranges(self, ranges: Sequence[tuple[UUID, int, int]], most_bytes: int) -> Sequence[StoredEvent]:
         """As `Transaction`."""
-        return await events.find_ranges(self.connection, ranges)
+        return await events.find_ranges(self.connection, ranges, most_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ from consumers.pulse import Pulse
 from consumers.receipts import Given, ReceiptSender
 from consumers.window import Delivery, Pace, Window, acknowledge
 from hub import clock
+from hub.faults import TooMuch
 from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.messaging.topology import command_queue
 
 # A message is a list of commands, and how many is not known before it is read: a window is bounded by what they weigh.
 _COMMAND_BYTES = 400
+_ANY = 1_000_000
 # PostgreSQL's `commit_delay`, one floor higher: at 16 connections that wait for nothing a write costs a fifth less.
 PACE = Pace(0.02, crowd=4, is_awaited=is_awaited)
 
@@ -48,6 +50,12 @@ class _Batch:
                 self.commands.append(one)
             else:
                 self.unreadable.append(one)
+
+    def cut(self, size: int) -> tuple["_Batch", "_Batch | None"]:
+        """Part the first commands from the rest; its messages can be acked when all of both is done."""
+        if len(self.commands) <= size:
+            return self, None
+        return _Batch([], self.commands[:size]), _Batch(self.deliveries, self.commands[size:], self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ class Writer:
         self._publisher = publisher
         self._messages = window_commands
         self._bytes = window_commands * _COMMAND_BYTES
+        self._most_commands = _ANY
         self._settled: asyncio.Queue[_Settled | None] = asyncio.Queue(maxsize=1)
 
     async def run(self) -> None:
@@ -104,10 +113,7 @@ class Writer:
             while batch.deliveries:
                 self._applier.storing.clear()
                 ahead = tasks.create_task(self._read_ahead(), name="writer: the next window")
-                settled = await self._apply(batch)
-                self._applier.storing.set()  # there may have been nothing to store
-                self._window.pulse.rest()  # where saying is behind, its own pulse tells whether it is alive
-                await self._settled.put(settled)
+                await self._apply_in_parts(batch)
                 batch = await ahead or await self._take()
             await self._settled.put(None)
 
@@ -129,6 +135,23 @@ class Writer:
                 await asyncio.sleep(0)  # the transaction that is under way goes first
             batch.read(delivery)
         return batch
+
+    async def _apply_in_parts(self, batch: _Batch) -> None:
+        """Apply a window and hand over what is to be said of it, in parts where it is too much for one transaction."""
+        rest: _Batch | None = batch
+        while rest is not None:
+            part, behind = rest.cut(self._most_commands)
+            try:
+                settled = await self._apply(part)
+            except TooMuch as fault:
+                self._most_commands = fault.fits or len(part.commands) // 2
+                log.info("window.cut", commands=len(part.commands), into=self._most_commands, detail=str(fault))
+                continue
+            rest = behind
+            self._applier.storing.set()  # there may have been nothing to store
+            self._window.pulse.rest()  # where saying is behind, its own pulse tells whether it is alive
+            await self._settled.put(settled)
+        self._most_commands = min(2 * self._most_commands, _ANY)  # the next ones may weigh less
 
     async def _apply(self, batch: _Batch) -> _Settled:
         self._window.pulse.beat()

@@ -3,6 +3,7 @@
 HubFault
 ├── Unavailable     the world is down: hold, or 503 with Retry-After
 ├── Poison          this message can never be read: park it
+├── TooMuch         one transaction would hold more than it may: take fewer commands
 └── SettingsError   the installation is told something wrong: say one sentence and stop
 """
 
@@ -36,6 +37,20 @@ class Poison(HubFault):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TooMuch(HubFault):
+    """What one transaction would read or write is more than a process may hold at once. Nothing of it was done.
+
+    Args:
+        count: how many.
+        what: of what, e.g. `events`.
+        fits: how many of its commands, the first ones, would not be too much; None: fewer.
+    """
+
+    def __init__(self, count: int, what: str, *, fits: int | None = None) -> None:
+        super().__init__(f"{count} {what} are too much for one transaction")
+        self.fits = fits
 
 
 class SettingsError(HubFault):

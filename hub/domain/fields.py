@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
@@ -25,6 +26,7 @@ from pydantic_core import PydanticCustomError
 MAX_QUANTITY = 2_147_483_647
 MAX_TEXT = 10_000
 MAX_REFERENCE = 128
+MAX_FREE_BYTES = 65_536
 _CENT = Decimal("0.01")
 _MONEY = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,2})?")
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -145,8 +147,26 @@ T = TypeVar("T")
 NotNull = Annotated[T | SkipJsonSchema[None], BeforeValidator(_refuse_null)]
 """A field of a JSON Merge Patch that may be left out (it is then None), but not be taken away by null."""
 
-FreeObject = dict[str, JsonValue]
-"""Data that the hub keeps and never reads."""
+
+def is_too_long(value: Mapping[str, JsonValue]) -> bool:
+    """Tell whether data that the hub keeps for others is more than it keeps: 64 KiB as JSON in UTF-8.
+
+    It travels whole in every event of its resource, and is read whole with every command.
+    """
+    return len(orjson.dumps(value)) > MAX_FREE_BYTES
+
+
+TOO_LONG: Final = f"all of it together has at most {MAX_FREE_BYTES} bytes as JSON"
+
+
+def _bounded_object(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if is_too_long(value):
+        raise PydanticCustomError("object_too_long", TOO_LONG)
+    return value
+
+
+FreeObject = Annotated[dict[str, JsonValue], AfterValidator(_bounded_object)]
+"""Data that the hub keeps and never reads, at most 64 KiB of it."""
 
 
 @lru_cache(maxsize=16_384)
@@ -176,6 +196,8 @@ def same_json(left: object, right: object) -> bool:
     >>> same_json({"a": 1}, {"a": True}), same_json({"a": 1, "b": 2}, {"b": 2, "a": 1})
     (False, True)
     """
+    if left is right:
+        return True
     return left == right and orjson.dumps(left, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
         right, option=orjson.OPT_SORT_KEYS
     )

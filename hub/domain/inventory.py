@@ -9,7 +9,7 @@ from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, merge_patch, same_json
 from hub.domain.ids import derived_id
 from hub.domain.inventory_bodies import AdjustItem, CreateItem, RemoveItem, ReplaceItem, UpdateItem, UpsertItem
-from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, overlong, refuse
 from hub.domain.problem import FieldError
 from hub.domain.state import Ref, State
 from hub.domain.stock import (
@@ -123,6 +123,8 @@ def _revise(state: State, command: Command) -> Outcome:
             quantity=item.quantity,
         )
     after = _with_fields(item, body)
+    if (refusal := overlong("extra_data", item.extra_data, after.extra_data)) is not None:
+        return refusal
     if after.sku != item.sku and state.find_by(InventoryItem, "sku", after.sku) is not None:
         return _duplicate(after.sku)
     counted = body.quantity if "quantity" in body.model_fields_set else item.quantity

@@ -21,7 +21,7 @@ from hub.domain.order_bodies import (
     total_of,
 )
 from hub.domain.order_states import ENDED, EXTERNAL, NEXT, RESERVING, OrderStatus
-from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, overlong, refuse
 from hub.domain.problem import FieldError
 from hub.domain.reservations import OrderLine
 from hub.domain.state import Ref, State
@@ -119,7 +119,7 @@ def place(state: State, command: Command) -> Outcome:
     moved = _settle_stock(state, command, order, body.status)
     # A pending order holds nothing, an external one takes no more than there is.
     assert isinstance(moved, reservations.Moved)
-    order = replace(order, items=[line.dump() for line in moved.lines], status=body.status.value)
+    order = replace(_with_lines(order, moved), status=body.status.value)
     event = Event("order.placed", _subject(order), {"order": dump_order(order), "changed": {}})
     return Accepted((order, *moved.changes), (event, *moved.events), dump_order(order))
 
@@ -131,18 +131,24 @@ def _duplicate(reference: str) -> Rejected:
 
 def _settle_stock(state: State, command: Command, order: Order, target: OrderStatus) -> reservations.Moved | Rejected:
     """Reserve, consume or release what this move asks for."""
-    lines = [OrderLine.of(line) for line in order.items]
-    act = Act(
-        command.operation_id, command.accepted_at, note=order.order_reference, reference_uri=f"/api/orders/{order.id}/"
-    )
     strict = order.source != EXTERNAL
     if target is OrderStatus.COMPLETED:
-        return reservations.consume(state, lines, act, strict=strict)
+        note, uri = order.order_reference, f"/api/orders/{order.id}/"
+        act = Act(command.operation_id, command.accepted_at, note=note, reference_uri=uri)
+        return reservations.consume(state, _lines(order), act, strict=strict)
     if target in ENDED or (target is OrderStatus.PENDING and not strict):
-        return reservations.release(state, lines)
+        return reservations.release(state, _lines(order))
     if target in RESERVING and order.status not in RESERVING and order.held_from not in RESERVING:
-        return reservations.reserve(state, lines, strict=strict)
-    return reservations.Moved(lines)
+        return reservations.reserve(state, _lines(order), strict=strict)
+    return reservations.Moved()
+
+
+def _with_lines(order: Order, moved: reservations.Moved) -> Order:
+    return order if moved.lines is None else replace(order, items=[line.dump() for line in moved.lines])
+
+
+def _lines(order: Order) -> list[OrderLine]:
+    return [OrderLine.of(line) for line in order.items]
 
 
 def revise(state: State, command: Command) -> Outcome:
@@ -183,7 +189,7 @@ def _amend(state: State, order: Order, body: ReplaceOrder | UpdateOrder) -> Orde
             f"items change only while an order is pending and nothing of it was handed over; this one is {order.status}",
             FieldError("#/items", "immutable", "items change only in `pending`"),
         )
-    return _wrong_total(after) or after
+    return overlong("extra_data", order.extra_data, after.extra_data) or _wrong_total(after) or after
 
 
 def _wrong_total(order: Order) -> Rejected | None:
@@ -207,7 +213,7 @@ def _with_extra_data(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
 
 def _amend_items(order: Order, body: ReplaceOrder | UpdateOrder) -> Order:
     if body.items is not None:
-        stored = [OrderLine.of(line) for line in order.items]
+        stored = _lines(order)
         wanted = [_line(item) for item in body.items]
         if [line.ordered for line in stored] != [line.ordered for line in wanted]:
             order = replace(order, items=[line.dump() for line in wanted])
@@ -235,9 +241,7 @@ def _move(
     if target is None or target == order.status:
         if order == before and same_json(order.extra_data, before.extra_data):
             return Accepted((), (), dump_order(order))
-        return _accepted(
-            "order.updated", before, order, reservations.Moved([OrderLine.of(line) for line in order.items]), state
-        )
+        return _accepted("order.updated", before, order, reservations.Moved(), state)
     allowed = allowed_from(order)
     if order.source != EXTERNAL and target.value not in allowed:
         detail = f"an order does not move from {order.status} to {target.value}"
@@ -256,11 +260,10 @@ def _move(
 
 
 def _accepted(name: str, before: Order, after: Order, moved: reservations.Moved, state: State) -> Accepted:
-    after = replace(
-        after, items=[line.dump() for line in moved.lines], updated_at=state.now, version=before.version + 1
-    )
-    data = {"order": dump_order(after), "changed": changed(dump_order(before), dump_order(after))}
-    return Accepted((after, *moved.changes), (Event(name, _subject(after), data), *moved.events), dump_order(after))
+    after = replace(_with_lines(after, moved), updated_at=state.now, version=before.version + 1)
+    shown = dump_order(after)
+    event = Event(name, _subject(after), {"order": shown, "changed": changed(dump_order(before), shown)})
+    return Accepted((after, *moved.changes), (event, *moved.events), shown)
 
 
 def _cancel(state: State, command: Command) -> Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from hub.domain.fields import same_json
+from hub.domain.fields import TOO_LONG, is_too_long, same_json
 from hub.domain.mending import Mending
 from hub.domain.problem import FieldError, Problem
 from hub.domain.state import Row
@@ -50,6 +50,17 @@ Outcome = Accepted | Rejected
 def refuse(slug: str, detail: str, *errors: FieldError, **extra: object) -> Rejected:
     """Reject with a problem of the catalogue."""
     return Rejected(Problem(slug, detail, errors, extra))
+
+
+def overlong(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Rejected | None:
+    """Refuse free data that has grown beyond its bound by what was merged into it.
+
+    Args:
+        name: the member of the body that changes it; where it changes nothing, both are the same object.
+    """
+    if after is before or not is_too_long(after):
+        return None
+    return refuse("validation", f"{name}: {TOO_LONG}", FieldError(f"#/{name}", "object_too_long", TOO_LONG))
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

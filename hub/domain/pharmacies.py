@@ -12,7 +12,7 @@ from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, FreeObject, Name, Time, format_time, merge_patch, same_json
 from hub.domain.ids import default_endpoint_id, derived_id
 from hub.domain.keys import ALL_SCOPES, Keys, Scopes, begins_expired, in_order
-from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, overlong, refuse
 from hub.domain.problem import not_found
 from hub.domain.state import Ref, State
 from hub.domain.versions import stale
@@ -168,6 +168,8 @@ def _revise(state: State, command: Command) -> Outcome:
         )
         values["settings"] = values["settings"] or {}
     after = replace(pharmacy, **values)
+    if (refusal := overlong("settings", pharmacy.settings, after.settings)) is not None:
+        return refusal
     endpoint, mending = (
         set_default_endpoint(state, body.webhook_url, command.minted.get("webhook_secret", ""))
         if "webhook_url" in named

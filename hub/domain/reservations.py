@@ -60,9 +60,9 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The lines and the items as they are from now on."""
+    """The lines and the items as they are from now on. No `lines`: they stay as they are."""
 
-    lines: Sequence[OrderLine]
+    lines: Sequence[OrderLine] | None = None
     changes: tuple[InventoryItem | StockMovement, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -110,6 +110,7 @@ def consume(state: State, lines: Sequence[OrderLine], act: Act, *, strict: bool)
     if not strict:
         topped_up = reserve(state, lines, strict=False)
         assert isinstance(topped_up, Moved)
+        assert topped_up.lines is not None
         reserved_now = {row.id: row for row in topped_up.changes if isinstance(row, InventoryItem)}
         lines = topped_up.lines
     else:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from hub.domain.command import Command, Rule
 from hub.domain.fields import format_id, format_money, format_time, merge_patch, same_json
-from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
+from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, overlong, refuse
 from hub.domain.problem import FieldError
 from hub.domain.sale_bodies import RecordSale, ReplaceSale, SaleLine, UpdateSale, VoidSale
 from hub.domain.state import Ref, State
@@ -202,6 +202,8 @@ def _revise(state: State, command: Command) -> Outcome:
     elif "extra_data" in body.model_fields_set:
         values["extra_data"] = {} if body.extra_data is None else merge_patch(sale.extra_data, body.extra_data)
     after = replace(sale, **values)
+    if (refusal := overlong("extra_data", sale.extra_data, after.extra_data)) is not None:
+        return refusal
     if after == sale and same_json(after.extra_data, sale.extra_data):
         return Accepted((), (), dump_sale(sale))
     after = replace(after, updated_at=state.now, version=sale.version + 1)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ import orjson
 from hub.messaging.connection import HubConnection
 from hub.messaging.frames import Outgoing
 from hub.messaging.listening import Listening, keep_listening
+from hub.messaging.publisher import MESSAGE_BYTES
 from hub.messaging.tasks import running
 from hub.messaging.topology import DEFAULT_EXCHANGE, replies_queue
 
@@ -22,9 +23,25 @@ logger = logging.getLogger(__name__)
 Reply = dict[str, Any]
 
 
-def replies_message(queue_name: str, outcomes: Sequence[Reply]) -> Outgoing:
-    """Write one window's outcomes for one gateway; a gateway that is gone is nobody's fault."""
-    body = orjson.dumps(list(outcomes))
+def replies_messages(queue_name: str, outcomes: Iterable[Reply]) -> Iterator[Outgoing]:
+    """Write one window's outcomes for one gateway, about 1 MiB to a message; a gateway that is gone is nobody's fault.
+
+    RabbitMQ refuses what is longer than its limit, each time that it comes.
+    """
+    together: list[bytes] = []
+    size = 0
+    for outcome in map(orjson.dumps, outcomes):
+        size += len(outcome)
+        if together and size > MESSAGE_BYTES:
+            yield _replies_message(queue_name, together)
+            together, size = [], len(outcome)
+        together.append(outcome)
+    if together:
+        yield _replies_message(queue_name, together)
+
+
+def _replies_message(queue_name: str, outcomes: Sequence[bytes]) -> Outgoing:
+    body = b"[" + b",".join(outcomes) + b"]"
     return Outgoing(DEFAULT_EXCHANGE, queue_name, body, mandatory=False, persistent=False)
 
 

@@ -6,6 +6,7 @@ from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
+from hub.faults import TooMuch
 from hub.storage.database import Connection
 from hub.storage.inserting import insert_rows, insertion
 from hub.storage.paging import PAGE_BYTES
@@ -40,6 +41,7 @@ _TYPES = {
     "body": "text",
 }
 _COLUMNS = ", ".join(_TYPES)
+_HEAD = ", ".join(name for name in _TYPES if name != "body")
 _APPEND = insertion("events", _TYPES)
 
 
@@ -65,17 +67,26 @@ async def append(connection: Connection, events: Sequence[StoredEvent]) -> None:
     await insert_rows(connection, _APPEND, list(zip(*events, strict=True)))
 
 
-async def find_ranges(connection: Connection, ranges: Sequence[tuple[UUID, int, int]]) -> list[StoredEvent]:
-    """Read runs of events, each (pharmacy, first sequence, count), in order of pharmacy and sequence."""
+async def find_ranges(
+    connection: Connection, ranges: Sequence[tuple[UUID, int, int]], most_bytes: int
+) -> list[StoredEvent]:
+    """Read runs of events, each (pharmacy, first sequence, count), in order of pharmacy and sequence.
+
+    Raises:
+        TooMuch: their bodies are longer than `most_bytes`; none of them was read.
+    """
     records = await connection.fetch(
-        "SELECT e.id, e.pharmacy_id, e.sequence, e.type, e.operation_id, e.time, e.body "
-        "FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS r(pharmacy_id, first, count) "
-        "JOIN events e ON e.pharmacy_id = r.pharmacy_id AND e.sequence >= r.first AND e.sequence < r.first + r.count "
-        "ORDER BY e.pharmacy_id, e.sequence",
+        f"SELECT {_HEAD}, CASE WHEN sum(octet_length(body)) OVER () <= $4::int8 THEN body END AS body "  # noqa: S608 -- names of our own
+        "FROM (SELECT e.* FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS r(pharmacy_id, first, count) "
+        "JOIN events e ON e.pharmacy_id = r.pharmacy_id AND e.sequence >= r.first AND e.sequence < r.first + r.count) AS e "
+        "ORDER BY pharmacy_id, sequence",
         [pharmacy_id for pharmacy_id, _, _ in ranges],
         [first for _, first, _ in ranges],
         [count for _, _, count in ranges],
+        most_bytes,
     )
+    if records and records[0]["body"] is None:
+        raise TooMuch(len(records), "events")
     return [StoredEvent(*record) for record in records]
 
 
@@ -91,7 +102,6 @@ async def find_heads(connection: Connection, pharmacy_id: UUID, first: int, coun
     return [(record[0], record[1], record[2]) for record in records]
 
 
-_HEAD = ", ".join(name for name in _TYPES if name != "body")
 _BEHIND = "FROM events WHERE pharmacy_id = $1 AND sequence > $2 AND ($4::text IS NULL OR type = $4) ORDER BY sequence LIMIT $3"
 # PostgreSQL knows the length of a text without reading it: what is not sent is not even unpacked.
 _SHORT = f"SELECT {_HEAD}, CASE WHEN octet_length(body) <= $5 THEN body END {_BEHIND}"

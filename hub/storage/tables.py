@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from tortoise.models import Model
@@ -23,11 +23,15 @@ from hub.domain.uploads import Upload, UploadError
 from hub.domain.webhook_deliveries import WebhookDelivery
 from hub.domain.webhook_events import WebhookEvent
 from hub.domain.webhooks import WebhookEndpoint
+from hub.faults import TooMuch
 from hub.storage import models, models_outside
 from hub.storage.database import Connection
 from hub.storage.inserting import insert_rows, insertion
 
 R = TypeVar("R", bound=Row)
+
+UNBOUNDED: Final = 2**62
+_ROW_BYTES: Final = 200  # a row without its JSON, about
 
 
 class TakenId(Exception):
@@ -67,6 +71,17 @@ class Table(Generic[R]):
         self.columns = tuple(field.name for field in fields(row))  # type: ignore[arg-type]
         types = [_sql_type(model, column) for column in self.columns]
         self._json = tuple(kind == "jsonb" for kind in types)
+        lengths = {
+            column: f'octet_length(t."{column}"::{"text" if kind == "jsonb" else kind})'
+            for column, kind in zip(self.columns, types, strict=True)
+            if kind in {"jsonb", "bytea"}
+        }
+        weight = " + ".join(f"coalesce({length}, 0)" for length in lengths.values())
+        self._weight = f"sum({weight}) OVER ()" if lengths else "0"
+        self._light = ", ".join(
+            f'CASE WHEN weight <= $3::int8 THEN t."{column}" END' if column in lengths else f't."{column}"'
+            for column in self.columns
+        )
         # A column that may be NULL holds no JSON null beside it.
         self._nullable = tuple(model._meta.fields_map[column].null for column in self.columns)  # noqa: SLF001 -- as above
         self._values = attrgetter(*self.columns)
@@ -116,19 +131,25 @@ class Table(Generic[R]):
             raise TakenId(record[0] for record in await connection.fetch(taken, ids, made))
 
     async def load(
-        self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]]
+        self, connection: Connection, wanted: Sequence[tuple[UUID, Ref]], most_bytes: int = UNBOUNDED
     ) -> dict[tuple[UUID, Ref], R | None]:
-        """Find all rows asked for, each in its own pharmacy, with one query for each way of naming them."""
+        """Find all rows asked for, each in its own pharmacy, with one query for each way of naming them.
+
+        Raises:
+            TooMuch: their JSON and payloads are longer than `most_bytes`; none of it was read.
+        """
         found: dict[tuple[UUID, Ref], R | None] = dict.fromkeys(wanted)
         for field in {ref.field for _, ref in wanted}:
             asked = [(pharmacy_id, ref) for pharmacy_id, ref in wanted if ref.field == field]
             query = self._query_by(field)
             records = await connection.fetch(
-                query, [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked]
+                query, [pharmacy_id for pharmacy_id, _ in asked], [ref.value for _, ref in asked], most_bytes
             )
             for record in records:
-                row = self.read(record[1:])
-                found[record[0], Ref(self.row, field, getattr(row, field))] = row
+                if record[0] > most_bytes:
+                    raise TooMuch(len(records), self.name)
+                row = self.read(record[2:])
+                found[record[1], Ref(self.row, field, getattr(row, field))] = row
         return found
 
     def _query_by(self, field: str) -> str:
@@ -139,8 +160,9 @@ class Table(Generic[R]):
         # OFFSET 0 keeps PostgreSQL from joining in another way than name by name. The plan that a connection keeps was made while the
         # table was small, and may compare every row with every name; one that is made for a file's names reads the whole table.
         return (
-            f"SELECT k.pharmacy_id, {self.select} FROM unnest($1::uuid[], $2::{kind}[]) AS k(pharmacy_id, value) "  # noqa: S608 -- names of our own
-            f'CROSS JOIN LATERAL (SELECT * FROM "{self.name}" AS t WHERE {owner} t."{field}" = k.value {alive} OFFSET 0) AS t'
+            f"SELECT weight, owner_id, {self._light} FROM (SELECT k.pharmacy_id AS owner_id, t.*, {self._weight} AS weight "  # noqa: S608 -- names of our own
+            f"FROM unnest($1::uuid[], $2::{kind}[]) AS k(pharmacy_id, value) "
+            f'CROSS JOIN LATERAL (SELECT * FROM "{self.name}" AS t WHERE {owner} t."{field}" = k.value {alive} OFFSET 0) AS t) AS t'
         )
 
 
@@ -178,14 +200,22 @@ TABLES: Mapping[type[Any], Table[Any]] = {
 """Every kind of row the domain changes, in the order in which they are saved."""
 
 
-async def load_rows(connection: Connection, wanted: Iterable[tuple[UUID, Ref]]) -> dict[tuple[UUID, Ref], Any]:
-    """Find rows of any kind: one query per kind and way of naming."""
+async def load_rows(
+    connection: Connection, wanted: Iterable[tuple[UUID, Ref]], most_bytes: int = UNBOUNDED
+) -> dict[tuple[UUID, Ref], Any]:
+    """Find rows of any kind: one query per kind and way of naming.
+
+    Raises:
+        TooMuch: what one query would read is more than `most_bytes`; none of it was read.
+    """
     by_kind: dict[type[Any], list[tuple[UUID, Ref]]] = {}
     for item in dict.fromkeys(wanted):
         by_kind.setdefault(item[1].kind, []).append(item)
     found: dict[tuple[UUID, Ref], Any] = {}
     for kind, items in by_kind.items():
-        found |= await TABLES[kind].load(connection, items)
+        if len(items) * _ROW_BYTES > most_bytes:
+            raise TooMuch(len(items), TABLES[kind].name)
+        found |= await TABLES[kind].load(connection, items, most_bytes)
     return found
 
 

@@ -16,6 +16,7 @@ ADJUST, MOVE = f"{ITEM}adjustments/", f"{ORDER}transitions/"
 JSON = "application/json"
 NUL = "a\0b"
 BIG = 10_001
+LONG = {f"{number}": "x" * 9_000 for number in range(8)}
 
 
 class Bad(NamedTuple):
@@ -86,9 +87,10 @@ TABLES: tuple[Table, ...] = (
     ("POST", INVENTORY, _each(GOOD_ITEM, "price", MONEY)), ("POST", INVENTORY, _each(GOOD_ITEM, "quantity", WHOLE)),
     ("POST", INVENTORY, _each(GOOD_ITEM, "sku", REFERENCES)), ("POST", INVENTORY, _each(GOOD_ITEM, "name", ("", *TEXTS, None))),
     ("POST", INVENTORY, _each(GOOD_ITEM, "low_stock_threshold", _but_null(WHOLE))),
-    ("POST", INVENTORY, _each(GOOD_ITEM, "extra_data", ([], "x", 1, None, {"a": NUL}, {NUL: 1}))), ("POST", INVENTORY, _each(GOOD_ITEM, "identifiers", _CODES)),
+    ("POST", INVENTORY, _each(GOOD_ITEM, "extra_data", ([], "x", 1, None, {"a": NUL}, {NUL: 1}, LONG))), ("POST", INVENTORY, _each(GOOD_ITEM, "identifiers", _CODES)),
     ("POST", SALES, _each(GOOD_SALE, "lines", ([], {}, "x", [1], [None], [{}], [GOOD_LINE] * 501))), ("POST", SALES, _each(GOOD_SALE, "sale_time", TIMES)),
     ("POST", SALES, _each(GOOD_SALE, "reference", _but_null(REFERENCES))), ("POST", SALES, _each(GOOD_SALE, "quantity", (1, "1"))),
+    *(("POST", place, _each(good, "extra_data", (LONG,))) for place, good in ((SALES, GOOD_SALE), (ORDERS, GOOD_ORDER))),
     ("POST", SALES, _each(GOOD_SALE, "sku", ("A",))), ("POST", ORDERS, _each(GOOD_ORDER, "order_reference", REFERENCES)),
     ("POST", ORDERS, _each(GOOD_ORDER, "items", ([], {}, None, [1], [GOOD_ORDER_LINE] * 501))),
     ("POST", ORDERS, _each(GOOD_ORDER, "total_amount", ("2.00", *MONEY[:-3], []))),

@@ -1,13 +1,14 @@
 """Outcomes reach exactly those who wait for them, also after a reconnect."""
 
 import asyncio
+from contextlib import ExitStack
 from uuid import UUID, uuid4
 
 import pytest
 
 from hub.messaging.bulk_publisher import BulkPublisher
 from hub.messaging.connection import open_connection
-from hub.messaging.replies import Replies, open_replies, replies_message
+from hub.messaging.replies import Replies, open_replies, replies_messages
 from tests.rooms.broker_proxy import a_free_port, eventually, open_proxy
 
 
@@ -26,11 +27,23 @@ async def test_each_waiter_gets_the_outcome_of_its_operation(amqp_url: str) -> N
         publisher = BulkPublisher(connection, confirm_seconds=2)
         with replies.wait_for(one) as first, replies.wait_for(two) as second, replies.wait_for(one) as also_first:
             outcomes = [an_outcome(unknown), an_outcome(two, "rejected"), an_outcome(one)]
-            await publisher.publish([replies_message(replies.queue_name, outcomes)])
+            await publisher.publish([*replies_messages(replies.queue_name, outcomes)])
             async with asyncio.timeout(2):
                 assert (await first)["status"] == "applied"
                 assert (await second)["status"] == "rejected"
                 assert (await also_first)["status"] == "applied"
+
+
+async def test_outcomes_that_are_more_than_a_message_takes_come_in_several(amqp_url: str) -> None:
+    waiting = [uuid4() for _ in range(16)]
+    async with open_connection([amqp_url], name="test") as connection, open_replies(connection, "g1") as replies:
+        publisher = BulkPublisher(connection, confirm_seconds=5)
+        with ExitStack() as waits:
+            answers = [waits.enter_context(replies.wait_for(operation)) for operation in waiting]
+            outcomes = [an_outcome(operation, "y" * 900_000) for operation in waiting]
+            await publisher.publish([*replies_messages(replies.queue_name, outcomes)])
+            async with asyncio.timeout(5):
+                assert [(await answer)["operation_id"] for answer in answers] == list(map(str, waiting))
 
 
 async def test_who_gave_up_is_forgotten_and_hurts_nobody() -> None:
@@ -62,7 +75,7 @@ async def test_the_queue_comes_back_under_its_name_after_a_lost_connection(amqp_
             await eventually(lambda: replies.is_listening)
             operation = uuid4()
             with replies.wait_for(operation) as future:
-                await publisher.publish([replies_message("hub.replies.g1", [an_outcome(operation)])])
+                await publisher.publish([*replies_messages("hub.replies.g1", [an_outcome(operation)])])
                 async with asyncio.timeout(2):
                     await future
 

@@ -16,10 +16,13 @@ from hub.domain.pharmacies import Pharmacy
 from hub.domain.settle import Wanted
 from hub.domain.state import Row
 from hub.domain.stock import StockMovement
-from hub.faults import Unavailable
+from hub.faults import TooMuch, Unavailable
 from hub.storage.events import StoredEvent
 from hub.storage.operations import Operation
+from hub.storage.tables import UNBOUNDED
 from tests.simulation.tables import Tables
+
+ROW_BYTES = 200
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -158,9 +161,11 @@ class Session:
         await self._ask("find operations")
         return {one: found for one in ids if (found := self._find_operation(one)) is not None}
 
-    async def load_rows(self, wanted: Iterable[Wanted]) -> Mapping[Wanted, Any]:
+    async def load_rows(self, wanted: Iterable[Wanted], most_bytes: int = UNBOUNDED) -> Mapping[Wanted, Any]:
         await self._ask("load rows")
         wanted = list(wanted)
+        if len(wanted) * ROW_BYTES > most_bytes:
+            raise TooMuch(len(wanted), "rows")
         stored = {kind: self._rows(kind) for kind in {ref.kind for _, ref in wanted}}
         found: dict[Wanted, Any] = {}
         for pharmacy_id, ref in wanted:
@@ -247,12 +252,15 @@ class Session:
         await self._ask("audit")
         self.own.audit |= {entry.id: entry for entry in entries}
 
-    async def find_ranges(self, ranges: Sequence[tuple[UUID, int, int]]) -> Sequence[StoredEvent]:
+    async def find_ranges(self, ranges: Sequence[tuple[UUID, int, int]], most_bytes: int) -> Sequence[StoredEvent]:
         await self._ask("find events")
         stored = self.database.stored.events | self.own.events
-        return [
+        found = [
             stored[pharmacy_id, sequence]
             for pharmacy_id, first, count in sorted(ranges)
             for sequence in range(first, first + count)
             if (pharmacy_id, sequence) in stored
         ]
+        if sum(len(event.body) for event in found) > most_bytes:
+            raise TooMuch(len(found), "events")
+        return found

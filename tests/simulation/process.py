@@ -34,7 +34,7 @@ class Process:
         sabotage = world.sabotage
         self.store = (sabotage.store or SimulatedStore)(world.database, self)
         self.publisher = (sabotage.publisher or Publisher)(world.broker, self)
-        applier = (sabotage.applier or Applier)(self.store)
+        applier = (sabotage.applier or Applier)(self.store, world.most_bytes)
         writer = (sabotage.writer or Writer)(
             self.window,
             applier,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID
 
 from consumers.applied import Applied, Isolated
@@ -43,6 +44,20 @@ class PublishesOnce(Writer):
             with suppress(Unavailable):
                 await self._publisher.publish(settled.messages())
             await acknowledge(settled.deliveries)
+
+
+class AcksAWholeWindowForItsFirstPart(Writer):
+    async def _apply_in_parts(self, batch: _Batch) -> None:
+        part, rest = batch.cut(3)
+        await super()._apply_in_parts(replace(part, deliveries=batch.deliveries))
+        if rest is not None:
+            await super()._apply_in_parts(replace(rest, deliveries=[]))
+
+
+class LetsGoOfTheRest(Writer):
+    async def _apply_in_parts(self, batch: _Batch) -> None:
+        part, _ = batch.cut(3)
+        await super()._apply_in_parts(replace(part, deliveries=batch.deliveries))
 
 
 class LetsGoInAnOutage(Applier):
@@ -181,6 +196,8 @@ SABOTAGES: Mapping[str, Sabotage] = {
     "acks before the commit": Sabotage(writer=AcksBeforeCommit),
     "acks before the confirms": Sabotage(writer=AcksBeforeConfirms),
     "publishes once, whatever comes of it": Sabotage(writer=PublishesOnce),
+    "acks a whole window for its first part": Sabotage(writer=AcksAWholeWindowForItsFirstPart),
+    "lets go of what was too much for one transaction": Sabotage(writer=LetsGoOfTheRest),
     "lets a window go in an outage": Sabotage(applier=LetsGoInAnOutage),
     "drops a neighbour of a poison command": Sabotage(writer=DropsANeighbour),
     "parks the neighbours of a poison command": Sabotage(writer=ParksNeighbours),

@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 
 from consumers import writer as writer_module
+from consumers.applying import MOST_BYTES
 from hub import clock
 from hub.messaging.frames import Outgoing
 from hub.messaging.topology import DEAD, EVENTS
@@ -86,6 +87,7 @@ class World:
         self.partitions = chance.choice((1, 2, 2, 3))
         self.prefetch = chance.choice((2, 5, 20))
         self.window_commands = chance.choice((1, 3, 10, 500))
+        self.most_bytes = chance.choice((1_500, 4_000, MOST_BYTES))
         self.is_calm = False
         self.is_over = False
         self.failures: list[str] = []
@@ -182,7 +184,7 @@ class Silent:
     def warning(self, event: str, **facts: object) -> None:
         self._world.note(f"log: {event} {facts.get('detail', facts.get('reason', ''))}")
 
-    error = warning
+    info = error = warning
 
 
 def run_seed(seed: int, sabotage: Sabotage = Sabotage()) -> Result:
