@@ -10,6 +10,7 @@ from pydantic import Field
 
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, FreeObject, Name, Time, format_time, merge_patch, same_json
+from hub.domain.holdings import Holdings, one_more
 from hub.domain.ids import default_endpoint_id, derived_id
 from hub.domain.keys import ALL_SCOPES, Keys, Scopes, begins_expired, in_order
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, overlong, refuse
@@ -222,7 +223,16 @@ def _create_key(state: State, command: Command) -> Outcome:
         return Rejected(not_found("pharmacy"))
     if (refusal := begins_expired(command, body.expires_at)) is not None:
         return refusal
-    return _KEYS.created(_mint(state, command, body, command.resource_id))
+    held = one_more(state, "keys")
+    if isinstance(held, Rejected):
+        return held
+    created = _KEYS.created(_mint(state, command, body, command.resource_id))
+    return replace(created, changes=(*created.changes, held))
+
+
+def _touch_new_key(command: Command) -> Iterable[Ref]:
+    yield from _touch_pharmacy(command)
+    yield Ref(Holdings, "id", command.pharmacy_id)
 
 
 def _touch_key(command: Command) -> Iterable[Ref]:
@@ -238,6 +248,6 @@ RULES = (
     Rule("pharmacy.replace", ReplacePharmacy, _revise, "pharmacies", _touch_pharmacy),
     Rule("pharmacy.update", UpdatePharmacy, _revise, "pharmacies", _touch_pharmacy),
     Rule("pharmacy.deactivate", DeactivatePharmacy, _deactivate, "pharmacies", _touch_pharmacy),
-    Rule("api_key.create", CreateKey, _create_key, "keys", _touch_pharmacy),
+    Rule("api_key.create", CreateKey, _create_key, "keys", _touch_new_key),
     Rule("api_key.revoke", RevokeKey, _revoke_key, "keys", _touch_key),
 )

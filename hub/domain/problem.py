@@ -28,6 +28,7 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
         "insufficient-stock": Kind(409, "There is not enough stock"),
         "invalid-transition": Kind(409, "An order does not move like that"),
         "immutable": Kind(409, "That cannot be changed any more"),
+        "limit-reached": Kind(409, "There are as many of them as there may be"),
         "reserved": Kind(409, "Open orders hold reservations on it"),
         "endpoint-disabled": Kind(409, "The endpoint is not called"),
         "gone": Kind(410, "The log does not reach back that far"),

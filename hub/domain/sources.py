@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, format_id, format_time, same_json
+from hub.domain.holdings import Holdings, one_more
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError
 from hub.domain.source_bodies import CreateSource, RemoveSource, ReplaceSource, RotateSecret, UpdateSource, misfit
@@ -67,6 +68,10 @@ def _said(body: Body) -> dict[str, Any]:
     return body.model_dump(mode="json", exclude_unset=True)
 
 
+def _touch_holdings(command: Command) -> Iterable[Ref]:
+    yield Ref(Holdings, "id", command.pharmacy_id)
+
+
 def _touch(command: Command) -> Iterable[Ref]:
     yield Ref(Source, "id", command.resource_id)
 
@@ -89,6 +94,9 @@ def _create(state: State, command: Command) -> Outcome:
     secret = command.minted.get("secret")
     if secret is None:
         return _no_secret()
+    held = one_more(state, "sources")
+    if isinstance(held, Rejected):
+        return held
     source = Source(
         id=command.resource_id,
         pharmacy_id=state.pharmacy_id,
@@ -105,7 +113,8 @@ def _create(state: State, command: Command) -> Outcome:
         updated_at=state.now,
         version=1,
     )
-    return _accepted("source.created", None, source, command)
+    accepted = _accepted("source.created", None, source, command)
+    return replace(accepted, changes=(source, held))
 
 
 def _no_secret() -> Rejected:
@@ -171,7 +180,7 @@ def _remove(state: State, command: Command) -> Outcome:
 
 
 RULES = (
-    Rule("source.create", CreateSource, _create, "sources"),
+    Rule("source.create", CreateSource, _create, "sources", _touch_holdings),
     Rule("source.replace", ReplaceSource, _revise, "sources", _touch),
     Rule("source.update", UpdateSource, _revise, "sources", _touch),
     Rule("source.rotate_secret", RotateSecret, _rotate, "sources", _touch),

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from hub.domain.checking import field_errors
 from hub.domain.command import Command, Rule
 from hub.domain.fields import format_time, merge_patch, same_json
+from hub.domain.holdings import Holdings, one_more
 from hub.domain.ids import derived_id, event_id_for
 from hub.domain.mending import Mending
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
@@ -51,6 +52,11 @@ def _touch(command: Command) -> Iterable[Ref]:
     yield from _touch_source(command)
 
 
+def _touch_new(command: Command) -> Iterable[Ref]:
+    yield Ref(Holdings, "id", command.pharmacy_id)
+    yield from _touch_source(command)
+
+
 def _touch_source(command: Command) -> Iterable[Ref]:
     source_id = getattr(command.body, "source_id", None)
     if source_id is not None:
@@ -69,6 +75,9 @@ def _create(state: State, command: Command) -> Outcome:
     refusal = _unsealed(command) or _wrong_filter(body.filter) or _wrong_source(state, body.source_id)
     if refusal is not None:
         return refusal
+    held = one_more(state, "endpoints")
+    if isinstance(held, Rejected):
+        return held
     endpoint = WebhookEndpoint(
         id=command.resource_id,
         pharmacy_id=state.pharmacy_id,
@@ -83,7 +92,7 @@ def _create(state: State, command: Command) -> Outcome:
         **_auth(command),
         **{name: getattr(body, name) for name in _PLAIN},
     )
-    return Accepted((endpoint,), (_told("webhook_endpoint.created", None, endpoint),), dump_endpoint(endpoint))
+    return Accepted((endpoint, held), (_told("webhook_endpoint.created", None, endpoint),), dump_endpoint(endpoint))
 
 
 def _revise(state: State, command: Command) -> Outcome:
@@ -246,7 +255,7 @@ def _wrong_headers(headers: object) -> Rejected | None:
 
 
 RULES = (
-    Rule("webhook_endpoint.create", CreateEndpoint, _create, "webhook-endpoints", _touch_source),
+    Rule("webhook_endpoint.create", CreateEndpoint, _create, "webhook-endpoints", _touch_new),
     Rule("webhook_endpoint.replace", ReplaceEndpoint, _revise, "webhook-endpoints", _touch),
     Rule("webhook_endpoint.update", UpdateEndpoint, _revise, "webhook-endpoints", _touch),
     Rule("webhook_endpoint.delete", RemoveEndpoint, _remove, "webhook-endpoints", _touch),

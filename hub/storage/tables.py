@@ -9,6 +9,7 @@ from uuid import UUID
 from tortoise.models import Model
 
 from hub.domain.feeds import EventQueue
+from hub.domain.holdings import Holdings
 from hub.domain.integrators import Integrator, IntegratorKey
 from hub.domain.operator_keys import OperatorKey
 from hub.domain.operators import EndedSession, Operator
@@ -26,6 +27,7 @@ from hub.domain.webhooks import WebhookEndpoint
 from hub.faults import TooMuch
 from hub.storage import models, models_outside
 from hub.storage.database import Connection
+from hub.storage.holdings import load_holdings
 from hub.storage.inserting import insert_rows, insertion
 
 R = TypeVar("R", bound=Row)
@@ -77,7 +79,7 @@ class Table(Generic[R]):
             if kind in {"jsonb", "bytea"}
         }
         weight = " + ".join(f"coalesce({length}, 0)" for length in lengths.values())
-        self._weight = f"sum({weight}) OVER ()" if lengths else "0"
+        self._weight = f"sum({weight}) OVER ()" if lengths else "0 * $3::int8"  # each query has the same arguments
         self._light = ", ".join(
             f'CASE WHEN weight <= $3::int8 THEN t."{column}" END' if column in lengths else f't."{column}"'
             for column in self.columns
@@ -212,6 +214,8 @@ async def load_rows(
     for item in dict.fromkeys(wanted):
         by_kind.setdefault(item[1].kind, []).append(item)
     found: dict[tuple[UUID, Ref], Any] = {}
+    if counted := by_kind.pop(Holdings, None):
+        found |= await load_holdings(connection, counted)
     for kind, items in by_kind.items():
         if len(items) * _ROW_BYTES > most_bytes:
             raise TooMuch(len(items), TABLES[kind].name)

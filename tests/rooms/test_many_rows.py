@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from hub import clock
+from hub.domain.holdings import Holdings
 from hub.domain.state import Ref
 from hub.domain.stock import InventoryItem
 from hub.faults import TooMuch
@@ -73,3 +74,15 @@ async def test_events_that_are_too_much_together_are_not_read(settings: Settings
         assert await find_ranges(connection, [(pharmacy_id, 2, 2)], 200) == told[1:]
         with pytest.raises(TooMuch, match="3 events"):
             await find_ranges(connection, [(pharmacy_id, 1, 3)], 299)
+
+
+async def test_rows_of_every_kind_are_looked_for(settings: Settings) -> None:
+    async with (
+        open_database(settings.database_url.get_secret_value(), "hub_write", pool=1) as database,
+        database.transaction() as connection,
+    ):
+        for kind in TABLES:
+            wanted = [(OURS, Ref(kind, "id", uuid4())), *((OURS, Ref(kind, field, "none")) for field in kind.UNIQUE)]
+            assert await load_rows(connection, wanted, 10_000) == dict.fromkeys(wanted)
+        counted = await load_rows(connection, [(OURS, Ref(Holdings, "id", OURS))])
+        assert counted == {(OURS, Ref(Holdings, "id", OURS)): Holdings(OURS, OURS)}
