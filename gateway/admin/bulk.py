@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from gateway.admin import forms, typed
 from gateway.admin.choosing import acting_on, may
 from gateway.admin.doing import do
+from gateway.admin.form_page import page_key
 from gateway.admin.frame import field, flash, form_of, visitor_here
 from gateway.admin.inside import ask, id_of
 from gateway.admin.listing import model_of
@@ -55,6 +56,7 @@ async def act_on_many(request: Asked, name: FromPath[str]) -> Response[Any]:
         skipped=skipped,
         fields=fields,
         results=results,
+        key=page_key(request),
         back=back,
         action_path=f"/admin/{model.name}/bulk/{'?' + query if query else ''}",
     )

@@ -127,7 +127,7 @@ async def ask_close(request: Asked) -> Response[Any]:
         danger=True,
         faults=[],
         problem=None,
-        version=None,
+        hidden={},
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import UploadFile
 
 from gateway.admin.choosing import acting, choose, may_write
+from gateway.admin.form_page import key_of
 from gateway.admin.frame import flash, visitor_here
 from gateway.admin.inside import ask
 from gateway.admin.pages import redirect, render
@@ -81,7 +81,7 @@ async def take_file(request: Asked) -> Response[Any]:
         content=content,
         headers={
             "content-type": "application/x-ndjson" if form_of == "ndjson" else "text/csv",
-            "idempotency-key": _key(sent.get("key") or str(clock.new_id()), kind, content),
+            "idempotency-key": key_of(sent.get("key", ""), kind.encode(), content),
         },
     )
     if said.is_problem:
@@ -90,11 +90,6 @@ async def take_file(request: Asked) -> Response[Any]:
         return await _page(request, Look(fault=problem.detail, faults=faults), kind, sent)
     flash(request, f"{said.json['rows']:,} rows are on their way.")
     return redirect(request, f"/admin/uploads/{said.json['upload_id']}/?pharmacy={choice.chosen}")
-
-
-def _key(page: str, kind: UploadKind, content: bytes) -> str:
-    """Make the `Idempotency-Key` of a file: what one page sends twice is one upload, and another page's is another one."""
-    return sha256(b"\0".join((page.encode(), kind.encode(), content))).hexdigest()
 
 
 def _check_role(visitor: Visitor) -> None:
