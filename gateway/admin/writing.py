@@ -215,6 +215,10 @@ async def change(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) ->
     if not said.is_problem:
         return _after(request, model, said, row, "changed")
     problem = said.problem()
+    if problem.slug == "precondition-failed":
+        row = await row_of(request, model, row_id)
+        forms.catch_up(fields, before, row, body)
+        seen = _seen(request, model, row)
     faults = forms.place_faults(fields, problem.errors)
     return _edit(request, model, row, fields, seen, status=said.status, faults=faults, problem=problem)
 
