@@ -12,7 +12,7 @@ from gateway.admin import forms, typed
 from gateway.admin.choosing import acting_on, filled, may
 from gateway.admin.form_page import render_form, send
 from gateway.admin.forms import Field
-from gateway.admin.frame import flash, form_of, visitor_here
+from gateway.admin.frame import flash, form_of, is_kept, visitor_here
 from gateway.admin.inside import Said
 from gateway.admin.listing import model_of
 from gateway.admin.pages import redirect
@@ -73,7 +73,7 @@ async def show_action(
     return _action_page(request, model, row, action, _action_fields(action, row))
 
 
-@post("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN)
+@post("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN | {"keeps": True})
 async def act(request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb: FromPath[str]) -> Response[Any]:
     """Do an action with a row."""
     model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
@@ -81,8 +81,8 @@ async def act(request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb:
     action = _action_of(request, model, row, verb)
     fields = _action_fields(action, row)
     body = typed.read(fields, sent)
-    if forms.has_faults(fields):
-        return _action_page(request, model, row, action, fields, status=422)
+    if is_kept(request) or forms.has_faults(fields):
+        return _action_page(request, model, row, action, fields, status=422 if forms.has_faults(fields) else 200)
     named = {name: request.query_params.get(name, "") for name in action.named}
     said = await do(request, acting_on(visitor, model, row), action, row | named, body)
     if said.is_problem:

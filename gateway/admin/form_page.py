@@ -8,7 +8,7 @@ import orjson
 from litestar import Request, Response
 
 from gateway.admin.forms import Field
-from gateway.admin.frame import field, form_of
+from gateway.admin.frame import field, form_of, is_kept
 from gateway.admin.inside import Said, ask
 from gateway.admin.pages import render
 from gateway.admin.registry import Model
@@ -71,5 +71,6 @@ def render_form(
         model=model,
         fields=fields,
         hidden={"key": page_key(request, shown["problem"]), **hidden},
+        is_kept=is_kept(request),
         **shown,
     )

@@ -15,7 +15,7 @@ from gateway.admin import forms, typed
 from gateway.admin.choosing import acting, acting_on, choose, filled, may, names_of
 from gateway.admin.form_page import render_form, send
 from gateway.admin.forms import Field
-from gateway.admin.frame import field, flash, form_of, visitor_here
+from gateway.admin.frame import field, flash, form_of, is_kept, visitor_here
 from gateway.admin.inside import Said, ask
 from gateway.admin.listing import model_of
 from gateway.admin.pages import redirect, render
@@ -30,6 +30,7 @@ Asked = Request[Any, Any, Any]
 Json = dict[str, Any]
 
 _SIGNED_IN: Final = {"console": "signed-in"}
+_KEEPS: Final = {**_SIGNED_IN, "keeps": True}
 
 
 async def row_of(request: Asked, model: Model, row_id: UUID) -> Json:
@@ -107,7 +108,7 @@ async def _new(request: Asked, model: Model, fields: list[Field], **values: obje
     )
 
 
-@post("/{name:str}/new", opt=_SIGNED_IN)
+@post("/{name:str}/new", opt=_KEEPS)
 async def create(request: Asked, name: FromPath[str]) -> Response[Any]:
     """Make a new row."""
     model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
@@ -115,7 +116,7 @@ async def create(request: Asked, name: FromPath[str]) -> Response[Any]:
     assert model.create is not None
     body = typed.read(fields, sent)
     choice = None if model.is_hubs else await choose(request)
-    if "find_pharmacy" in sent:
+    if is_kept(request) or "find_pharmacy" in sent:
         return await _new(request, model, fields)
     if choice is not None and choice.chosen is None:
         return await _new(request, model, fields, status=422, faults=["Choose the pharmacy it belongs to."])
@@ -194,7 +195,7 @@ def _edit(
     )
 
 
-@post("/{name:str}/{row_id:uuid}/edit", opt=_SIGNED_IN)
+@post("/{name:str}/{row_id:uuid}/edit", opt=_KEEPS)
 async def change(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) -> Response[Any]:
     """Change a row: what differs from what was shown is sent, under the version that was shown."""
     model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
@@ -204,8 +205,9 @@ async def change(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) ->
     version, before = field(sent, "version"), _before(request, row)
     body = typed.read(fields, sent, before=before)
     seen = {"version": version, "before": field(sent, "before")}
-    if "more_lines" in sent or forms.has_faults(fields):
-        return _edit(request, model, row, fields, seen, status=200 if "more_lines" in sent else 422)
+    if is_kept(request) or "more_lines" in sent or forms.has_faults(fields):
+        is_wrong = forms.has_faults(fields) and "more_lines" not in sent
+        return _edit(request, model, row, fields, seen, status=422 if is_wrong else 200)
     if not body:
         flash(request, "Nothing was changed.", "info")
         return redirect(request, address_of(model, row))
