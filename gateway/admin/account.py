@@ -40,21 +40,25 @@ async def show_account(request: Asked) -> Response[Any]:
     return await _page(request)
 
 
-async def _page(request: Asked, status: int = 200, *, with_totp: bool = False, **errors: str) -> Response[Any]:
+async def _page(request: Asked, status: int = 200, *, totp: str = "", **errors: str) -> Response[Any]:
     visitor = visitor_here(request)
     setup: dict[str, str] | None = None
-    if with_totp or (request.query_params.get("totp") == "new" and not visitor.has_totp):
-        setup = _new_totp(request)
+    if totp or (request.query_params.get("totp") == "new" and not visitor.has_totp):
+        setup = _setup(request, totp)
     return render(request, "account.html", status, title="Your account", errors=errors, setup=setup)
 
 
-def _new_totp(request: Asked) -> dict[str, str]:
-    """Draw a secret and its QR code; the sealed secret travels in the form until its first code is shown."""
+def _setup(request: Asked, known: str) -> dict[str, str]:
+    """Draw a secret and its QR code; the sealed secret travels in the form until its first code is shown.
+
+    Args:
+        known: the secret that was drawn before; empty: a new one.
+    """
     import pyotp
     import segno
 
     visitor = visitor_here(request)
-    secret = pyotp.random_base32()
+    secret = known or pyotp.random_base32()
     address = pyotp.TOTP(secret).provisioning_uri(name=visitor.username, issuer_name=_ISSUER)
     picture = segno.make(address, error="m").svg_data_uri(scale=4, border=2, dark="#000", light="#fff")
     sealed = gateway_of(request).tokens.seal([secret, visitor.username], _TOTP_PURPOSE)
@@ -115,7 +119,10 @@ async def enable_totp(request: Asked) -> Response[Any]:
         raise refused("malformed", "this page is of another sign-in: begin again")
     if not check_code(desk_of(request), operator.id, str(found[0]), field(form, "code")):
         return await _page(
-            request, 422, with_totp=True, code="That was not the code. Scan the new picture and try again."
+            request,
+            422,
+            totp=str(found[0]),
+            code="That was not the code, or it was used before. Type the one shown now.",
         )
     sealed = gateway.vault.encrypt_text(str(found[0]), operator_aad(operator.id))
     await _change(request, "operator.enable_totp", operator, {"totp": sealed})

@@ -12,7 +12,8 @@ from litestar.params import FromPath
 from gateway.admin import forms, typed
 from gateway.admin.choosing import acting_on, may
 from gateway.admin.doing import do
-from gateway.admin.frame import field, flash, form_of, visitor_here
+from gateway.admin.form_page import page_key
+from gateway.admin.frame import field, flash, form_of, is_kept, visitor_here
 from gateway.admin.inside import ask, id_of
 from gateway.admin.listing import model_of
 from gateway.admin.pages import redirect, render
@@ -26,7 +27,7 @@ MOST: Final = 100
 AT_ONCE: Final = 5
 
 
-@post("/{name:str}/bulk", opt={"console": "signed-in"})
+@post("/{name:str}/bulk", opt={"console": "signed-in", "keeps": True})
 async def act_on_many(request: Asked, name: FromPath[str]) -> Response[Any]:
     """Ask whether an action is meant for all these rows; then do it."""
     model, sent = model_of(request, name), form_of(request)
@@ -42,7 +43,7 @@ async def act_on_many(request: Asked, name: FromPath[str]) -> Response[Any]:
     rows, skipped = await _rows(request, model, action, ids)
     fields = forms.fields_of(action.model, action.fields, action.inputs)
     results = None
-    if field(sent, "sure") == "yes":
+    if field(sent, "sure") == "yes" and not is_kept(request):
         body = typed.read(fields, sent)
         results = await _do_all(request, model, action, rows, body)
     return render(
@@ -55,6 +56,8 @@ async def act_on_many(request: Asked, name: FromPath[str]) -> Response[Any]:
         skipped=skipped,
         fields=fields,
         results=results,
+        key=page_key(request),
+        is_kept=is_kept(request),
         back=back,
         action_path=f"/admin/{model.name}/bulk/{'?' + query if query else ''}",
     )

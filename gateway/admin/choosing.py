@@ -136,6 +136,11 @@ def may(visitor: Visitor, model: Model, what: Form | Action | None) -> bool:
     return _ROLES[visitor.role] >= _ROLES[what.role]
 
 
+def may_write(visitor: Visitor) -> bool:
+    """Tell whether a visitor changes what pharmacies have: an operator, or a key with the scope `write`."""
+    return "write" in visitor.rights().scopes if visitor.is_portal else visitor.role != "viewer"
+
+
 def may_see(visitor: Visitor, model: Model) -> bool:
     """Tell whether a visitor has this model at all."""
     return not (visitor.is_portal and model.is_hubs)

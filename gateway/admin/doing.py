@@ -10,13 +10,14 @@ from litestar.params import FromPath
 
 from gateway.admin import forms, typed
 from gateway.admin.choosing import acting_on, filled, may
+from gateway.admin.form_page import render_form, send
 from gateway.admin.forms import Field
-from gateway.admin.frame import flash, form_of, visitor_here
-from gateway.admin.inside import Said, ask
+from gateway.admin.frame import flash, form_of, is_kept, visitor_here
+from gateway.admin.inside import Said
 from gateway.admin.listing import model_of
-from gateway.admin.pages import redirect, render
+from gateway.admin.pages import redirect
 from gateway.admin.registry import Action, Model
-from gateway.admin.writing import Json, address_of, queued_address, row_of
+from gateway.admin.writing import Json, address_of, queued_address, row_of, show_secrets
 from gateway.auth import Caller
 from gateway.problems import refused
 
@@ -46,21 +47,18 @@ def _action_page(
     if model.needs_pharmacy:
         pairs["pharmacy"] = row["pharmacy_id"]
     query = f"?{urlencode(pairs)}" if pairs else ""
-    shown: Json = {"faults": [], "problem": None, "version": row.get("version"), "status": 200} | dict(values)
-    return render(
+    return render_form(
         request,
-        "form.html",
-        shown.pop("status"),
+        model,
+        fields,
+        {},
         title=f"{action.label}: {model.title(row)}",
-        model=model,
-        fields=fields,
-        choice=None,
         back=address_of(model, row),
         button=action.label,
         action_path=f"/admin/{model.name}/{row['id']}/do/{action.name}/{query}",
         intro=action.confirm,
         danger=action.danger,
-        **shown,
+        **values,
     )
 
 
@@ -75,7 +73,7 @@ async def show_action(
     return _action_page(request, model, row, action, _action_fields(action, row))
 
 
-@post("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN)
+@post("/{name:str}/{row_id:uuid}/do/{verb:str}", opt=_SIGNED_IN | {"keeps": True})
 async def act(request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb: FromPath[str]) -> Response[Any]:
     """Do an action with a row."""
     model, visitor, sent = model_of(request, name), visitor_here(request), form_of(request)
@@ -83,20 +81,19 @@ async def act(request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb:
     action = _action_of(request, model, row, verb)
     fields = _action_fields(action, row)
     body = typed.read(fields, sent)
-    if forms.has_faults(fields):
-        return _action_page(request, model, row, action, fields, status=422)
+    if is_kept(request) or forms.has_faults(fields):
+        return _action_page(request, model, row, action, fields, status=422 if forms.has_faults(fields) else 200)
     named = {name: request.query_params.get(name, "") for name in action.named}
     said = await do(request, acting_on(visitor, model, row), action, row | named, body)
     if said.is_problem:
         problem = said.problem()
         faults = forms.place_faults(fields, problem.errors)
         return _action_page(request, model, row, action, fields, status=said.status, faults=faults, problem=problem)
+    if (secrets := show_secrets(request, model, said, address_of(model, row))) is not None:
+        return secrets
     gone = action.method == "DELETE" and action.name == "delete"
     if said.status == 202:  # noqa: PLR2004 -- HTTP's
         return redirect(request, queued_address(model, said.json, row))
-    if secrets := {name: said.json[name] for name in model.secrets if said.json and said.json.get(name)}:
-        onward = address_of(model, row)
-        return render(request, "secret.html", title="Shown once", model=model, secrets=secrets, onward=onward)
     flash(request, f"{action.label}: done.")
     return redirect(request, f"/admin/{model.name}/" if gone else address_of(model, row))
 
@@ -104,7 +101,7 @@ async def act(request: Asked, name: FromPath[str], row_id: FromPath[UUID], verb:
 async def do(request: Asked, caller: Caller, action: Action, row: Json, body: Json) -> Said:
     """Send the command of an action."""
     content = None if action.method == "DELETE" else {**action.body, **body}
-    return await ask(request, caller, action.method, filled(action.path, row), body=content)
+    return await send(request, caller, action.method, filled(action.path, row), content)
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_action, act)

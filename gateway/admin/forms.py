@@ -1,7 +1,7 @@
 """Forms from body models and back: fields by type, what was typed as a JSON body, problems to the fields they speak of."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import orjson
 
 from gateway.admin.registry import Input, words
-from hub.domain.fields import Body
+from hub.domain.fields import Body, same_json
 from hub.domain.problem import FieldError
 
 Json = dict[str, Any]
@@ -31,6 +31,7 @@ class Field:
         value: text, True or False, a list of chosen words, or the rows of a `lines` field.
         faults: of this field; of lines by `<row>.<column>`.
         parts: the columns of a `lines` field.
+        meanwhile: what somebody else made of it while this was typed.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Field:
     faults: list[str] = field(default_factory=list)
     row_faults: dict[str, list[str]] = field(default_factory=dict)
     parts: Sequence["Field"] = ()
+    meanwhile: str = ""
 
 
 @lru_cache(64)
@@ -161,6 +163,37 @@ def _shown(one: Field, value: Any) -> Any:  # noqa: ANN401, PLR0911 -- a JSON va
             return "" if value is None else datetime.fromisoformat(value).strftime("%Y-%m-%dT%H:%M:%S")
         case _:
             return "" if value is None else str(value)
+
+
+def catch_up(
+    fields: Iterable[Field], before: Mapping[str, Any], row: Mapping[str, Any], typed: Collection[str]
+) -> None:
+    """Show what somebody else changed while a form was filled in.
+
+    Args:
+        before: what the form showed. `row`: what there is now.
+        typed: the fields that were changed in the form: they keep it, and say what there is now.
+    """
+    for one in fields:
+        present = row.get(one.name)
+        if same_json(before.get(one.name), present):
+            continue
+        if one.name in typed:
+            one.meanwhile = _told(present)
+        else:
+            one.value = _shown(one, present)
+
+
+def _told(value: Any) -> str:  # noqa: ANN401 -- a JSON value
+    match value:
+        case None | "" | [] | {}:
+            return "empty"
+        case bool():
+            return "yes" if value else "no"
+        case str() | int():
+            return str(value)
+        case _:
+            return orjson.dumps(value).decode()
 
 
 def blank_lines(one: Field, count: int) -> list[Json]:

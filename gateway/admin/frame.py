@@ -72,6 +72,14 @@ def field(form: Form, name: str) -> str:
     return form.get(name, ("",))[0]
 
 
+def is_kept(request: Asked) -> bool:
+    """Tell that a form came under a session which has ended since: it is shown with what was typed, and not done.
+
+    Only a handler whose `opt` says `keeps` meets such a form.
+    """
+    return bool(request.scope["state"].get("is_kept"))
+
+
 def set_session(request: Asked, session: Session) -> None:
     """Let the answer carry another session."""
     request.scope["state"]["session"] = session
@@ -88,7 +96,8 @@ def frame(app: ASGIApp) -> ASGIApp:
 
     A handler's `opt["console"]` says who may come: `anyone`, `signed-in` (pharmacies too), `reader` (a pharmacy only by a
     key with the scope `read`), `viewer`, `operator` or `admin` (of that role or above, never a pharmacy); a handler that
-    says nothing lets nobody in. What asks the API for all that it shows needs no more than `signed-in`.
+    says nothing lets nobody in. What asks the API for all that it shows needs no more than `signed-in`. `opt["keeps"]`: it
+    asks `is_kept` before it does anything, so that what was typed outlives the session.
     """
 
     async def serve(scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 -- an ASGI scope
@@ -145,6 +154,10 @@ def _check_role(request: Asked, wanted: str | None, visitor: Visitor) -> Answer 
     """
     if wanted == "anyone":
         return None
+    if visitor.caller is None and (typed := request.scope["state"].get("typed")) is not None:
+        return render(
+            request, "signed_out.html", 401, title="You are signed out", typed=typed, action_path=_target(request)
+        )
     if visitor.caller is None:
         target = _target(request) if request.scope["method"] in _SAFE else ""
         where = f"/admin/sign-in/?next={quote(target, safe='')}" if target not in {"", "/admin"} else "/admin/sign-in/"
@@ -174,6 +187,8 @@ def _target(request: Asked) -> str:
 async def _check_form(request: Asked, gateway: Gateway, visitor: Visitor) -> None:
     """Take in a form and make sure that one of our own pages sent it.
 
+    Where the browser vouches for that, the text of a form whose session has ended since is kept, if its handler can show it.
+
     Raises:
         Refused: 403: another site's, or of a session that has ended since; 413, 415, 400.
     """
@@ -197,9 +212,14 @@ async def _check_form(request: Asked, gateway: Gateway, visitor: Visitor) -> Non
         raise refused("unsupported-media-type", "the console takes forms")
     sent = (header_of(raw, b"x-csrf-token") or b"").decode("latin-1")
     token = form["csrf"][0] if "csrf" in form else sent or request.query_params.get("csrf", "")
-    if not is_own_form(gateway, visitor.session, token):
+    state = request.scope["state"]
+    is_vouched_for = (site == b"same-origin" or origin is not None) and request.scope["route_handler"].opt.get("keeps")
+    if is_vouched_for:
+        state["typed"] = [(name, value) for name, values in form.items() if name != "csrf" for value in values]
+    state["is_kept"] = not is_own_form(gateway, visitor.session, token)
+    if state["is_kept"] and not is_vouched_for:
         raise refused("forbidden", "this page was open for too long, or you signed in or out since: load it again")
-    request.scope["state"]["form"] = {name: tuple(values) for name, values in form.items()}
+    state["form"] = {name: tuple(values) for name, values in form.items()}
 
 
 def _length(raw: Any) -> int | None:  # noqa: ANN401 -- an ASGI scope's headers

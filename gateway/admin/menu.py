@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.admin.choosing import may_write
 from gateway.admin.entries import MODELS
 from gateway.admin.sessions import Visitor
 
@@ -14,7 +15,7 @@ class Place:
     """An entry of the menu.
 
     Args:
-        role: `signed-in` also for pharmacies; else the least role of an operator.
+        role: `signed-in` also for pharmacies; `writer` for whoever changes what they have; else for operators.
     """
 
     label: str
@@ -38,7 +39,7 @@ PLACES: Final = (
     Place("Event log", "/admin/event-log/", "file-text", role="signed-in"),
     Place("Operations", "/admin/operations/", "list-details", role="signed-in"),
     Place("Reconciliation", "/admin/reconciliation/", "circle-check", role="signed-in"),
-    Place("Import", "/admin/import/", "upload", "Pharmacies", role="signed-in"),
+    Place("Import", "/admin/import/", "upload", "Pharmacies", role="writer"),
     *(
         Place(
             model.plural, f"/admin/{model.name}/", model.icon, model.group, "viewer" if model.is_hubs else "signed-in"
@@ -64,7 +65,7 @@ def menu_of(visitor: Visitor, path: str) -> list[Group]:
         return []
     groups = {label: Group(label) for label in GROUPS}
     for place in PLACES:
-        if place.role == "signed-in" or not visitor.is_portal:
+        if may_write(visitor) if place.role == "writer" else place.role == "signed-in" or not visitor.is_portal:
             is_here = path.rstrip("/") == place.path.rstrip("/") or (
                 place.path != "/admin/" and path.startswith(place.path)
             )

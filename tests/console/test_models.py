@@ -246,6 +246,18 @@ def test_many_rows_are_ended_at_once_after_a_question(admin: Person, shop: tuple
     assert [admin.get(f"/admin/inventory/{row}/").status_code for row in rows] == [404] * 3
 
 
+def test_a_list_of_several_pages_says_that_a_selection_counts_for_one(admin: Person, hub: Hub) -> None:
+    pharmacy, key = a_shop(hub, "Pages")
+    said, place = "A selection counts for this page only.", f"/admin/inventory/?pharmacy={pharmacy}&limit=25"
+    assert said not in admin.get(place).text
+    for number in range(25):
+        hub.make(key, "inventory", {"sku": f"P{number}", "name": "n", "price": "1.00", "quantity": 1})
+    first = admin.get(place)
+    assert said in first.text
+    (following,) = re.findall(r'rel="next" href="([^"]+)"', first.text)
+    assert said in admin.get(f"/admin/inventory/{html.unescape(following)}").text
+
+
 @pytest.mark.parametrize(
     ("value", "cell"),
     [("=1+1", "'=1+1"), ("+49 30", "'+49 30"), ("-5.00", "-5.00"), ("-cmd", "'-cmd"), ("@a", "'@a"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"),

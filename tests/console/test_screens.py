@@ -195,6 +195,21 @@ def test_a_form_with_a_file_that_is_sent_twice_is_one_upload(hub: Hub) -> None:
     assert len(read(hub, key, "/api/uploads/")["items"]) == 5
 
 
+def test_who_may_not_import_is_offered_no_form(hub: Hub) -> None:
+    pharmacy, key = a_pharmacy(hub)
+    reading = httpx.post(
+        f"{hub.url}/api/pharmacies/{pharmacy}/keys/",
+        json={"name": "reading", "scopes": ["read"]},
+        headers={"X-API-KEY": hub.operator_key, "Prefer": "wait=20"},
+        timeout=30,
+    ).json()["api_key"]
+    for person, said in ((signed_in(hub, "viewer"), "takes the role operator"), (portal(hub, reading), "scope write")):
+        assert "/admin/import/" not in person.get("/admin/").text
+        refused = person.get(f"/admin/import/?pharmacy={pharmacy}")
+        assert (refused.status_code, said in refused.text, 'type="file"' in refused.text) == (403, True, False)
+    assert 'type="file"' in portal(hub, key).get("/admin/import/").text
+
+
 def test_a_broken_file_and_a_form_of_another_site_are_refused(hub: Hub) -> None:
     pharmacy, _ = a_pharmacy(hub)
     person = signed_in(hub, "operator")
@@ -295,11 +310,13 @@ def test_deliveries_are_counted_before_they_are_sent_again(hub: Hub) -> None:
 def test_the_menu_has_its_places_in_this_order_and_those_of_a_pharmacy_for_a_pharmacy(hub: Hub) -> None:
     _, key = a_pharmacy(hub)
     places = {}
-    for who, person in {"viewer": signed_in(hub, "viewer"), "pharmacy": portal(hub, key)}.items():
+    people = {"viewer": signed_in(hub, "viewer"), "operator": signed_in(hub, "operator"), "pharmacy": portal(hub, key)}
+    for who, person in people.items():
         menu = person.get("/admin/").text.partition('class="side-nav"')[2].partition("</nav>")[0]
         places[who] = re.findall(r"<p[^>]*>([^<]+)</p>|<span>([^<]+)</span>", menu)
     hubs = "Hub: Parked, Audit, Integrators, Operators, Operator keys, Doctor,"
-    assert _as_text(places["viewer"]) == f"{_MENU.replace('Import, ', 'Import, Pharmacies, ')} {hubs}"
+    assert _as_text(places["viewer"]) == f"{_MENU.replace('Import, ', 'Pharmacies, ')} {hubs}"
+    assert _as_text(places["operator"]) == f"{_MENU.replace('Import, ', 'Import, Pharmacies, ')} {hubs}"
     assert _as_text(places["pharmacy"]) == _MENU
 
 

@@ -277,6 +277,24 @@ def test_a_second_factor_is_asked_for_and_each_code_is_good_once(hub: Hub) -> No
     assert right.url.path == "/admin/"
 
 
+def test_a_wrong_code_leaves_the_second_factor_that_is_being_set_up_as_it_is(hub: Hub) -> None:
+    person, other = signed_in(hub), signed_in(hub)
+    shown = re.compile(r'<code class="cut">([A-Z2-7]{32})</code>')
+    page = person.get("/admin/account/?totp=new")
+    foreign = other.hidden(other.get("/admin/account/?totp=new"), "sealed")
+    (secret,) = shown.findall(page.text)
+    wrong = person.post("/admin/account/totp/", {"sealed": person.hidden(page, "sealed"), "code": "000000"})
+    assert wrong.status_code == 422
+    assert shown.findall(wrong.text) == [secret]
+    assert 'id="code-fault"' in wrong.text
+    for planted in (foreign, secret, person.hidden(wrong, "sealed")[:-1]):
+        code = pyotp.TOTP(secret).now()
+        assert person.post("/admin/account/totp/", {"sealed": planted, "code": code}).status_code == 400
+    right = {"sealed": person.hidden(wrong, "sealed"), "code": pyotp.TOTP(secret).now()}
+    person.get("/admin/account/")
+    assert "takes a code as well" in person.post("/admin/account/totp/", right).text
+
+
 def test_a_form_without_the_sessions_token_or_from_another_site_changes_nothing(hub: Hub) -> None:
     person, other = signed_in(hub), signed_in(hub)
     form = {"password": PASSWORD, "again": PASSWORD}

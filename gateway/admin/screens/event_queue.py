@@ -7,7 +7,7 @@ from litestar import Request, Response, get, post
 from gateway.admin import forms, typed
 from gateway.admin.choosing import Choice, acting, choose
 from gateway.admin.forms import Field
-from gateway.admin.frame import flash, form_of, visitor_here
+from gateway.admin.frame import flash, form_of, is_kept, visitor_here
 from gateway.admin.inside import ask
 from gateway.admin.pages import redirect, render
 from gateway.admin.registry import Input
@@ -60,6 +60,7 @@ async def _page(
         feed=feed,
         fields=shown,
         problem=problem,
+        is_kept=is_kept(request),
         may=_may(visitor_here(request)),
         suffix=_suffix(choice),
     )
@@ -93,13 +94,13 @@ async def _chosen(request: Asked) -> Choice:
     return choice
 
 
-@post("/event-queue", opt={"console": "signed-in"})
+@post("/event-queue", opt={"console": "signed-in", "keeps": True})
 async def open_queue(request: Asked) -> Response[Any]:
     """Open the feed, or change what it takes and keeps."""
     choice, fields = await _chosen(request), _fields()
     body = typed.read(fields, form_of(request))
-    if forms.has_faults(fields):
-        return await _page(request, choice, fields, status=422)
+    if is_kept(request) or forms.has_faults(fields):
+        return await _page(request, choice, fields, status=422 if forms.has_faults(fields) else 200)
     said = await ask(request, acting(visitor_here(request), choice.chosen), "POST", _API, body=body)
     if said.is_problem:
         problem = said.problem()
@@ -127,7 +128,8 @@ async def ask_close(request: Asked) -> Response[Any]:
         danger=True,
         faults=[],
         problem=None,
-        version=None,
+        hidden={},
+        is_kept=False,
     )
 
 

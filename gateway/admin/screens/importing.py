@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final
 
@@ -10,10 +9,12 @@ import orjson
 from litestar import Request, Response, get, post
 from litestar.datastructures import UploadFile
 
-from gateway.admin.choosing import acting, choose
+from gateway.admin.choosing import acting, choose, may_write
+from gateway.admin.form_page import key_of
 from gateway.admin.frame import flash, visitor_here
 from gateway.admin.inside import ask
 from gateway.admin.pages import redirect, render
+from gateway.admin.sessions import Visitor
 from gateway.bulk import MAX_FILE_BYTES
 from gateway.problems import refused
 from hub import clock
@@ -49,6 +50,7 @@ class Look:
 @get("/import", opt={"console": "signed-in"})
 async def show_import(request: Asked) -> Response[Any]:
     """Ask for a file."""
+    _check_role(visitor_here(request))
     return await _page(request, None, "inventory")
 
 
@@ -56,8 +58,7 @@ async def show_import(request: Asked) -> Response[Any]:
 async def take_file(request: Asked) -> Response[Any]:
     """Look at a file (`check`), or send it."""
     visitor = visitor_here(request)
-    if not visitor.is_portal and visitor.role == "viewer":
-        raise refused("forbidden", "importing takes the role operator; yours is viewer")
+    _check_role(visitor)
     form = await request.form()
     kind = _KINDS.get(str(form.get("kind", "")), "inventory")
     sent = {name: value for name, value in form.items() if isinstance(value, str)}
@@ -80,7 +81,7 @@ async def take_file(request: Asked) -> Response[Any]:
         content=content,
         headers={
             "content-type": "application/x-ndjson" if form_of == "ndjson" else "text/csv",
-            "idempotency-key": _key(sent.get("key") or str(clock.new_id()), kind, content),
+            "idempotency-key": key_of(sent.get("key", ""), kind.encode(), content),
         },
     )
     if said.is_problem:
@@ -91,9 +92,15 @@ async def take_file(request: Asked) -> Response[Any]:
     return redirect(request, f"/admin/uploads/{said.json['upload_id']}/?pharmacy={choice.chosen}")
 
 
-def _key(page: str, kind: UploadKind, content: bytes) -> str:
-    """Make the `Idempotency-Key` of a file: what one page sends twice is one upload, and another page's is another one."""
-    return sha256(b"\0".join((page.encode(), kind.encode(), content))).hexdigest()
+def _check_role(visitor: Visitor) -> None:
+    """Let in whoever may import.
+
+    Raises:
+        Refused: 403.
+    """
+    if not may_write(visitor):
+        least = "a key with the scope write" if visitor.is_portal else "the role operator; yours is viewer"
+        raise refused("forbidden", f"importing takes {least}")
 
 
 async def _page(request: Asked, found: Look | None, kind: str, sent: Mapping[str, str] | None = None) -> Response[Any]:

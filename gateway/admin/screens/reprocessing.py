@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Request, Response, post
 from litestar.params import FromPath
 
-from gateway.admin.choosing import acting
+from gateway.admin.choosing import acting, may_write
 from gateway.admin.frame import Form, field, flash, form_of, visitor_here
 from gateway.admin.inside import ask, id_of
 from gateway.admin.pages import redirect
@@ -21,9 +21,7 @@ _PATH: Final = "/api/webhook-events/reprocess"
 @panel("sources")
 async def again(request: Asked, row: Row, _caller: Caller) -> Panel | None:
     """Offer to translate again what this source sent."""
-    visitor = visitor_here(request)
-    may = "write" in visitor.rights().scopes if visitor.is_portal else visitor.role != "viewer"
-    return Panel("Translate again", "panel_reprocess.html", {"row": row}) if may else None
+    return Panel("Translate again", "panel_reprocess.html", {"row": row}) if may_write(visitor_here(request)) else None
 
 
 @post("/reprocess/{source_id:uuid}", opt={"console": "signed-in"}, status_code=303)
