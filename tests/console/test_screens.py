@@ -8,6 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from gateway.amqp_sessions import Sessions
+from hub.messaging.management import QueueDepth
 from tests.kit.console import Person, a_person, portal, signed_in
 from tests.kit.in_process import Hub
 from tests.kit.wait import eventually, until
@@ -90,6 +92,25 @@ def test_live_events_follow_from_behind_the_last_one_that_the_page_has_room_for(
     assert f"/admin/live/stream?after={max(shown)}&amp;" in page
     log = person.get(f"/admin/event-log/?pharmacy={pharmacy}").text
     assert f'rel="next" href="?after={max(shown)}' in log, "the rest is a page further"
+
+
+def test_the_overview_never_alarms_on_what_rabbitmq_has_not_told_yet(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [
+        QueueDepth("hub.commands.0", 2, 1), QueueDepth("hub.commands.1", 3, None), QueueDepth("hub.dead", None, None),
+        QueueDepth("hub.audit", 4, 0), QueueDepth("hub.ingress.0", 5, 1),
+    ]  # fmt: skip
+
+    async def tell(_: Sessions) -> list[QueueDepth]:
+        return told
+
+    monkeypatch.setattr(Sessions, "count_messages", tell)
+    page = signed_in(hub, "viewer").get("/admin/overview/figures").text
+    rows = [re.findall(r">([^<>\s]+)<", row) for row in page.partition("Queues")[2].split("<tr>")[1:]]
+    shown = {name: figures for name, *figures in rows}
+    assert shown == {
+        "hub.commands": ["5", "–"], "hub.dead": ["–", "–"], "hub.audit": ["4", "0"], "hub.ingress": ["5", "1"],
+    }  # fmt: skip
+    assert re.findall(r'num minus">([^<]*)<', page.partition("Queues")[2]) == ["0"]
 
 
 def test_an_operation_is_found_by_its_id_and_by_the_key_its_client_chose(hub: Hub) -> None:
