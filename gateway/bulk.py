@@ -18,6 +18,7 @@ from uuid import UUID
 
 import orjson
 from litestar import Request
+from litestar.types import Receive
 
 from gateway.accept import Wish
 from gateway.headers import WriteHeaders
@@ -127,7 +128,7 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
     inflater = Inflater() if "gzip" in encoding else None
     digest = sha256()
     size = sent = 0
-    async for part in _parts_of(request):
+    async for part in parts_of(request.receive):
         # Padding and empty members inflate to nothing.
         sent += len(part)
         if sent > MAX_FILE_BYTES:
@@ -147,13 +148,18 @@ async def receive_file(request: Request[Any, Any, Any], headers: WriteHeaders, s
     return digest.hexdigest()
 
 
-async def _parts_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+async def parts_of(receive: Receive) -> AsyncIterator[bytes]:
+    """Take in a body of any length, as it comes.
+
+    Raises:
+        Refused: nothing came for a while, or it comes too slowly, or the client went away (400).
+    """
     loop = asyncio.get_running_loop()
     due = loop.time() + SILENCE_SECONDS
     while True:
         try:
             async with asyncio.timeout_at(min(due, loop.time() + SILENCE_SECONDS)):
-                message: Any = await request.receive()
+                message: Any = await receive()
         except TimeoutError as error:
             detail = f"nothing of the file came for {SILENCE_SECONDS:.0f} s, or less than {LEAST_BYTES_A_SECOND} bytes a second"
             raise refused("malformed", detail, headers={"connection": "close"}) from error

@@ -184,7 +184,7 @@ _INVENTORY: Final = Model(
         Column("extra_data", "object"),
         *_TIMES,
     ),
-    filters=("sku", "is_low", "quantity_lt", "identifier"),
+    filters=("sku", "is_low", "identifier"),
     search="Search SKUs and names",
     whole="sku",
     create=Form(

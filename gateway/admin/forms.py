@@ -19,7 +19,7 @@ Json = dict[str, Any]
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,12}")
 _LOCAL_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
 BLANK_LINES: Final = 3
-_OR_NULL: Final = "Input should be null"
+_OR_NULL: Final = "none_required"
 _MOST_LINES: Final = 500
 
 
@@ -206,7 +206,7 @@ def place_faults(fields: Sequence[Field], errors: Iterable[FieldError]) -> list[
     known = {one.name: one for one in fields}
     rest = []
     for error in errors:
-        if error.detail == _OR_NULL:
+        if error.code == _OR_NULL:
             continue  # the other branch of an optional field's type; its own fault is told as well
         steps = [unquote(step).replace("~1", "/").replace("~0", "~") for step in error.pointer.split("/")[1:]]
         one = known.get(steps[0]) if steps else None
@@ -215,6 +215,8 @@ def place_faults(fields: Sequence[Field], errors: Iterable[FieldError]) -> list[
             rest.append(text)
         elif one.widget == "lines" and len(steps) > 1 and steps[1].isdigit():
             one.row_faults.setdefault(f"{steps[1]}.{steps[2] if len(steps) > 2 else ''}", []).append(text)  # noqa: PLR2004 -- field, row, column
+        elif one.widget == "tags" and len(steps) > 1 and steps[1].isdigit():
+            one.faults.append(f"Entry {int(steps[1]) + 1}: {error.detail}")
         else:
             one.faults.append(text)
     return rest

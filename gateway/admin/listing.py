@@ -18,8 +18,8 @@ from gateway.admin.entries import MODELS
 from gateway.admin.frame import visitor_here
 from gateway.admin.inside import ask, cursor_of, read_all
 from gateway.admin.pages import render
-from gateway.admin.reach import label, reach_of
-from gateway.admin.registry import Model
+from gateway.admin.reach import Reach, label, reach_of
+from gateway.admin.registry import Model, words
 from gateway.problems import refused
 from hub import clock
 from hub.domain.problem import Problem
@@ -29,18 +29,31 @@ Asked = Request[Any, Any, Any]
 
 LIMITS: Final = ("25", "50", "100")
 MOST_EXPORTED: Final = 100_000
+_WIDGETS: Final = {
+    "bool": ("select", ""),
+    "int8": ("number", "1"),
+    "numeric": ("number", "0.01"),
+    "timestamptz": ("datetime-local", "1"),
+}
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class FilterInput:
-    """A filter above a list, as a template draws it."""
+    """A filter above a list, as a template draws it.
+
+    Args:
+        step: of a number, or of a time in seconds.
+        is_folded: behind "More filters".
+    """
 
     name: str
     label: str
     widget: str
     value: str
     choices: tuple[tuple[str, str], ...] = ()
+    step: str = ""
+    is_folded: bool = False
 
 
 def model_of(request: Asked, name: str) -> Model:
@@ -65,6 +78,8 @@ def wanted_of(request: Asked, model: Model) -> dict[str, str]:
         wanted["sort"] = given["sort"]
     if given.get("limit") in LIMITS:
         wanted["limit"] = given["limit"]
+    if given.get("count") == "true":
+        wanted["count"] = "true"
     return {name: value for name, value in wanted.items() if value}
 
 
@@ -76,28 +91,31 @@ def _query_value(wanted: Filter, text: str) -> str:
 
 
 def _inputs(model: Model, wanted: Mapping[str, str]) -> list[FilterInput]:
-    found = []
-    shown = [
-        *model.filters,
-        *(name for name in wanted if name in model.api.filters and name not in {"q", *model.filters}),
+    offered = (*model.filters, *model.folded)
+    others = (name for name in wanted if name in model.api.filters and name not in {"q", *offered})
+    return [_input(model, name, wanted.get(name, "")) for name in (*offered, *others)]
+
+
+def _input(model: Model, name: str, value: str) -> FilterInput:
+    kind = model.api.filters[name].kind
+    choices: tuple[tuple[str, str], ...] = ()
+    widget, step = _WIDGETS.get(kind.sql, ("text", ""))
+    if kind.sql == "bool":
+        choices = (("true", "yes"), ("false", "no"))
+    elif "enum" in kind.schema:
+        widget, choices = "select", tuple((word, word.replace("_", " ")) for word in kind.schema["enum"])
+    elif kind.sql == "timestamptz":
+        value = value.removesuffix("Z")
+    return FilterInput(name, label(name), widget, value, choices, step, is_folded=name not in model.filters)
+
+
+def _orders(model: Model, reach: Reach) -> list[tuple[str, str]]:
+    names = [name for name in model.api.sorts if reach.can_sort(name)]
+    return [
+        (order, f"{words(name)}, {way}")
+        for name in names
+        for order, way in ((f"-{name}", "descending"), (name, "ascending"))
     ]
-    for name in shown:
-        kind = model.api.filters[name].kind
-        choices: tuple[tuple[str, str], ...] = ()
-        widget = "text"
-        if kind.sql == "bool":
-            widget, choices = "select", (("true", "yes"), ("false", "no"))
-        elif "enum" in kind.schema:
-            widget, choices = "select", tuple((word, word.replace("_", " ")) for word in kind.schema["enum"])
-        elif kind.sql == "timestamptz":
-            widget = "datetime-local"
-        value = wanted.get(name, "")
-        found.append(
-            FilterInput(
-                name, label(name), widget, value.removesuffix("Z") if widget == "datetime-local" else value, choices
-            )
-        )
-    return found
 
 
 def path_of(model: Model, choice: Choice) -> str:
@@ -121,6 +139,7 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
     items: list[dict[str, Any]] = []
     problem: Problem | None = None
     following: str | None = None
+    total = ""
     status = 200
     is_waiting = model.needs_pharmacy and choice.chosen is None
     reach = await reach_of(request, model, choice, wanted)
@@ -136,6 +155,8 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
         else:
             page = said.json
             items, following = page["items"], cursor_of(page["next"])
+            if "count" in page:
+                total = f"{'more than ' if page['count_capped'] else ''}{page['count']:,}"
     kept = [*wanted.items(), *([("pharmacy", str(choice.chosen))] if choice.chosen and choice.is_free else [])]
     named = {row.get("pharmacy_id") for row in items} | {one for row in items for one in row.get("pharmacy_ids", ())}
     named -= {None}
@@ -159,8 +180,10 @@ async def show_list(request: Asked, name: FromPath[str]) -> Response[Any]:
         kept=kept,
         link=lambda **changes: _link(kept, changes),
         following=following,
+        cursor=request.query_params.get("cursor"),
         is_first="cursor" not in request.query_params,
-        limits=LIMITS,
+        orders=_orders(model, reach),
+        total=total,
         may_create=may(visitor, model, model.create),
         bulk=[one for one in model.all_actions if one.bulk and may(visitor, model, one)],
         queued=_queued(request),
@@ -211,7 +234,7 @@ async def export(request: Asked, name: FromPath[str]) -> Stream:
     if reach.refused:
         raise refused("pharmacy-required", reach.sentence)
     wanted = {**reach.asked, **_chosen_of(model, choice)}
-    pairs = [pair for pair in wanted.items() if pair[0] != "limit"]
+    pairs = [pair for pair in wanted.items() if pair[0] not in {"limit", "count"}]
     caller = acting(visitor, choice.chosen if not model.is_hubs else None)
     path = path_of(model, choice)
     # One row first: what is wrong with the request is a page, not half a file.

@@ -151,7 +151,7 @@ class Model:
         title: names a row.
         columns: of the list. `details`: of the page beside them.
         none_yet: what an empty list says: what would make a row appear.
-        filters: offered above the list, by name.
+        filters: offered above the list, by name; all others of the API's list fold away behind them.
         needs_pharmacy: a pharmacy has to be chosen before there is a list.
         is_hubs: belongs to the hub, not to pharmacies; no pharmacy sees it.
         secrets: members of an answer that are shown this once.
@@ -193,6 +193,17 @@ class Model:
     def has_search(self) -> bool:
         """Tell whether the list takes `q`."""
         return "q" in self.api.filters
+
+    @cached_property
+    def folded(self) -> tuple[str, ...]:
+        """Every filter that is not offered at once, but for the pharmacy, which has a field of its own.
+
+        Where there is "at least" and "at most", they say all that the other comparisons say.
+        """
+        known = self.api.filters
+        ranged = [name.removesuffix("_gte") for name in known if name.endswith("_gte") and f"{name[:-3]}lte" in known]
+        spared = {f"{name}{suffix}" for name in ranged for suffix in ("", "_lt", "_gt")}
+        return tuple(name for name in known if name not in spared | {"q", "pharmacy_id", *self.filters})
 
     @property
     def all_actions(self) -> tuple[Action, ...]:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.domain.problem import FieldError
+from hub.domain.sentences import sentence_of
 
 MAX_ERRORS = 100
 MAX_STEP = 200
@@ -14,13 +15,7 @@ MAX_STEP = 200
 def field_errors(error: ValidationError, value: object) -> list[FieldError]:
     """Translate pydantic's faults of a body, at most 100; `value` is the body as JSON. None quotes what was sent."""
     faults = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
-    return [FieldError(pointer_of(fault, value), fault["type"], _told(fault)) for fault in faults]
-
-
-def _told(fault: ErrorDetails) -> str:
-    if fault["type"] == "union_tag_invalid":  # the one message of pydantic's that has the client's text in it
-        return f"Input should be one of {fault['ctx']['expected_tags']}, by its {fault['ctx']['discriminator']}"
-    return fault["msg"]
+    return [FieldError(pointer_of(fault, value), fault["type"], sentence_of(fault)) for fault in faults]
 
 
 def pointer_of(fault: ErrorDetails, value: object) -> str:

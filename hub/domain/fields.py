@@ -58,7 +58,9 @@ def _parse_money(value: object) -> Decimal:
     if not isinstance(value, str):
         raise PydanticCustomError("money_type", 'send money as a string, for example "9.99"')
     if not _MONEY.fullmatch(value):
-        raise PydanticCustomError("money", "money has at most 10 digits, and at most 2 after the point")
+        raise PydanticCustomError(
+            "money", "this is an amount such as 9.99: at most 10 digits, then at most 2 after a point"
+        )
     # Adding 0 turns -0.00 into 0.00.
     return Decimal(value).quantize(_CENT) + 0
 
@@ -77,10 +79,12 @@ def _parse_reference(value: str) -> str:
         value = unicodedata.normalize("NFC", value)
         # A few characters are longer in NFC.
         if len(value) > MAX_REFERENCE:
-            raise PydanticCustomError("string_too_long", "a reference has at most 128 characters, counted in NFC")
+            raise PydanticCustomError(
+                "string_too_long", "a reference has at most {max_length} characters", {"max_length": MAX_REFERENCE}
+            )
         if _REFERENCE.fullmatch(value):
             return value
-    raise PydanticCustomError("reference", "not blank, and without control, format or line-separator characters")
+    raise PydanticCustomError("reference", "this is not blank, and has no control, format or line-separator characters")
 
 
 def _bounded_time(value: datetime) -> datetime:
@@ -101,7 +105,9 @@ def _parse_time(value: object) -> object:
             return datetime.fromisoformat(value.upper())
         except ValueError:  # the 30th of February
             pass
-    raise PydanticCustomError("time_type", "send a time as RFC 3339 text with its zone")
+    raise PydanticCustomError(
+        "time_type", "this is a time as RFC 3339 text with its zone, such as 2026-12-31T12:00:00Z"
+    )
 
 
 Amount = Annotated[

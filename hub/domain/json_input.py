@@ -178,13 +178,17 @@ def _check_number(number: float, pointer: str) -> None:
 
 def _check_text(text: str, pointer: str) -> None:
     if "\x00" in text:
-        raise InvalidText(_printable(pointer), "nul", "text must not hold the NUL character")
+        raise InvalidText(_printable(pointer), "nul", "text may hold any character but NUL (U+0000); take it out")
     if len(text) > MAX_TEXT:
         raise InvalidText(_printable(pointer), "string_too_long", f"text has at most {MAX_TEXT} characters")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidText(_printable(pointer), "surrogate", "text must not hold a lone surrogate") from None
+        raise InvalidText(
+            _printable(pointer),
+            "surrogate",
+            "text holds half of a character (a lone surrogate); send the whole one, or take it out",
+        ) from None
 
 
 def _escape(key: str) -> str:

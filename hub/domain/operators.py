@@ -31,7 +31,9 @@ _USERNAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}")
 
 def _username(value: str) -> str:
     if not _USERNAME.fullmatch(value):
-        raise PydanticCustomError("username", "lower-case letters, digits and . _ @ + -, at most 128, no sign first")
+        raise PydanticCustomError(
+            "username", "1 to 128 lower-case letters, digits and . _ @ + -; begins with a letter or a digit"
+        )
     return value
 
 

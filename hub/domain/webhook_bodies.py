@@ -28,7 +28,9 @@ _REFUSED = re.compile(
 
 def _free_name(value: str) -> str:
     if not re.fullmatch(_NAME, value):
-        raise PydanticCustomError("header_name", "a header's name is 1 to 64 characters of a token (RFC 9110, 5.6.2)")
+        raise PydanticCustomError(
+            "header_name", "a header's name is 1 to 64 ASCII letters, digits or - _ . ! # $ % & ' * + ^ ` | ~"
+        )
     if _REFUSED.fullmatch(value):
         raise PydanticCustomError("header_refused", "this header is the hub's own; `auth` sets Authorization")
     return value

@@ -25,11 +25,14 @@ class OpenConnection:
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """A queue, how many messages lie in it (those on their way to a consumer included), and who reads it."""
+    """A queue, how many messages lie in it (those on their way to a consumer included), and how many read it.
+
+    None: not known yet. RabbitMQ's statistics tell of a new queue up to 5 s after its name.
+    """
 
     name: str
-    messages: int
-    consumers: int
+    messages: int | None
+    consumers: int | None
 
 
 class Management:
@@ -113,7 +116,7 @@ class Management:
         """
         found = await self._ask("GET", f"/api/queues/{self._quoted}?columns=name,messages,consumers")
         return [
-            QueueDepth(each["name"], each.get("messages", 0), each.get("consumers", 0))
+            QueueDepth(each["name"], each.get("messages"), each.get("consumers"))
             for each in found or ()
             if each["name"].startswith("hub.")
         ]

@@ -10,7 +10,7 @@ REFERENCE: Final = text_of(128)
 _NAME_ORDER: Final = 256
 """Characters of a name that its order goes by; a cursor holds them."""
 
-_BOUNDS: Final = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_BOUNDS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 ALIVE: Final = "t.deleted_at IS NULL"
 EVERY_PHARMACY: Final = "t.pharmacy_id IN (SELECT p.id FROM pharmacies p)"
 """Of every row; an index that begins with the pharmacy is then asked once for each."""
@@ -28,7 +28,7 @@ def since(column: str) -> Filter:
 
 
 def bounds(name: str, expression: str, kind: Kind) -> dict[str, Filter]:
-    """Make four filters: below, at most, above, at least."""
+    """Make four filters: above, at least, below, at most."""
     words = {"lt": "below", "lte": "at most", "gt": "above", "gte": "at least"}
     return {
         f"{name}_{suffix}": Filter(kind, f"{expression} {operator} {{}}", f"`{name}` {words[suffix]} this value.")

@@ -220,12 +220,12 @@ def _offered(model: Model) -> Iterator[Pairs]:
     listing = model.api
     yield ()
     yield (("limit", "100"),)
-    yield from _narrowed(listing, (*(["q"] if model.has_search else []), *model.filters))
+    yield from _narrowed(listing, (*(["q"] if model.has_search else []), *model.filters, *model.folded))
+    yield (("count", "true"),)
     if listing.is_sortable:
-        for column in model.columns:
-            if column.name in listing.sorts:
-                yield (("sort", column.name),)
-                yield (("sort", f"-{column.name}"),)
+        for name in listing.sorts:
+            yield (("sort", name),)
+            yield (("sort", f"-{name}"),)
 
 
 def test_the_other_pages_of_the_console_open_at_once(full: Full) -> None:

@@ -162,6 +162,18 @@ def test_a_fault_of_a_line_stands_in_its_line(admin: Person, shop: tuple[str, st
     assert re.findall(r'id="([^"]+-fault)"', answer.text) == ["f-items-1-quantity-fault"]
 
 
+def test_a_fault_of_a_field_says_what_is_allowed_and_which_entry_it_is(admin: Person, shop: tuple[str, str]) -> None:
+    page = admin.post(
+        "/admin/webhook-endpoints/new/",
+        {"pharmacy": shop[0], "url": "https://hook.invalid/", "event_types": "sale.*\nSales", "signing": "v1", "timeout_seconds": "5"},
+    )  # fmt: skip
+    assert page.status_code == 422
+    assert "Entry 2: a type such as sale.recorded, the beginning of types such as sale.*, or * for all" in page.text
+    assert "This is 15 or more" in page.text
+    integrator = admin.post("/admin/integrators/new/", {"name": "Agency", "pharmacy_ids": "Corner"})
+    assert "Entry 1: this is an id such as 01963f0e-7c5a-7b1e-8a44-2f6d0c9b1e55, not a name" in integrator.text
+
+
 def test_a_change_over_somebody_elses_is_refused_and_says_so(admin: Person, hub: Hub, shop: tuple[str, str]) -> None:
     text = f"x-{uuid4().hex[:8]}"
     address = make(admin, "inventory", shop[0], text)

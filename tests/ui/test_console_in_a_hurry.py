@@ -93,3 +93,7 @@ def test_an_uploads_page_renews_itself_under_the_focus(
         assert page.evaluate("document.activeElement.isMine") is True
         assert page.locator(".alert-success:has-text('10,000 rows are on their way')").count() == 1
         assert page.locator("#progress a").count() == 0
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(2500)  # it asked every second
+        assert asked == [], "what is done is not asked for any more"

@@ -119,6 +119,46 @@ def test_no_button_of_a_filter_stands_alone(browser: "Browser", hub: Hub, admin:
     assert dropped == []
 
 
+def test_folded_filters_leave_the_list_calm_and_fit_a_phone_when_opened(
+    browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str]
+) -> None:
+    cut = []
+    with a_sight(browser, hub, admin, viewport=PHONE) as sight:
+        fold = sight.page.locator(".fold")
+        for name, model in MODELS.items():
+            sight.open(f"/admin/{name}/?pharmacy={shop['pharmacies']}")
+            if not model.folded:
+                continue
+            assert not sight.page.locator(f"[name={model.folded[0]}]").is_visible()
+            fold.locator("summary").click()
+            assert sight.page.locator(f"[name={model.folded[0]}]").is_visible()
+            if sight.overflow() > 0:
+                cut.append(name)
+        assert cut == []
+        assert sight.axe() == []
+
+
+def test_a_folded_filter_narrows_as_it_is_chosen_and_shows_itself_on_a_page_that_it_narrows(
+    browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str]
+) -> None:
+    with a_sight(browser, hub, admin, viewport=DESK) as sight:
+        page = sight.page
+        sight.open(f"/admin/inventory/?pharmacy={shop['pharmacies']}")
+        page.click(".fold summary")
+        page.fill("[name=price_gte]", "22.50")
+        page.press("[name=price_gte]", "Tab")
+        page.wait_for_selector("#rows :text('Nothing matches')")
+        page.fill("[name=price_gte]", "22.49")
+        page.press("[name=price_gte]", "Tab")
+        page.wait_for_selector("#rows a.title")
+        page.select_option("[name=sort]", "created_at")
+        page.wait_for_url("**sort=created_at**")
+        page.reload()
+        assert page.input_value("[name=price_gte]") == "22.49"
+        assert page.locator("[name=price_gte]").is_visible()
+        assert page.input_value("[name=sort]") == "created_at"
+
+
 def test_the_audit_log_breaks_no_word_and_fits(
     browser: "Browser", hub: Hub, admin: Person, shop: dict[str, str]
 ) -> None:

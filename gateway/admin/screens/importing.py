@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import UploadFile
 
 from gateway.admin.choosing import acting, choose, may_write
+from gateway.admin.files import FORM_BYTES, read_form
 from gateway.admin.form_page import key_of
 from gateway.admin.frame import flash, visitor_here
 from gateway.admin.inside import ask
@@ -26,7 +27,6 @@ Asked = Request[Any, Any, Any]
 
 SHOWN_ROWS: Final = 10
 SHOWN_FAULTS: Final = 50
-_SPARE: Final = 65_536  # for the other fields and the borders between the parts
 _KINDS: Final[dict[str, UploadKind]] = {"inventory": "inventory", "sales": "sales"}
 _CHUNK: Final = 65_536
 
@@ -54,12 +54,12 @@ async def show_import(request: Asked) -> Response[Any]:
     return await _page(request, None, "inventory")
 
 
-@post("/import", opt={"console": "signed-in"}, status_code=200, request_max_body_size=MAX_FILE_BYTES + _SPARE)
+@post("/import", opt={"console": "signed-in"}, status_code=200, request_max_body_size=FORM_BYTES)
 async def take_file(request: Asked) -> Response[Any]:
     """Look at a file (`check`), or send it."""
     visitor = visitor_here(request)
     _check_role(visitor)
-    form = await request.form()
+    form = await read_form(request)
     kind = _KINDS.get(str(form.get("kind", "")), "inventory")
     sent = {name: value for name, value in form.items() if isinstance(value, str)}
     choice = await choose(request, sent)

@@ -125,8 +125,13 @@ async def _queues(gateway: Gateway) -> list[QueueDepth]:
         if name.rpartition(".")[2].isdigit():
             name = name.rpartition(".")[0]
         before = sums.get(name, QueueDepth(name, 0, 0))
-        sums[name] = QueueDepth(name, before.messages + one.messages, before.consumers + one.consumers)
-    return sorted(sums.values(), key=lambda one: (-one.messages, one.name))
+        sums[name] = QueueDepth(name, _sum(before.messages, one.messages), _sum(before.consumers, one.consumers))
+    return sorted(sums.values(), key=lambda one: (-(one.messages or 0), one.name))
+
+
+def _sum(before: int | None, more: int | None) -> int | None:
+    """Add; with what is not known the sum is not known."""
+    return None if before is None or more is None else before + more
 
 
 HANDLERS: Final = (show_overview, show_figures)
