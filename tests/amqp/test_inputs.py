@@ -39,7 +39,9 @@ def test_what_was_wrong_left_nothing_but_events(stage: AmqpStage, shared: Till) 
 
 
 def test_a_list_of_all_the_faults_that_a_message_has_room_for_stops_nobody(shared: Till) -> None:
-    names = ["<" * 16 + chr(code) for code in range(ord("#"), ord("~")) if chr(code) != "\\"]  # each grows when it is quoted
+    names = [
+        "<" * 16 + chr(code) for code in range(ord("#"), ord("~")) if chr(code) != "\\"
+    ]  # each grows when it is quoted
     faulty = raw([{"items": [dict.fromkeys(names, 1), {}]}] * 500)
     assert len(faulty) <= MAX_BYTES
     with shared.channel() as channel:
