@@ -1,9 +1,11 @@
 """A pharmacy's own feed: a queue on the broker in which it reads its events over AMQP."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import orjson
 from litestar import Request, Response, delete, get, post
@@ -24,6 +26,8 @@ from hub.messaging.management import Management
 from hub.storage.feeds import find_feed, find_feed_even_removed, find_last_routed
 
 Asked = Request[Any, Any, Any]
+# A queue that is declared and deleted at the same moment costs RabbitMQ the connection.
+_TURNS: Final[WeakValueDictionary[UUID, asyncio.Lock]] = WeakValueDictionary()
 _Wanted = tuple[Sequence[str], int] | None  # types and length of a feed; None: no feed
 
 _OPEN: Final = WriteRoute("event_queue.open", "event_queue", 201)
@@ -50,19 +54,20 @@ async def _follow(request: Asked, body: Body, ended_at: datetime | None) -> None
     """
     gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
     wanted: _Wanted = (body.types, body.max_length) if isinstance(body, OpenEventQueue) else None
-    if ended_at is None:
-        await _lead(gateway, pharmacy_id, wanted)
-        return
-    newest = await _look(gateway, pharmacy_id)
-    # Of the same time are all wishes of one transaction; a replica may not have this one yet.
-    if newest is not None and newest.updated_at >= ended_at:
-        wanted = _wanted_by(newest)
-    while True:
-        await _lead(gateway, pharmacy_id, wanted)
-        before, newest = newest, await _look(gateway, pharmacy_id)
-        if newest is None or newest == before:
+    async with _TURNS.setdefault(pharmacy_id, asyncio.Lock()):
+        if ended_at is None:
+            await _lead(gateway, pharmacy_id, wanted)
             return
-        wanted = _wanted_by(newest)
+        newest = await _look(gateway, pharmacy_id)
+        # Of the same time are all wishes of one transaction; a replica may not have this one yet.
+        if newest is not None and newest.updated_at >= ended_at:
+            wanted = _wanted_by(newest)
+        while True:
+            await _lead(gateway, pharmacy_id, wanted)
+            before, newest = newest, await _look(gateway, pharmacy_id)  # another gateway may be at it
+            if newest is None or newest == before:
+                return
+            wanted = _wanted_by(newest)
 
 
 async def _look(gateway: Gateway, pharmacy_id: UUID) -> EventQueue | None:
