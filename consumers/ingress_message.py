@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
-from hub.domain.checking import field_errors
+from hub.domain.checking import MAX_ERRORS, field_errors
 from hub.domain.fields import format_time
 from hub.domain.fingerprint import fingerprint_of
 from hub.domain.ids import derived_id, operation_id_for, resource_id_for
@@ -26,6 +26,8 @@ from hub.resources import AMQP_COMMANDS, COMMANDS, UNKNOWN
 
 MAX_BYTES: Final = 1_048_576
 MAX_COMMANDS: Final = 500
+MAX_ERRORS_IN_A_LIST: Final = 10
+"""Of each command of a list: with all the faults that 500 can have, what becomes of a message is too large for the broker."""
 DIRECT_REPLY: Final = "amq.rabbitmq.reply-to."
 _MAX_KEY: Final = 255
 _KEY: Final = re.compile(rf"[!-~]{{1,{_MAX_KEY}}}")
@@ -154,7 +156,8 @@ def _command(letter: _Letter, value: Any, index: int, count: int) -> dict[str, A
         try:
             checked = rule.body.model_validate_json(orjson.dumps(body), strict=True)
         except ValidationError as error:
-            problem = Problem("validation", "the body does not fit; see `errors`", tuple(field_errors(error, body)))
+            faults = field_errors(error, body, MAX_ERRORS_IN_A_LIST if count else MAX_ERRORS)
+            problem = Problem("validation", "the body does not fit; see `errors`", tuple(faults))
         else:
             if needs_condition(checked, None):
                 detail = "send expected_quantity with a quantity, or adjust by a delta"

@@ -206,10 +206,14 @@ class Writer:
 
     async def _say(self) -> None:
         """Publish replies and events in order, then ack; repeat until the broker confirms."""
+        receipts: list[Given] = []
         while (settled := await self._settled.get()) is not None:
             self.saying.beat()
-            if self._receipts is not None:
-                await self._receipts.send(settled.receipts())
+            receipts += settled.receipts()
+            # Only the last part of a window has its messages: the receipts of one message go out together.
+            if settled.deliveries and self._receipts is not None:
+                await self._receipts.send(receipts)
+                receipts = []
             if messages := settled.messages():
                 # The unacked commands are the outbox; nothing is acked before.
                 await self._hold_events(partial(self._publisher.publish, messages), messages=len(messages))

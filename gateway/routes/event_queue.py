@@ -1,7 +1,11 @@
 """A pharmacy's own feed: a queue on the broker in which it reads its events over AMQP."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import orjson
 from litestar import Request, Response, delete, get, post
@@ -13,7 +17,7 @@ from gateway.auth import Caller, caller_of
 from gateway.context import Gateway, gateway_of
 from gateway.describe import OneRoute, WriteRoute
 from gateway.problems import Refused, unavailable
-from hub.domain.feeds import OpenEventQueue, dump_event_queue, feed_id
+from hub.domain.feeds import EventQueue, OpenEventQueue, dump_event_queue, feed_id
 from hub.domain.fields import Body
 from hub.domain.problem import not_found
 from hub.faults import Unavailable
@@ -22,6 +26,9 @@ from hub.messaging.management import Management
 from hub.storage.feeds import find_feed, find_feed_even_removed, find_last_routed
 
 Asked = Request[Any, Any, Any]
+# A queue that is declared and deleted at the same moment costs RabbitMQ the connection.
+_TURNS: Final[WeakValueDictionary[UUID, asyncio.Lock]] = WeakValueDictionary()
+_Wanted = tuple[Sequence[str], int] | None  # types and length of a feed; None: no feed
 
 _OPEN: Final = WriteRoute("event_queue.open", "event_queue", 201)
 _CLOSE: Final = WriteRoute("event_queue.close", "", 204)
@@ -42,15 +49,37 @@ def _check_door(gateway: Gateway, _caller: Caller, _body: Body) -> None:
 async def _follow(request: Asked, body: Body, ended_at: datetime | None) -> None:
     """Let the queue follow the command, before anybody is answered: whoever is can read at once.
 
-    A repeat under an old `Idempotency-Key` says how the feed was once: what was changed after that stands.
+    A repeat under an old `Idempotency-Key` says how the feed was once: what was changed after that stands. And whoever changes
+    it meanwhile may have led the queue by halves: whoever is last looks again, and leads it where the newest wish says.
     """
     gateway, pharmacy_id = gateway_of(request), caller_of(request).pharmacy()
-    wanted = (body.types, body.max_length) if isinstance(body, OpenEventQueue) else None
-    if ended_at is not None:
-        async with gateway.reads.reading(pharmacy_id) as connection:
-            newest = await find_feed_even_removed(connection, pharmacy_id)
-        if newest is not None and newest.updated_at > ended_at:
-            wanted = None if newest.deleted_at is not None else (newest.types, newest.max_length)
+    wanted: _Wanted = (body.types, body.max_length) if isinstance(body, OpenEventQueue) else None
+    async with _TURNS.setdefault(pharmacy_id, asyncio.Lock()):
+        if ended_at is None:
+            await _lead(gateway, pharmacy_id, wanted)
+            return
+        newest = await _look(gateway, pharmacy_id)
+        # Of the same time are all wishes of one transaction; a replica may not have this one yet.
+        if newest is not None and newest.updated_at >= ended_at:
+            wanted = _wanted_by(newest)
+        while True:
+            await _lead(gateway, pharmacy_id, wanted)
+            before, newest = newest, await _look(gateway, pharmacy_id)  # another gateway may be at it
+            if newest is None or newest == before:
+                return
+            wanted = _wanted_by(newest)
+
+
+async def _look(gateway: Gateway, pharmacy_id: UUID) -> EventQueue | None:
+    async with gateway.reads.reading(pharmacy_id) as connection:
+        return await find_feed_even_removed(connection, pharmacy_id)
+
+
+def _wanted_by(feed: EventQueue) -> _Wanted:
+    return None if feed.deleted_at is not None else (feed.types, feed.max_length)
+
+
+async def _lead(gateway: Gateway, pharmacy_id: UUID, wanted: _Wanted) -> None:
     if wanted is None:
         await close_feed(gateway.consuming, _management_of(gateway), pharmacy_id)
     else:

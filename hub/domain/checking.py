@@ -12,9 +12,9 @@ MAX_ERRORS = 100
 MAX_STEP = 200
 
 
-def field_errors(error: ValidationError, value: object) -> list[FieldError]:
-    """Translate pydantic's faults of a body, at most 100; `value` is the body as JSON. None quotes what was sent."""
-    faults = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
+def field_errors(error: ValidationError, value: object, most: int = MAX_ERRORS) -> list[FieldError]:
+    """Translate pydantic's faults of a body, at most so many; `value` is the body as JSON. None quotes what was sent."""
+    faults = error.errors(include_url=False, include_input=False)[:most]
     return [FieldError(pointer_of(fault, value), fault["type"], sentence_of(fault)) for fault in faults]
 
 

@@ -1,6 +1,8 @@
 """A pharmacy's own feed: its events and nobody else's, in order, bounded, and what is missing shows."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -226,6 +228,27 @@ def test_a_repeat_of_an_older_wish_leaves_the_feed_as_it_is_now(stage: AmqpStage
     assert _bounds(stage, till) == [[], None]
     assert [ask("POST", "four", new), ask("DELETE", "three")] == [201, 204]
     assert _bounds(stage, till) == [["order.*"], 9]
+
+
+def test_of_wishes_at_the_same_moment_the_queue_follows_the_last(stage: AmqpStage, till: Till) -> None:
+    at_once = 8
+    turn = threading.Barrier(at_once, timeout=20)
+
+    def ask(number: int) -> int:
+        turn.wait()
+        if number == 5:
+            return till.http("DELETE", "/api/event-queue/").status_code
+        types = [("sale.*", "order.*", "inventory.*", "*")[number % 4]]
+        return till.http("POST", "/api/event-queue/", {"types": types, "max_length": 10 + number}).status_code
+
+    for _ in range(5):
+        with ThreadPoolExecutor(at_once) as threads:
+            assert set(threads.map(ask, range(at_once))) <= {201, 204, 404}
+        feed = till.http("GET", "/api/event-queue/").json()
+        wanted: list[Any] = [[], None]
+        if "types" in feed:
+            wanted = [["#" if kind == "*" else kind for kind in feed["types"]], feed["max_length"]]
+        assert _bounds(stage, till) == wanted
 
 
 @pytest.mark.parametrize(

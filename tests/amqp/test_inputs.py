@@ -8,10 +8,10 @@ import pika
 import pytest
 from pamqp import commands, header
 
-from consumers.ingress_message import MAX_BYTES
+from consumers.ingress_message import MAX_BYTES, MAX_ERRORS_IN_A_LIST
 from hub.messaging.lenient import read_leniently
 from tests.amqp.table import BODIES, ITEM, RABBITMQ_BYTES
-from tests.kit.amqp import AmqpStage, Till, properties_of, publish, raw, receipt
+from tests.kit.amqp import DIRECT, AmqpStage, Till, properties_of, publish, raw, receipt
 from tests.kit.wait import until
 
 
@@ -36,6 +36,22 @@ def test_a_wrong_message_is_a_rejected_operation_with_its_reason(shared: Till, w
 def test_what_was_wrong_left_nothing_but_events(stage: AmqpStage, shared: Till) -> None:
     assert shared.http("GET", "/api/inventory/").json()["items"] == []
     assert {event["type"] for event in shared.events()} == {"pharmacy.created", "command.rejected"}
+
+
+def test_a_list_of_all_the_faults_that_a_message_has_room_for_stops_nobody(shared: Till) -> None:
+    names = [
+        "<" * 16 + chr(code) for code in range(ord("#"), ord("~")) if chr(code) != "\\"
+    ]  # each grows when it is quoted
+    faulty = raw([{"items": [dict.fromkeys(names, 1), {}]}] * 500)
+    assert len(faulty) <= MAX_BYTES
+    with shared.channel() as channel:
+        # What the hub says of it would be larger than RabbitMQ takes, with an address and a name that grow in JSON.
+        publish(
+            channel, shared, "order.place", faulty, reply_to=f"{DIRECT}.{chr(1) * 233}", correlation_id=chr(1) * 255
+        )
+        told = receipt(channel, shared, "order.place", faulty)
+    assert {(one["status"], len(one["problem"]["errors"])) for one in told} == {("rejected", MAX_ERRORS_IN_A_LIST)}
+    assert len(told) == 500
 
 
 def test_a_refusal_is_the_same_operation_however_often_it_is_sent(shared: Till) -> None:

@@ -51,6 +51,20 @@ def test_a_list_is_answered_with_a_list_in_its_order_and_a_wrong_element_stops_n
     ]  # fmt: skip
 
 
+def test_a_list_that_is_applied_in_parts_is_answered_whole_also_when_it_comes_again(
+    stage: AmqpStage, till: Till
+) -> None:
+    large = {**ITEM, "extra_data": dict.fromkeys("abcdefg", "x" * 9_000)}
+    item = till.send("inventory.create", large)["resource"]["id"]
+    adjustments = [{"id": item, "delta": 1, "reason": "received"}] * 500  # each event has the whole item: 32 MB
+    told, again = (till.send("inventory.adjust", adjustments, within=60, message_id="large") for _ in range(2))
+    assert [one["status"] for one in told] == ["applied"] * 500
+    assert again == told
+    log = f"FROM events WHERE pharmacy_id = '{till.id}' AND type = 'inventory.adjusted'"
+    assert int(stage.sql(f"SELECT count(DISTINCT time) {log}")) > 1, "it was applied in one go"
+    assert [event["sequence"] for one in told for event in one["events"]] == list(range(3, 503))
+
+
 def test_a_key_sent_over_both_doors_applies_once(till: Till) -> None:
     first = till.http("POST", "/api/inventory/", {**ITEM, "quantity": 6}, Idempotency_Key="till-7")
     told = till.send(
