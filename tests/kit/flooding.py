@@ -54,7 +54,7 @@ async def _flood(port: int, per_second: float, request: bytes) -> None:
             while sent < due and idle:
                 idle.popleft().send(request)
                 sent += 1
-            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.sleep(_TICK_SECONDS)  # its pace
         for transport, _ in wires:
             transport.abort()
         print(json.dumps(seen), flush=True)
