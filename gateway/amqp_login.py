@@ -3,7 +3,7 @@
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from litestar import HttpMethod, Request, Response, route
+from litestar import Request, Response, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -16,18 +16,13 @@ from gateway.context import gateway_of
 MAX_FORM_BYTES: Final = 16_384
 
 
-@route(
-    "/internal/amqp/{secret:str}/{check:str}",
-    http_method=[HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE],
-    include_in_schema=False,
-    opt={"exclude_from_auth": True},
-)
+@post("/internal/amqp/{secret:str}/{check:str}", include_in_schema=False, opt={"exclude_from_auth": True})
 async def answer_rabbitmq(
     request: Request[Any, Any, Any], secret: FromPath[str], check: FromPath[str]
 ) -> Response[Any]:
     """Answer RabbitMQ's log-in and permission checks. For anybody who does not know the path there is nothing here."""
     door = gateway_of(request).amqp_door
-    if not door.is_asked_at(f"/internal/amqp/{secret}") or request.scope["method"] != "POST":
+    if not door.is_asked_at(f"/internal/amqp/{secret}"):
         raise NotFoundException
     raw = await read_body(request, None, MAX_FORM_BYTES)
     try:

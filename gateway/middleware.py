@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from litestar import Litestar
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import ASGIApp, Message, Receive, Send
 
 from gateway.answers import Answer
@@ -68,6 +68,9 @@ class FramedApp(Litestar):
         state = scope.setdefault("state", {})
         try:
             path = _normalise(scope)
+            if path.startswith("/internal/") and scope["method"] != "POST":
+                # Not even by its methods is a route told from none.
+                return answer_refusal(refusal_of(NotFoundException()), scope)
             if scope["method"] == "OPTIONS":
                 return _answer_options(self, scope, path)
             if path.startswith("/api/") or path == "/api":

@@ -59,6 +59,8 @@ def start_postgres(server: PostgresServer, start: Starter) -> Child:
         "unix_socket_directories=",
         "timezone=UTC",
         "log_timezone=UTC",
+        # The details of an error quote the row that it is about, which is a patient's.
+        "log_error_verbosity=terse",
         *server.options,
     )
     spec = Spec(

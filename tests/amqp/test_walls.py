@@ -156,6 +156,7 @@ def test_the_login_answers_nobody_who_does_not_know_its_path(stage: AmqpStage, t
     nowhere = httpx.post(f"{stage.hub.url}/internal/nowhere/at/all", data=form)
     for method, path in (
         ("POST", known[:-1] + "0/user"), ("POST", "/internal/amqp/x/user"), ("GET", f"{known}/user"), ("PUT", f"{known}/user"), ("POST", known),
+        ("OPTIONS", "/internal/amqp/x/user"), ("OPTIONS", f"{known}/user"), ("TRACE", "/internal/amqp/x/user"),
     ):  # fmt: skip
         answer = httpx.request(method, stage.hub.url + path, data=None if method == "GET" else form)
         assert (answer.status_code, answer.json()["type"]) == (404, nowhere.json()["type"]), (method, path)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from uuid import uuid4
 
 import httpx
@@ -174,6 +175,26 @@ def test_a_pharmacy_sees_its_own_movements_and_never_anothers(
     ledger = person.get(f"/admin/inventory/{item}/")
     assert (ledger.status_code, seen[0] in ledger.text) == (200, True)
     assert person.get(f"/admin/inventory/{their_item}/").status_code == 404
+
+
+def test_a_session_ends_with_its_key_within_five_seconds_and_so_does_what_it_follows(hub: Hub) -> None:
+    pharmacy_id, key = hub.open_pharmacy("Rotating")
+    keys = f"pharmacies/{pharmacy_id}/keys"
+    made = hub.make(key, keys, {"name": "lost"})
+    lost, stays = portal(hub, made["api_key"]), portal(hub, key)
+    with lost.web.stream("GET", "/admin/live/stream") as stream:
+        pieces = stream.iter_text()
+        next(pieces)
+        headers = {"X-API-KEY": key, "Prefer": "wait=20"}
+        assert httpx.delete(f"{hub.url}/api/{keys}/{made['id']}/", headers=headers, timeout=30).status_code == 204
+        began = time.monotonic()
+        assert "4401" in "".join(pieces)  # all that came until its end
+        until(lambda: lost.get("/admin/inventory/").url.path, lambda path: path == "/admin/sign-in/", within=5)
+        assert time.monotonic() - began < 5
+    lost.post("/admin/inventory/new/", {"sku": "after", "name": "after", "price": "1.00"})
+    listed = httpx.get(f"{hub.url}/api/inventory/", headers={"X-API-KEY": key})
+    assert listed.json()["items"] == []
+    assert stays.get("/admin/inventory/").url.path == "/admin/inventory/"
 
 
 def test_a_key_that_may_not_read_shows_nothing_of_what_happens(hub: Hub) -> None:

@@ -10,7 +10,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,6 +27,7 @@ from hub.security.keys import derive_key
 from hub.settings import Settings
 from hub.storage.database import credentials_of
 from tests.conftest import Servers
+from tests.kit.canaries import Cage
 from tests.kit.door import open_test_door
 from tests.kit.gateway import GatewayStage, TestKey, running_gateway
 from tests.kit.processes import consumers_process
@@ -36,28 +36,6 @@ from tests.kit.wait import eventually
 from tests.rooms.broker_proxy import a_free_port
 
 WAIT = {"Prefer": "wait=15"}
-SHAPE = re.compile(r"canary[0-9]{3}x[0-9a-f]{12}", re.IGNORECASE)
-
-
-@dataclass
-class Cage:
-    """Makes canaries, and secrets that were shown once."""
-
-    birds: dict[str, str] = field(default_factory=dict)
-    secrets: dict[str, str] = field(default_factory=dict)
-    _numbers: Any = field(default_factory=lambda: count(1))
-
-    def bird(self, where: str) -> str:
-        """Make a canary for a place."""
-        name = f"canary{next(self._numbers):03d}x{uuid4().hex[:12]}"
-        self.birds[name] = where
-        return name
-
-    def escaped(self, text: str) -> list[str]:
-        """Name the places whose canaries are in a text, and the kinds of secrets."""
-        seen = {self.birds.get(found.lower(), found) for found in SHAPE.findall(text)}
-        seen |= {kind for kind, secret in self.secrets.items() if secret in text}
-        return sorted(seen)
 
 
 @dataclass
@@ -392,6 +370,10 @@ async def test_no_canary_leaves_its_cage(house: House, servers: Servers, setting
     for log in house.logs:
         assert house.cage.escaped(log.read_text()) == [], log.name
     assert "message.parked" in house.logs[1].read_text()
+    assert (
+        house.cage.escaped((servers.session_dir / "servers" / "logs" / "postgres.log").read_text(errors="replace"))
+        == []
+    )
 
 
 async def test_no_table_holds_a_plain_secret(house: House, settings: Settings) -> None:

@@ -207,10 +207,8 @@ def _certificate(place: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def running_amqp_stage(
-    servers: Servers, template: str, place: Path, roles: Sequence[str] | None = None
-) -> Iterator[AmqpStage]:
-    """Run a broker that asks a hub, and that hub; about six seconds."""
+def asking_broker(servers: Servers, template: str, place: Path) -> Iterator[tuple[BrokerServer, Settings, int, str]]:
+    """Run a broker that asks a hub, about six seconds; gives the settings, the port and the database of that hub."""
     name = f"t_{uuid4().hex}"
     servers.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     http, amqp, management, distribution, epmd, secure = free_ports([None] * 6)
@@ -230,12 +228,20 @@ def running_amqp_stage(
         rate_limit_per_second=0,
         rate_limit_burst=0,
     )
-    if roles is not None:
-        settings = settings.model_copy(update={"roles": tuple(roles)})
     try:
-        with running_hub(settings, http) as hub:
-            yield AmqpStage(hub, broker, servers, name)
+        yield broker, settings, http, name
     finally:
         for child in reversed(children):
             child.kill()
         servers.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def running_amqp_stage(
+    servers: Servers, template: str, place: Path, roles: Sequence[str] | None = None
+) -> Iterator[AmqpStage]:
+    """Run a broker that asks a hub, and that hub."""
+    with asking_broker(servers, template, place) as (broker, settings, http, name):
+        narrower = {} if roles is None else {"roles": tuple(roles)}
+        with running_hub(settings.model_copy(update=narrower), http) as hub:
+            yield AmqpStage(hub, broker, servers, name)
