@@ -19,12 +19,13 @@ from hub.domain.ids import derived_id
 from hub.domain.mapping import Mapping
 from hub.domain.translation import translate
 from hub.faults import Unavailable
-from hub.messaging.bulk_publisher import BulkPublisher
+from hub.messaging.bulk_publisher import BulkPublisher, Outgoing
 from hub.storage.database import Database
 from hub.storage.translating import Ended, find_ends, find_items, find_mappings
 
 MESSAGES = 200
 _BYTES = 4 * 1_048_576
+_TOGETHER_BYTES = 1_048_576
 _FIRST_LOOK_SECONDS = 0.02
 _LAST_LOOK_SECONDS = 0.5
 
@@ -131,9 +132,15 @@ class Translator:
 
     async def _send(self, commands: Iterable[OwnCommand]) -> None:
         now = clock.now()
-        messages = [command.message(now, self._partitions) for command in commands]
-        if messages:
-            await self._publisher.publish(messages)
+        messages: list[Outgoing] = []
+        size = 0
+        for command in commands:
+            messages.append(command.message(now, self._partitions))
+            size += len(messages[-1].body)
+            if size > _TOGETHER_BYTES:  # as many as are confirmed in time
+                await self._publisher.publish(messages)
+                messages, size = [], 0
+        await self._publisher.publish(messages)
 
     async def _wait(self, operation_ids: Sequence[UUID]) -> dict[UUID, Ended] | None:
         """Wait until every operation ended; None: the process is closing."""

@@ -2,12 +2,16 @@
 
 from typing import Any, Final
 
+import orjson
+
 from hub.domain.adapters import shopify, square, woocommerce
 from hub.domain.adapters.wish import Untranslatable, Wish
 from hub.domain.mapping import MAX_COMMANDS, Mapping, apply_rules
 from hub.domain.mirror_note import MIRROR, hops_noted
 from hub.domain.paths import MAX_STEPS, TooManySteps
 
+MAX_BYTES: Final = 262_144
+"""What a source's rules may make of one message: a rule can copy all of it into each of a hundred commands."""
 MAX_HOPS: Final = 8
 """How often a change may come in as the consequence of one that went out."""
 
@@ -47,8 +51,13 @@ def translate(source_id: str, mapping: Mapping, event_type: str, payload: Any) -
 
 def _by_rules(mapping: Mapping, event_type: str, payload: Any) -> list[Wish]:  # noqa: ANN401 -- a JSON value
     found: list[Wish] = []
+    size = 0
     try:
         for command, body in apply_rules(mapping.rules, event_type, payload):
+            size += len(orjson.dumps(body))
+            if size > MAX_BYTES:
+                message = f"it would become commands of more than {MAX_BYTES} bytes"
+                raise Untranslatable(message)
             found.append(_wish(command, body))
             if len(found) > MAX_COMMANDS:
                 message = f"it would become more than {MAX_COMMANDS} commands"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hub.domain.adapters.wish import Untranslatable
 from hub.domain.mapping import Mapping
 from hub.domain.paths import MAX_STEPS, PATH, Reader
-from hub.domain.translation import translate
+from hub.domain.translation import MAX_BYTES, translate
 
 LAWS = settings.get_profile("laws")
 NAMES = st.sampled_from(["a", "b", "c-d", "e f", "0", "*"])
@@ -56,3 +56,13 @@ def test_more_commands_than_a_message_may_become_are_not_made() -> None:
     rules = [{"command": "order.mirror", "each": "$.r[*]", "fields": {"order_reference": "@"}}]
     with pytest.raises(Untranslatable, match="more than 100 commands"):
         translate("source", Mapping.model_validate({"rules": rules}), "x", {"r": list(range(100_000))})
+
+
+def test_more_bytes_than_a_message_may_become_are_not_made() -> None:
+    fields = {"order_reference": "$.name", "extra_data": "$"}
+    rules = [{"command": "order.mirror", "each": "$.r[*]", "fields": fields}]
+    message = {"name": "a", "r": [0] * 100, "long": "y" * 10_000}
+    mapping = Mapping.model_validate({"rules": rules})
+    with pytest.raises(Untranslatable, match=f"more than {MAX_BYTES} bytes"):
+        translate("source", mapping, "x", message)
+    assert len(translate("source", mapping, "x", message | {"r": [0] * 20})) == 20
