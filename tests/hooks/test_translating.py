@@ -71,6 +71,45 @@ def test_woocommerce_and_square_become_orders_and_stock_as_well(shop: Shop) -> N
     assert (the_item(shop)["available"], the_item(shop)["reserved"]) == (10, 1)
 
 
+VENDORS: dict[str, tuple[str, str, str, str, Json]] = {
+    "shopify": ("shopify_order", "orders/create", "orders/updated", "confirmed", {"updated_at": "2026-11-21T10:00:00-05:00", "total_price": "9.00"}),
+    "woocommerce": ("woocommerce_order", "order.created", "order.updated", "confirmed", {"date_modified_gmt": "2026-11-21T10:00:00", "total": "9.00"}),
+    "square": ("square_order", "order.created", "order.updated", "pending", {"version": 2}),
+    "api_key": ("shopify_order", "x", "x", "confirmed", {"total_price": "9.00"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", list(VENDORS))
+def test_a_vendors_update_leaves_an_order_where_the_pharmacy_moved_it(shop: Shop, scheme: str) -> None:
+    name, first, then, begins, news = VENDORS[scheme]
+    fields = {"order_reference": "$.name", "total_amount": "$.total_price", "status": {"path": "$.financial_status", "map": {"paid": "confirmed"}}}  # fmt: skip
+    rules = {"rules": [{"command": "order.mirror", "fields": fields}]}
+    source = shop.register(scheme, mapping=rules if scheme == "api_key" else {"adapter": scheme})
+    message = a_message(name)
+    message |= {"financial_status": "paid"} if scheme == "api_key" else {}
+
+    def tell(topic: str, number: str) -> Json:
+        if scheme == "square":
+            shop.deliver(source, message | {"type": topic, "event_id": number})
+        else:
+            shop.deliver(source, message, message_id=number, **({} if scheme == "api_key" else {"topic": topic}))
+        (order,) = shop.items("/api/orders/")
+        return order
+
+    order = tell(first, "v-1")
+    assert order["status"] == begins
+    for status in ("preparing", "ready"):
+        assert shop.ask("PATCH", f"/api/orders/{order['id']}/", {"status": status}).status_code == 200
+    if scheme == "square":
+        message["data"]["object"] = {"order_updated": message["data"]["object"]["order_created"] | news}
+    else:
+        message |= news
+    after = tell(then, "v-2")
+    assert (after["status"], after["extra_data"]["mirror"]["source_id"]) == ("ready", source["id"])
+    if scheme != "square":
+        assert after["total_amount"] == "9.00"
+
+
 def test_a_line_is_known_by_its_sku_else_by_the_vendors_id(shop: Shop) -> None:
     for sku, code in (("PZN1", "22"), ("PZN2", "23"), ("PZN3", "93")):
         shop.make("/api/inventory/", an_item(sku, identifiers=[{"scheme": "woocommerce", "value": code}]))
