@@ -1,7 +1,9 @@
 """The whole way: a vendor posts, the order or the stock is there, and the message says what came of it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,6 +110,31 @@ def test_a_vendors_update_leaves_an_order_where_the_pharmacy_moved_it(shop: Shop
     assert (after["status"], after["extra_data"]["mirror"]["source_id"]) == ("ready", source["id"])
     if scheme != "square":
         assert after["total_amount"] == "9.00"
+
+
+def test_news_of_an_order_that_come_all_at_once_and_twice_leave_the_newest(shop: Shop) -> None:
+    shop.make("/api/inventory/", an_item())
+    source = shop.register("shopify", mapping={"adapter": "shopify"})
+    messages = []
+    for second in range(24):
+        order = a_message("shopify_order") | {
+            "updated_at": f"2026-11-21T10:00:{second:02}Z",
+            "total_price": f"{second}.00",
+        }
+        content = json.dumps(order).encode()
+        headers = SIGN["shopify"](content, source["url"], topic="orders/updated", message_id=f"n-{second}")
+        messages.append((content, headers))
+    Random(5).shuffle(messages)
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda message: shop.post(source, *message), messages * 2))
+    assert {answer.status_code for answer in answers} == {200}
+    stored = shop.until(
+        lambda: shop.ask("GET", "/api/webhook-events/"),
+        lambda seen: sum(one["processed"] for one in seen.json()["items"]) == len(messages), within=30,
+    ).json()["items"]  # fmt: skip
+    assert {one["reason"] for one in stored} == {None}
+    (order,) = shop.items("/api/orders/")
+    assert (order["total_amount"], the_item(shop)["reserved"]) == ("23.00", 2)
 
 
 def test_a_line_is_known_by_its_sku_else_by_the_vendors_id(shop: Shop) -> None:
