@@ -17,11 +17,11 @@ from consumers.http_client import AttemptResult, DeliveryClient, attempt
 from consumers.lanes import STALL_SECONDS, Lane, Slots
 from consumers.processing import CommandSender
 from consumers.pulse import Pulse
-from consumers.settling import Carrier, Item, Settling
+from consumers.settling import Carrier, Item, Settling, state_after
 from hub import clock
 from hub.domain.webhook_health import DISABLED, Health
 from hub.domain.webhooks import AttemptResult as Outcome
-from hub.domain.webhooks import Delivered, Exhausted, RetryIn, next_step
+from hub.domain.webhooks import next_step
 from hub.security.vault import Vault
 from hub.settings import Settings
 from hub.storage.database import Database
@@ -146,7 +146,7 @@ class Calls:
             if health.open_until is not None:
                 lane.hold(clock.monotonic() + (health.open_until - clock.now()).total_seconds())
             lane.host = known.calling.host
-        lane.ordered = endpoint.ordered
+        lane.keep_order(endpoint.ordered)
         lane.spacing = 1 / endpoint.throttle_per_second if endpoint.throttle_per_second else 0.0
         lane.ladder = endpoint.ladder_seconds or self._settings.webhooks_ladder_seconds
 
@@ -173,8 +173,13 @@ class Calls:
             known = self.of(endpoint_id)
             lane, head = known.lane, by_endpoint.get(endpoint_id)
             lane.head = None if head is None else head.sequence
+            if lane.running:
+                continue
             now = clock.now()
-            if lane.running or head is None or not lane.waiting:
+            for work in lane.drop_settled(size_of):
+                # Sent again meanwhile, it is to be found in the schedule.
+                self.settling.put(Item(work.due.id, endpoint_id, work.carrier, until=now))
+            if head is None or not lane.waiting:
                 continue
             if lane.waiting[0].sequence != head.sequence and head.delivery_id not in self.in_flight:
                 waits = head.is_repeated and head.next_attempt_at is not None and head.next_attempt_at > now
@@ -246,7 +251,7 @@ class Calls:
             lane.ladder,
             _CHANCE.uniform(-1, 1),
         )
-        status, next_attempt_at = _after(step)
+        status, next_attempt_at = state_after(step)
         self._figures.note_attempt("retry" if status == "pending" else status, seen.duration_ms / 1000)
         log.info(
             "delivery.attempted",
@@ -287,13 +292,3 @@ class Calls:
             self.pump(self._starved.pop(endpoint_id))
         if lane.has_backlog and lane.room(clock.monotonic()) >= len(lane.waiting):
             self.wake_dispatcher()  # at half, so that the next come before the last have gone
-
-
-def _after(step: Delivered | RetryIn | Exhausted) -> tuple[str, datetime | None]:
-    match step:
-        case Delivered():
-            return "delivered", None
-        case RetryIn(seconds):
-            return "pending", clock.now() + timedelta(seconds=seconds)
-        case Exhausted():
-            return "exhausted", None

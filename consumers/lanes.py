@@ -129,6 +129,21 @@ class Lane(Generic[W]):
             given.append(work)
         return given[::-1]
 
+    def drop_settled(self, size: Callable[[W], int]) -> list[W]:
+        """Hand out what waits before the head: it was cancelled or skipped while it waited, and would be in the way."""
+        given: list[W] = []
+        while self.waiting and (self.head is None or self.waiting[0].sequence < self.head):
+            work = self.waiting.popleft()
+            self.size -= size(work)
+            given.append(work)
+        return given
+
+    def keep_order(self, is_wanted: bool) -> None:  # noqa: FBT001 -- the endpoint's member
+        """Follow the endpoint in or out of ordered mode; what waits already is brought in order."""
+        if is_wanted and not self.ordered:
+            self.waiting = deque(sorted(self.waiting, key=_sequence))
+        self.ordered = is_wanted
+
     def clear(self) -> list[W]:
         """Hand out all that wait, to be put off."""
         given = list(self.waiting)

@@ -18,7 +18,7 @@ from hub import clock
 from hub.domain.fields import format_time
 from hub.domain.ids import derived_id
 from hub.domain.webhook_health import Disable, Fine, Health, Verdict, Warn, after_attempt
-from hub.domain.webhooks import OPERATIONAL
+from hub.domain.webhooks import OPERATIONAL, Delivered, Exhausted, RetryIn
 from hub.storage.database import Connection, Database
 from hub.storage.deliveries import Attempted, Head, find_heads, put_off, save_attempts, save_health, skip
 
@@ -155,6 +155,17 @@ class Settling:
             if attempted.delivery_status == "exhausted" and counts:
                 commands.append(_tell_exhausted(attempted))
         return touched, commands
+
+
+def state_after(step: Delivered | RetryIn | Exhausted) -> tuple[str, datetime | None]:
+    """Say what a delivery's row says after an attempt: its status, and when the next one is due."""
+    match step:
+        case Delivered():
+            return "delivered", None
+        case RetryIn(seconds):
+            return "pending", clock.now() + timedelta(seconds=seconds)
+        case Exhausted():
+            return "exhausted", None
 
 
 async def _save(connection: Connection, items: Sequence[Item], health: Mapping[tuple[UUID, UUID], Health]) -> None:

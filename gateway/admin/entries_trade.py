@@ -130,7 +130,13 @@ _ORDERS: Final = Model(
         Column("reason"),
         Column("source"),
         Column("total_amount", "money", "Total"),
-        Column("items", "lines", columns=_ITEMS),
+        # Only a vendor's message makes such an order.
+        Column(
+            "items",
+            "lines",
+            columns=_ITEMS,
+            none_yet="No lines: its vendor's message had none. It holds nothing of the stock.",
+        ),
         Column("extra_data", "object"),
         *_TIMES,
     ),

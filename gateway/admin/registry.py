@@ -47,6 +47,7 @@ class Column:
         of: the member with the id of that page; default: the column's own.
         wide: left out where the screen is narrow.
         columns: of `lines`, a list of objects.
+        none_yet: a sentence where `lines` has none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column:
     of: str = ""
     wide: bool = False
     columns: tuple["Column", ...] = ()
+    none_yet: str = ""
 
     @property
     def heading(self) -> str:

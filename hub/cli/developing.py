@@ -38,14 +38,25 @@ def listen(
 
     The signing secret follows from the key and the hub's address: it is the same every time.
     """
-    if urlsplit(forward_to).scheme not in {"http", "https"}:
-        message = "--forward-to is an http or https address, for example http://localhost:3000/hooks"
-        raise SettingsError(message)
+    _check_place(forward_to)
     remote = find_remote(url, key, pharmacy, place_of(data_dir), needs_pharmacy=True)
     secret = listening_secret(remote)
     print(f"signing secret {secret}\nforwarding to  {forward_to}", file=sys.stderr, flush=True)
     for text, event in follow(remote, event_type, after, count):
         _forward(forward_to, secret, event, text)
+
+
+def _check_place(forward_to: str) -> None:
+    import httpx
+
+    try:
+        parts, url = urlsplit(forward_to), httpx.URL(forward_to)
+        if parts.scheme in {"http", "https"} and parts.port != 0 and url.host:
+            return
+    except (ValueError, httpx.InvalidURL):
+        pass  # as for what can be read and is no such address
+    message = "--forward-to is an http or https address, for example http://localhost:3000/hooks"
+    raise SettingsError(message)
 
 
 def listening_secret(remote: Remote) -> str:

@@ -28,36 +28,44 @@ class Mirrored(Body):
     revision: Revision | None = None
 
 
-def noted(extra_data: Json, body: Mirrored, version: int, counts: Counts | None = None) -> dict[str, Any]:
+def noted(
+    extra_data: Json, body: Mirrored, version: int, *, status: str | None = None, counts: Counts | None = None
+) -> dict[str, Any]:
     """Note news that changed the row.
 
     Args:
         version: of the row, as the news made it: a later one was not made by them, and has come no hops (`hops_noted`).
+        status: where the vendor says that an order stands; None: it did not say.
         counts: what each location of the source counts from now on; None: the news is of no location.
     """
+    known = known_of(extra_data, body)
     return dict(extra_data) | {
         MIRROR: {
             "source_id": format_id(body.source_id),
             "causation_id": format_id(body.causation_id),
             "hops": body.hops,
-            "revision": newest(known_of(extra_data, body), body),
+            "revision": newest(known, body),
             "version": version,
         }
+        | _status(known, status)
         | _all_counts(extra_data, body, counts)
     }
 
 
-def kept(extra_data: Json, body: Mirrored, version: int, counts: Counts | None = None) -> dict[str, Any] | None:
+def kept(
+    extra_data: Json, body: Mirrored, version: int, *, status: str | None = None, counts: Counts | None = None
+) -> dict[str, Any] | None:
     """Note news that changed nothing, so that older ones are told from them; None: there is nothing to note.
 
     The rest of the note stays what the last event said.
     """
     note = extra_data.get(MIRROR)
     if not isinstance(note, dict):
-        return None if body.revision is None and counts is None else noted(extra_data, body, version, counts)
+        said_nothing = body.revision is None and status is None and counts is None
+        return None if said_nothing else noted(extra_data, body, version, status=status, counts=counts)
     after = note | _all_counts(extra_data, body, counts)
     if known := known_of(extra_data, body):
-        after["revision"] = newest(known, body)
+        after |= {"revision": newest(known, body)} | _status(known, status)
     return None if after == note else dict(extra_data) | {MIRROR: after}
 
 
@@ -88,6 +96,11 @@ def counts_of(extra_data: Json, body: Mirrored) -> dict[str, Json]:
         for location, count in (found.items() if isinstance(found, dict) else ())
         if isinstance(count, dict) and isinstance(count.get("quantity"), int)
     }
+
+
+def _status(known: Json, status: str | None) -> dict[str, Any]:
+    said = known.get("status") if status is None else status
+    return {} if said is None else {"status": said}
 
 
 def _counts(extra_data: Json) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from hub.domain.fields import (
 )
 from hub.domain.mirror_note import MIRROR, Counts, Json, Mirrored, counts_of, is_older, kept, known_of, newest, noted
 from hub.domain.order_bodies import MoveOrder, OrderItem, PlaceOrder, UpdateOrder
-from hub.domain.order_states import EXTERNAL, OrderStatus
+from hub.domain.order_states import EXTERNAL, OrderStatus, moved_to
 from hub.domain.orders import Order, dump_order, move_only, place, revise
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
@@ -112,7 +112,7 @@ def _first_news(state: State, command: Command, body: MirrorOrder) -> Outcome:
         items=items,
         total_amount=body.total_amount,
         status=body.status or OrderStatus.PENDING,
-        extra_data=noted(body.extra_data, body, 1),
+        extra_data=noted(body.extra_data, body, 1, status=body.status),
     )
     return place(state, replace(command, body=wanted))
 
@@ -124,7 +124,7 @@ def _steps(order: Order, body: MirrorOrder) -> Sequence[MoveOrder | UpdateOrder]
     said: dict[str, Any] = {"order_reference": body.order_reference, "extra_data": extra_data}
     if body.total_amount is not None:
         said["total_amount"] = body.total_amount
-    status = body.status or OrderStatus(order.status)
+    status = moved_to(order.status, order.held_from, body.status, known_of(order.extra_data, body).get("status"))
     lines = [OrderLine.of(line) for line in order.items]
     wanted = None if body.items is None else [(i.sku, i.name, i.quantity, f"{i.unit_price:.2f}") for i in body.items]
     is_amended = wanted is not None and wanted != [line.ordered for line in lines]
@@ -147,7 +147,7 @@ def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], 
     """Make one change and one event of all the steps."""
     after = replace(after, version=before.version, updated_at=before.updated_at)
     if after == before and same_json([after.items, after.extra_data], [before.items, before.extra_data]):
-        extra_data = kept(before.extra_data, body, before.version)
+        extra_data = kept(before.extra_data, body, before.version, status=body.status)
         if extra_data is None:
             return Accepted((), (), dump_order(before))
         # Nobody has anything to learn from it, so it is neither an event nor a version.
@@ -157,7 +157,7 @@ def _changed(state: State, before: Order, after: Order, changes: Sequence[Row], 
         after,
         version=before.version + 1,
         updated_at=state.now,
-        extra_data=noted(after.extra_data, body, before.version + 1),
+        extra_data=noted(after.extra_data, body, before.version + 1, status=body.status),
     )
     last: dict[UUID, InventoryItem] = {}
     movements: list[StockMovement] = []
@@ -213,7 +213,7 @@ def _set_stock(
     target = quantity + (item.reserved if body.basis == "available" else 0)
     delta = target - item.quantity
     if not delta:
-        extra_data = kept(item.extra_data, body, item.version, counts)
+        extra_data = kept(item.extra_data, body, item.version, counts=counts)
         if extra_data is None:
             return Accepted((), (), dump_item(item))
         # As with orders, neither an event nor a version.
@@ -226,7 +226,7 @@ def _set_stock(
         min(body.occurred_at or command.accepted_at, command.accepted_at),
         reference_uri=f"/api/webhook-events/{body.causation_id}/",
     )
-    told = replace(item, extra_data=noted(item.extra_data, body, item.version + 1, counts))
+    told = replace(item, extra_data=noted(item.extra_data, body, item.version + 1, counts=counts))
     after, movement = move(told, delta, Reason.COUNT, act, now)
     return adjusted(item, after, movement)
 

@@ -39,3 +39,34 @@ NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = MappingProxyType(
 )
 RESERVING = frozenset({_S.CONFIRMED, _S.PREPARING, _S.READY})
 ENDED = frozenset({_S.COMPLETED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED})
+_OPEN = frozenset({_S.PENDING, _S.CONFIRMED, _S.PREPARING, _S.READY})
+
+
+def moved_to(now: str, held_from: str | None, said: OrderStatus | None, said_before: object) -> OrderStatus:
+    """Say where an external order stands once its vendor says where it stands there.
+
+    A vendor tells the whole order with every change of it: what it said before it only repeats, and what the pharmacy moved on
+    meanwhile stays so.
+
+    Args:
+        said: None: it did not say.
+        said_before: the status in the vendor's message before; None: not known.
+    """
+    stands = OrderStatus(now)
+    if said is None or (said == said_before and (said not in ENDED or stands in ENDED)):
+        return stands
+    if said in ENDED:
+        return said
+    # Elsewhere than the vendor left it, it was moved here.
+    is_moved_here = stands != said_before
+    if is_moved_here and (stands in ENDED or (stands is _S.ON_HOLD and said in _OPEN)):
+        return stands
+    if said is _S.ON_HOLD:
+        return said
+    if stands is _S.ON_HOLD:
+        return _further(OrderStatus(held_from or said), said)
+    return _further(stands, said) if is_moved_here else said
+
+
+def _further(one: OrderStatus, other: OrderStatus) -> OrderStatus:
+    return max(one, other, key=list(OrderStatus).index)

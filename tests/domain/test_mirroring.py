@@ -41,7 +41,7 @@ def test_the_first_news_of_an_order_places_it_as_external(shop: tuple[History, U
     order = history.accept("order.mirror", news(), of=ORDER)
     assert (order["source"], order["status"], order["total_amount"]) == ("external", "confirmed", "9.00")
     assert order["extra_data"]["mirror"] == {
-        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 1, "version": 1,
+        "source_id": str(SOURCE), "causation_id": str(CAUSE), "hops": 0, "revision": 1, "version": 1, "status": "confirmed",
     }  # fmt: skip
     assert held(history, item_id) == (10, 2)
     assert history.types()[1:] == ["order.placed"]
@@ -205,7 +205,7 @@ def test_a_change_of_the_hubs_own_begins_its_hops_anew(shop: tuple[History, UUID
     assert told_hops(history) == 7
     history.accept("order.transition", {"status": "preparing"}, of=ORDER)
     assert told_hops(history) == 0
-    history.accept("order.mirror", news(2, hops=7), of=ORDER)
+    history.accept("order.mirror", news(2, hops=7, total_amount="8.00"), of=ORDER)
     assert told_hops(history) == 8
 
 

@@ -116,9 +116,7 @@ def test_a_line_names_its_article_as_the_mapping_says_else_as_the_vendor_does() 
 def test_a_square_order_is_mirrored_with_or_without_its_lines() -> None:
     message = a_message("square_order")
     (wish,) = meaning("square", "order.created", message)
-    assert (wish.key, wish.body["order_reference"], wish.body["status"], wish.body["revision"]) == (
-        "eA3vssLH", "eA3vssLH", "pending", 1,
-    )  # fmt: skip
+    assert (wish.key, wish.body["order_reference"], wish.body["revision"]) == ("eA3vssLH", "eA3vssLH", 1)
     assert "items" not in wish.body
     whole = deepcopy(message)
     whole["data"]["object"]["order"] = {
@@ -134,6 +132,31 @@ def test_a_square_order_is_mirrored_with_or_without_its_lines() -> None:
     )
     assert wish.body["items"] == [{"sku": "PZN1", "name": "Tea", "quantity": 2, "unit_price": "5.25"}]
     assert wish.vendor_ids == [None]
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "status"),
+    [
+        ("DRAFT", None, "pending"), ("COMPLETED", None, "completed"), ("CANCELED", "PREPARED", "cancelled"), ("OPEN", "PROPOSED", "pending"),
+        ("OPEN", "RESERVED", "confirmed"), ("OPEN", "PREPARED", "ready"), ("OPEN", None, None), ("OPEN", "COMPLETED", None),
+        ("OPEN", "CANCELED", None), ("NEW", None, None),
+    ],
+)  # fmt: skip
+def test_square_says_of_an_open_order_what_its_fulfilment_says_and_else_nothing(
+    state: str, step: str | None, status: str | None
+) -> None:
+    news = {"order_id": "eA3vssLH", "state": state, "version": 2}
+    if step is not None:
+        news["fulfillment_update"] = [{"fulfillment_uid": "f", "old_state": "PROPOSED", "new_state": step}]
+    message = {"data": {"object": {"order_fulfillment_updated": news}}}
+    (wish,) = meaning("square", "order.fulfillment.updated", message)
+    assert wish.body.get("status") == status
+
+
+@pytest.mark.parametrize(("said", "status"), [("wc-processing", "confirmed"), ("wc-packed", None), ("", "pending")])
+def test_a_status_of_a_woocommerce_shops_own_making_says_nothing(said: str, status: str | None) -> None:
+    (wish,) = meaning("woocommerce", "order.updated", a_message("woocommerce_order") | {"status": said})
+    assert wish.body.get("status") == status
 
 
 def test_what_square_has_in_stock_is_a_count_and_the_rest_is_not() -> None:

@@ -1,6 +1,7 @@
 """`hub sources`, `hub trigger` and `hub listen`, as a developer uses them."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -9,10 +10,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import pytest
 import standardwebhooks
 
-from hub.cli.developing import TRIGGERS, listening_secret
+from hub.cli.developing import TRIGGERS, listen, listening_secret, trigger
 from hub.cli.remote import Remote
+from hub.faults import SettingsError
 from tests.kit.hooks import Shop
 
 
@@ -100,6 +103,32 @@ def test_events_are_posted_to_the_developer_signed_with_the_same_secret_every_ti
     for headers, body in calls:
         event = standardwebhooks.Webhook(secret).verify(body, headers)
         assert event["id"] == headers["webhook-id"]
+
+
+def test_a_machine_where_nobody_listens_is_said_for_each_event_and_ends_nothing(shop: Shop) -> None:
+    shop.make("/api/webhook-events/", {"event_type": "x", "payload": {}})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        place = f"http://127.0.0.1:{taken.getsockname()[1]}/hooks"
+        shown = run(shop, "listen", "--forward-to", place, "--after", "0", "--count", "2").splitlines()
+    assert [line.split()[1:3] for line in shown] == [
+        ["pharmacy.created", "failed:"],
+        ["webhook_event.received", "failed:"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "place", ["localhost:3000", "ftp://localhost/", "http://", "http:///hooks", "http://[", "http://localhost:99999/", "http://localhost:0/", "http://☃.example:x/"]
+)  # fmt: skip
+def test_a_place_that_is_no_address_is_refused_before_anything_is_heard(place: str) -> None:
+    with pytest.raises(SettingsError, match="--forward-to is an http or https address"):
+        listen(place)
+
+
+def test_what_nobody_can_trigger_is_refused_with_what_can_be(shop: Shop) -> None:
+    with pytest.raises(SettingsError, match=r"'order\.paid' cannot be triggered; choose from .*order\.placed"):
+        trigger("order.paid")
+    assert [event["type"] for event in shop.items("/api/events/")] == ["pharmacy.created"]
 
 
 def test_without_a_beginning_the_developer_gets_what_happens_from_now_on(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -202,6 +203,17 @@ def test_a_vendors_repeat_is_stored_once(shop: Shop, scheme: str) -> None:
     assert len(shop.items("/api/webhook-events/")) == 1
     types = [event["type"] for event in shop.items("/api/events/")]
     assert types.count("webhook_event.received") == 1
+
+
+def test_a_message_that_comes_many_times_at_once_is_stored_once(shop: Shop) -> None:
+    source = shop.register("square")
+    headers = SIGN["square"](BODY, source["url"])
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: shop.post(source, BODY, headers), range(32)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["operation_id"] for answer in answers}) == 1
+    shop.deliver(source, BODY)  # behind them all
+    assert len(shop.items("/api/webhook-events/")) == 1
 
 
 def test_the_same_id_with_another_body_leaves_the_first_and_is_audited(shop: Shop) -> None:

@@ -1,7 +1,9 @@
 """The whole way: a vendor posts, the order or the stock is there, and the message says what came of it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,6 +71,70 @@ def test_woocommerce_and_square_become_orders_and_stock_as_well(shop: Shop) -> N
     ]
     assert orders["web-727"]["total_amount"] == "29.35"
     assert (the_item(shop)["available"], the_item(shop)["reserved"]) == (10, 1)
+
+
+VENDORS: dict[str, tuple[str, str, str, str, Json]] = {
+    "shopify": ("shopify_order", "orders/create", "orders/updated", "confirmed", {"updated_at": "2026-11-21T10:00:00-05:00", "total_price": "9.00"}),
+    "woocommerce": ("woocommerce_order", "order.created", "order.updated", "confirmed", {"date_modified_gmt": "2026-11-21T10:00:00", "total": "9.00"}),
+    "square": ("square_order", "order.created", "order.updated", "pending", {"version": 2}),
+    "api_key": ("shopify_order", "x", "x", "confirmed", {"total_price": "9.00"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", list(VENDORS))
+def test_a_vendors_update_leaves_an_order_where_the_pharmacy_moved_it(shop: Shop, scheme: str) -> None:
+    name, first, then, begins, news = VENDORS[scheme]
+    fields = {"order_reference": "$.name", "total_amount": "$.total_price", "status": {"path": "$.financial_status", "map": {"paid": "confirmed"}}}  # fmt: skip
+    rules = {"rules": [{"command": "order.mirror", "fields": fields}]}
+    source = shop.register(scheme, mapping=rules if scheme == "api_key" else {"adapter": scheme})
+    message = a_message(name)
+    message |= {"financial_status": "paid"} if scheme == "api_key" else {}
+
+    def tell(topic: str, number: str) -> Json:
+        if scheme == "square":
+            shop.deliver(source, message | {"type": topic, "event_id": number})
+        else:
+            shop.deliver(source, message, message_id=number, **({} if scheme == "api_key" else {"topic": topic}))
+        (order,) = shop.items("/api/orders/")
+        return order
+
+    order = tell(first, "v-1")
+    assert order["status"] == begins
+    for status in ("preparing", "ready"):
+        assert shop.ask("PATCH", f"/api/orders/{order['id']}/", {"status": status}).status_code == 200
+    if scheme == "square":
+        message["data"]["object"] = {"order_updated": message["data"]["object"]["order_created"] | news}
+    else:
+        message |= news
+    after = tell(then, "v-2")
+    assert (after["status"], after["extra_data"]["mirror"]["source_id"]) == ("ready", source["id"])
+    if scheme != "square":
+        assert after["total_amount"] == "9.00"
+
+
+def test_news_of_an_order_that_come_all_at_once_and_twice_leave_the_newest(shop: Shop) -> None:
+    shop.make("/api/inventory/", an_item())
+    source = shop.register("shopify", mapping={"adapter": "shopify"})
+    messages = []
+    for second in range(24):
+        order = a_message("shopify_order") | {
+            "updated_at": f"2026-11-21T10:00:{second:02}Z",
+            "total_price": f"{second}.00",
+        }
+        content = json.dumps(order).encode()
+        headers = SIGN["shopify"](content, source["url"], topic="orders/updated", message_id=f"n-{second}")
+        messages.append((content, headers))
+    Random(5).shuffle(messages)
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda message: shop.post(source, *message), messages * 2))
+    assert {answer.status_code for answer in answers} == {200}
+    stored = shop.until(
+        lambda: shop.ask("GET", "/api/webhook-events/"),
+        lambda seen: sum(one["processed"] for one in seen.json()["items"]) == len(messages), within=30,
+    ).json()["items"]  # fmt: skip
+    assert {one["reason"] for one in stored} == {None}
+    (order,) = shop.items("/api/orders/")
+    assert (order["total_amount"], the_item(shop)["reserved"]) == ("23.00", 2)
 
 
 def test_a_line_is_known_by_its_sku_else_by_the_vendors_id(shop: Shop) -> None:

@@ -212,6 +212,24 @@ def test_in_order_the_next_begins_only_when_the_last_is_settled() -> None:
     assert begin(lane).sequence == 2
 
 
+@pytest.mark.parametrize(("head", "dropped"), [(2, [1]), (9, [1, 2, 5]), (1, []), (None, [1, 2, 5])])
+def test_in_order_what_was_settled_while_it_waited_is_dropped(head: int | None, dropped: list[int]) -> None:
+    lane = a_lane(1, 2, 5, ordered=True)
+    lane.head = head
+    assert [work.sequence for work in lane.drop_settled(lambda _: 1)] == dropped
+    assert (lane.size, len(lane.waiting)) == (3 - len(dropped), 3 - len(dropped))
+
+
+def test_what_waits_is_brought_in_order_when_order_is_asked_for() -> None:
+    lane = a_lane(5, 2, 4)
+    lane.keep_order(True)
+    lane.head = 2
+    assert begin(lane).sequence == 2
+    lane.end(0, 0.01, 204, None)
+    lane.keep_order(False)
+    assert [begin(lane).sequence for _ in range(2)] == [4, 5]
+
+
 def test_handouts_come_back_as_they_were_and_keep_endpoints_apart() -> None:
     other = UUID(int=2)
     rows = [(endpoint, uuid5(endpoint, str(n))) for n in range(120) for endpoint in (ENDPOINT, other)]

@@ -111,3 +111,15 @@ def test_a_timestamp_is_good_for_300_seconds_either_way(scheme: str, seconds: in
     (vector,) = (one for one in MADE["vectors"] if one["scheme"] == scheme)
     is_good = verdict(vector, at=AT + timedelta(seconds=seconds)) is None
     assert is_good is (abs(seconds) <= 300)
+
+
+@pytest.mark.parametrize(
+    ("signatures", "is_good"),
+    [("{good},v1={other}", True), ("v1={other},{good}", True), ("v1=00, {good}", True), ("v0={digits},v1={other}", False), ("v1={other},v1={other}", False)],
+)  # fmt: skip
+def test_one_of_several_signatures_of_stripe_is_enough(signatures: str, is_good: bool) -> None:  # noqa: FBT001
+    """While a secret is being rolled, Stripe signs with both."""
+    (vector,) = (one for one in MADE["vectors"] if one["scheme"] == "stripe")
+    stamp, good = vector["headers"]["stripe-signature"].split(",")[:2]
+    several = signatures.format(good=good, other="0" * 64, digits=good.removeprefix("v1="))
+    assert (verdict(vector | {"headers": {"stripe-signature": f"{stamp},{several}"}}) is None) is is_good

@@ -25,7 +25,7 @@ from hub.domain.adapters.wish import (
 from hub.domain.mapping import Mapping, decimal_of, format_cents
 
 VENDOR = "square"
-_STATE = {"DRAFT": "pending", "OPEN": "pending", "COMPLETED": "completed", "CANCELED": "cancelled"}
+_STATE = {"DRAFT": "pending", "COMPLETED": "completed", "CANCELED": "cancelled"}
 _FULFILMENT = {"PROPOSED": "pending", "RESERVED": "confirmed", "PREPARED": "ready"}
 _NAMES = {
     "order.created": "order_created", "order.updated": "order_updated", "order.fulfillment.updated": "order_fulfillment_updated",
@@ -70,12 +70,12 @@ def _order(found: dict[str, Any], news: dict[str, Any], mapping: Mapping) -> lis
 
 
 def _status(state: Any, news: dict[str, Any], order: dict[str, Any]) -> str | None:  # noqa: ANN401 -- a JSON value
-    """Read where the order stands; an open one stands where its first fulfilment does."""
+    """Read where the order stands; an open one stands where its first fulfilment does, None: that is not said."""
     if state != "OPEN":
         return _STATE.get(str(state))
     updates = listed(news.get("fulfillment_update")) or listed(order.get("fulfillments"))
     step = updates[0].get("new_state", updates[0].get("state")) if updates else None
-    return _FULFILMENT.get(str(step), "pending")
+    return _FULFILMENT.get(str(step))
 
 
 def _line(line: dict[str, Any], mapping: Mapping) -> tuple[dict[str, Any], str | None]:

@@ -47,7 +47,8 @@ def translate(event_type: str, payload: dict[str, Any], mapping: Mapping) -> lis
     status = str(payload.get("status") or "pending")
     return [Wish("order.mirror", number, without_nothing({
         "order_reference": reference, "items": lines, "total_amount": None if total is None or total < 0 else format_cents(total),
-        "status": _STATUS.get(status.removeprefix("wc-"), "pending"), "revision": revision_of(changed_at),
+        # A status of the shop's own making moves nothing.
+        "status": _STATUS.get(status.removeprefix("wc-")), "revision": revision_of(changed_at),
         "extra_data": {"vendor": VENDOR, "vendor_id": number, "status": status[:100], "currency": str(payload.get("currency") or "")[:10]},
     }.items()), vendor_ids)]  # fmt: skip
 
