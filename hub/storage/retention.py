@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.storage.database import Connection
+from hub.storage.webhooks import LEASE
 
 _LOCK = 7_140_200
 
@@ -106,18 +107,24 @@ class Overdue:
 async def sweep_deliveries(connection: Connection, now: datetime, due_before: datetime) -> Overdue:
     """Count what was due before this and is not taken up; give a time to what waits without one.
 
-    Not overdue is what waits for its own endpoint: one whose circuit is open or that asked for a pause, and one that was
-    called since then and works off its backlog, the longest waiting first.
+    Handing a delivery out again moves its time, so what was never tried since it was made, or opened again, counts by that.
+    Not overdue is what waits for its own endpoint: one whose circuit is open or that asked for a pause, one that was
+    called since then and works off its backlog, the longest waiting first, and one in order whose next delivery waits on the ladder.
     """
     await connection.execute(
         "UPDATE webhook_deliveries SET next_attempt_at = $1 WHERE status = 'pending' AND next_attempt_at IS NULL", now
     )
     record = await connection.fetchrow(
-        "SELECT count(*), min(d.next_attempt_at) FROM webhook_deliveries d WHERE d.status = 'pending' AND d.next_attempt_at < $1 "
+        "SELECT count(*), min(least(d.next_attempt_at, CASE WHEN d.attempts = d.round_start THEN d.updated_at END)) "
+        "FROM webhook_deliveries d WHERE d.status = 'pending' AND d.next_attempt_at <= $3 "
+        "AND (d.next_attempt_at < $1 OR (d.attempts = d.round_start AND d.updated_at < $1)) "
         "AND NOT EXISTS (SELECT 1 FROM webhook_health h WHERE h.endpoint_id = d.endpoint_id "
-        "AND (h.open_until > $2 OR greatest(h.last_success_at, h.last_failure_at) > $1))",
+        "AND (h.open_until > $2 OR greatest(h.last_success_at, h.last_failure_at) > $1)) "
+        "AND NOT EXISTS (SELECT 1 FROM webhook_endpoints e JOIN webhook_deliveries b ON b.endpoint_id = e.id WHERE e.id = d.endpoint_id "
+        "AND e.ordered AND b.status = 'pending' AND b.event_sequence < d.event_sequence AND b.attempts > b.round_start AND b.next_attempt_at > $2)",
         due_before,
         now,
+        now + LEASE,
     )
     assert record is not None
     return Overdue(record[0], record[1])

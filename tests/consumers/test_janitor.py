@@ -250,6 +250,27 @@ async def test_what_waits_for_its_own_endpoint_is_not_overdue(stage: Stage) -> N
     assert (await stage.janitor.work()).overdue.count == 2
 
 
+async def test_what_is_handed_out_again_and_again_and_never_tried_is_overdue(stage: Stage) -> None:
+    now = clock.now()
+    leased = now + timedelta(seconds=40)
+    made = now - timedelta(seconds=90)
+    pharmacy_id = uuid4()
+    await stage.delivery("pending", now - timedelta(seconds=50), next_attempt_at=leased, round_start=1)
+    await stage.delivery("pending", made, next_attempt_at=now + DAY, round_start=1)  # put off
+    on_ladder = await stage.delivery("pending", made, pharmacy_id, sequence=1, next_attempt_at=leased)
+    assert (await stage.janitor.work()).overdue.count == 0
+    stuck = await stage.delivery("pending", made, pharmacy_id, sequence=2, next_attempt_at=leased, round_start=1)
+    overdue = (await stage.janitor.work()).overdue
+    assert (overdue.count, overdue.since) == (1, made)
+    endpoint_id = await stage.endpoint(pharmacy_id, None)
+    await stage.owner.execute(
+        "UPDATE webhook_deliveries SET endpoint_id = $1 WHERE id = ANY($2::uuid[])", endpoint_id, [on_ladder, stuck]
+    )
+    assert (await stage.janitor.work()).overdue.count == 1
+    await stage.owner.execute("UPDATE webhook_endpoints SET ordered = true WHERE id = $1", endpoint_id)
+    assert (await stage.janitor.work()).overdue.count == 0, "the one before it waits on the ladder"
+
+
 async def test_orders_nobody_fetched_expire_by_a_command_and_give_their_stock_back(settings: Settings) -> None:
     settings = settings.model_copy(update={"roles": ("writer",), "orders_expire_hours": 48})
     url = settings.database_url.get_secret_value()
