@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Request
 
 from gateway.admin.frame import visitor_here
-from gateway.admin.inside import ask
+from gateway.admin.inside import ask, cursor_of
 from gateway.admin.registry import Column, Model
 from gateway.auth import Caller
 from gateway.context import gateway_of
@@ -25,11 +26,13 @@ class Panel:
 
     Args:
         template: draws it, with `values`.
+        name: the place in the page that an address can lead to.
     """
 
     title: str
     template: str
     values: Mapping[str, Any]
+    name: str = ""
 
 
 MakePanel = Callable[[Asked, Row, Caller], Awaitable[Panel | None]]
@@ -89,6 +92,7 @@ async def history(request: Asked, row: Row) -> Panel:
         "more": len(found) > MOST_HISTORY,
         "links": [("Open", f"/admin/operations/{one.id}/") for one in found],
         "whole": "",
+        "pages": None,
         "has_links": True,
         "empty": f"No write was about this alone in the last {gateway.settings.retention_operations_days} days; "
         "what came in a file stands under Uploads.",
@@ -106,13 +110,16 @@ async def table_panel(
     whole: str = "",
     **query: str,
 ) -> Panel | None:
-    """Make a panel of a list of the API that hangs on the row; its first 25 lines.
+    """Make a panel of a list of the API that hangs on the row, by 25 lines.
 
     Args:
         link: makes the last cell of a line, its text and where it leads.
-        whole: the page of the whole list.
+        whole: the page of the whole list; without one the panel has pages of its own, by its name in the page's address.
     """
-    said = await ask(request, caller, "GET", path, query=[("limit", "25"), *query.items()])
+    name = title.lower().replace(" ", "-")
+    cursor = None if whole else request.query_params.get(name)
+    paging = [("limit", "25"), *([("cursor", cursor)] if cursor else [])]
+    said = await ask(request, caller, "GET", path, query=[*paging, *query.items()])
     if said.is_problem:
         return None
     page = said.json
@@ -125,8 +132,19 @@ async def table_panel(
         "links": links,
         "whole": whole,
         "empty": "",
+        "pages": None,
     }
-    return Panel(title, "panel_table.html", {**values, "has_links": any(links)})
+    following = None if whole else cursor_of(page["next"])
+    if cursor or following:
+        first, further = (cursor and _at(request, name, "")), (following and _at(request, name, following))
+        values["pages"] = {"first": first, "following": further}
+    return Panel(title, "panel_table.html", {**values, "has_links": any(links)}, name)
+
+
+def _at(request: Asked, name: str, cursor: str) -> str:
+    """Name the same page with a panel at another place."""
+    others = [(key, value) for key, value in request.query_params.multi_items() if key != name]
+    return f"?{urlencode([*others, *([(name, cursor)] if cursor else [])])}#{name}"
 
 
 @panel("inventory")

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 import time
+from html import unescape
 from uuid import uuid4
 
 import httpx
@@ -116,6 +118,33 @@ def imported(hub: Hub, key: str, sku: str) -> str:
     assert address.startswith("/admin/uploads/"), sent.text
     until(lambda: person.get(address).text, lambda page: "2 of 2 rows" in page, within=20)
     return f"{address.rstrip('/')}/"
+
+
+def test_all_refused_rows_of_a_file_are_shown_page_by_page(hub: Hub) -> None:
+    shop = a_shop(hub, "Refused")
+    person = portal(hub, shop[1])
+    faulty = "sku,price\n" + "".join(f"R-{number},many\n" for number in range(60))
+    sent = httpx.post(
+        f"{hub.url}/api/inventory/bulk", content=faulty, headers={"X-API-KEY": shop[1], "Content-Type": "text/csv"}, timeout=30,
+    )  # fmt: skip
+    place = f"/admin/uploads/{sent.json()['upload_id']}/"
+    until(lambda: person.get(place).text, lambda text: "60 of 60 rows" in text)
+    seen: list[int] = []
+    address = f"{place}?pharmacy={shop[0]}"
+    for page in (1, 2, 3):
+        text = person.get(address).text.partition('id="refused-rows"')[2]
+        seen += map(int, re.findall(r'data-label="Line"><span class="num">(\d+)<', text))
+        assert ("From the beginning" in text, "Next page" in text, "last page" in text) == (
+            page > 1,
+            page < 3,
+            page == 3,
+        )
+        if page < 3:
+            query = unescape(re.findall(r'rel="next" href="([^"]+)"', text)[0])
+            assert query.startswith(f"?pharmacy={shop[0]}&refused-rows=")
+            assert query.endswith("#refused-rows")
+            address = place + query.partition("#")[0]
+    assert seen == list(range(2, 62))
 
 
 @pytest.fixture(scope="module")
