@@ -5,9 +5,11 @@ cursor stands. So a lost message or binding costs a moment, never an event.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -42,12 +44,23 @@ from hub.storage.webhooks import (
 
 _MESSAGES = 1000
 _BYTES = 8 * 1_048_576
+_PHARMACIES_A_STEP = 200
 _EVENTS_A_STEP = 500
+_DELIVERIES_A_STEP = 5_000
+_LOOKING_SECONDS = 0.5  # of a step: a hundred filters may take seconds for a single event
 _LOOK_SECONDS = 2.0
 _CHANGES_ENDPOINTS = ("pharmacy.", "webhook_endpoint.")
 _EDITS_ENDPOINTS = frozenset({"pharmacy.updated", "webhook_endpoint.updated"})
 
 log = structlog.get_logger("fanout")
+
+
+@dataclass(frozen=True, slots=True)
+class _More:
+    """Whose logs may go on: those that a step did not come to are the first of the next one, the others the last."""
+
+    first: dict[UUID, None] = field(default_factory=dict)
+    last: dict[UUID, None] = field(default_factory=dict)
 
 
 class Fanout:
@@ -67,6 +80,7 @@ class Fanout:
         self._publisher = publisher
         self._connection = connection
         self._events: dict[tuple[int, int], RoutedEvent] = {}
+        self._behind: dict[UUID, None] = {}  # in order: whoever was served and has more goes behind the others
         self._closed = asyncio.Event()
         self._turn = asyncio.Lock()
 
@@ -89,7 +103,12 @@ class Fanout:
                 keys = [(id(delivery.channel), delivery.tag) for delivery in deliveries]
                 events = [event for key in keys if (event := self._events.pop(key, None)) is not None]
                 await self._hold(partial(self._hear, events), events=len(events))
-                await acknowledge(deliveries)
+                await self._hold(self._spread_some, pharmacies=len(self._behind))
+                await acknowledge(deliveries)  # what is left is found in the log
+                # Whoever is heard of meanwhile joins in: the log of one may go on for as long as it likes.
+                while self._behind and not len(self._window) and not self._closed.is_set():
+                    self._window.pulse.beat()
+                    await self._hold(self._spread_some, pharmacies=len(self._behind))
 
     async def _hear(self, events: Sequence[RoutedEvent]) -> None:
         changed = {event.pharmacy_id for event in events if event.type.startswith(_CHANGES_ENDPOINTS)}
@@ -100,7 +119,7 @@ class Fanout:
                 await end_pauses(connection, list(edited))
         for pharmacy_id in changed:
             await self._rebind(pharmacy_id)
-        await self.spread({event.pharmacy_id for event in events})
+        self._behind |= dict.fromkeys(event.pharmacy_id for event in events)
 
     async def _rebind(self, pharmacy_id: UUID) -> None:
         """Hear a pharmacy's events if it has an endpoint, else spare them. The log is read after that, so no gap."""
@@ -122,7 +141,10 @@ class Fanout:
                 if everyone:
                     await bind_fanout(self._connection, everyone, seconds=60.0)
                 is_bound = True
-                await self.spread(behind)
+                self._behind |= dict.fromkeys(behind)
+                until = clock.monotonic() + _LOOK_SECONDS
+                while self._behind and clock.monotonic() < until and not self._closed.is_set():
+                    await self._spread_some()
             except Unavailable as fault:
                 log.warning("fanout.held", what=fault.what, detail=fault.detail)
             try:
@@ -131,64 +153,87 @@ class Fanout:
             except TimeoutError:
                 continue
 
-    async def spread(self, pharmacy_ids: Iterable[UUID]) -> None:
-        """Make the deliveries that the logs of these pharmacies still owe their endpoints, and hand them out."""
-        behind = set(pharmacy_ids)
+    async def _spread_some(self) -> None:
+        """Make some of the deliveries that logs still owe their endpoints, and hand them out."""
         async with self._turn:
-            while behind:
-                behind, deliveries = await self._step(behind)
-                await self._publisher.publish(
-                    # What is held back is not handed out: the dispatcher does, when it may be called.
-                    hand_out([(one.endpoint_id, one.id) for one in deliveries if one.held_until is None], is_due=False)
-                )
-
-    async def _step(self, pharmacy_ids: set[UUID]) -> tuple[set[UUID], list[NewDelivery]]:
-        """Spread the next events of each; say which pharmacies may have more."""
-        async with self._database.transaction() as connection:
-            endpoints = await find_open_endpoints(connection, list(pharmacy_ids))
-            after: dict[UUID, int] = {}
-            for endpoint in endpoints:
-                after[endpoint.pharmacy_id] = min(endpoint.sequence, after.get(endpoint.pharmacy_id, endpoint.sequence))
-            with_bodies = any(endpoint.event_filter is not None for endpoint in endpoints)
-            with_causes = any(endpoint.source_id is not None for endpoint in endpoints)
-            if not after:
-                return set(), []
-            events, more = await read_behind(
-                connection, after, _EVENTS_A_STEP, with_bodies=with_bodies, with_causes=with_causes
+            served = dict.fromkeys(islice(self._behind, _PHARMACIES_A_STEP))
+            for pharmacy_id in served:
+                del self._behind[pharmacy_id]  # whoever is heard of from now on comes in again
+            try:
+                more, deliveries = await self._step(list(served))
+            except BaseException:
+                self._behind |= served
+                raise
+            self._behind = more.first | self._behind | more.last
+            await self._publisher.publish(
+                # What is held back is not handed out: the dispatcher does, when it may be called.
+                hand_out([(one.endpoint_id, one.id) for one in deliveries if one.held_until is None], is_due=False)
             )
-            if not events:
-                return set(), []
-            last: dict[UUID, int] = {}
-            by_pharmacy: dict[UUID, list[_Seen]] = {}
-            for event in events:
-                last[event.pharmacy_id] = max(event.sequence, last.get(event.pharmacy_id, 0))
-                by_pharmacy.setdefault(event.pharmacy_id, []).append(_Seen.of(event))
+
+    async def _step(self, pharmacy_ids: Sequence[UUID]) -> tuple[_More, list[NewDelivery]]:
+        """Spread the next events of each, as far as a step goes; say who may have more."""
+        async with self._database.transaction() as connection:
+            by_pharmacy: dict[UUID, list[OpenEndpoint]] = {}
+            for endpoint in await find_open_endpoints(connection, pharmacy_ids):
+                by_pharmacy.setdefault(endpoint.pharmacy_id, []).append(endpoint)
+            if not by_pharmacy:
+                return _More(), []
+            endpoints = [endpoint for some in by_pharmacy.values() for endpoint in some]
+            events, more = await read_behind(
+                connection,
+                {
+                    one: min(endpoint.sequence for endpoint in by_pharmacy[one])
+                    for one in pharmacy_ids
+                    if one in by_pharmacy
+                },
+                _EVENTS_A_STEP,
+                with_bodies=any(endpoint.event_filter is not None for endpoint in endpoints),
+                with_causes=any(endpoint.source_id is not None for endpoint in endpoints),
+            )
+            reached: dict[UUID, OpenEndpoint] = {}
+            deliveries: list[NewDelivery] = []
             now = clock.now()
-            deliveries = [
-                NewDelivery(
-                    derived_id(endpoint.id, "delivery", one.event.id),
-                    endpoint.pharmacy_id,
-                    endpoint.id,
-                    one.event.id,
-                    one.event.sequence,
-                    one.event.type,
-                    endpoint.held_until if endpoint.held_until is not None and endpoint.held_until > now else None,
-                )
-                for endpoint in endpoints
-                for one in by_pharmacy.get(endpoint.pharmacy_id, ())
-                if _is_wanted(endpoint, one)
-            ]
+            until = clock.monotonic() + _LOOKING_SECONDS
+            for at, seen, endpoint in _pairs(events, by_pharmacy):
+                if reached and (len(deliveries) >= _DELIVERIES_A_STEP or clock.monotonic() > until):
+                    more.update(one.pharmacy_id for one in events[at:])
+                    break
+                if endpoint.event_filter is not None:
+                    await asyncio.sleep(0)  # a filter takes some milliseconds, and the process has other roles
+                reached[endpoint.id] = replace(endpoint, sequence=max(endpoint.sequence, seen.event.sequence))
+                if _is_wanted(endpoint, seen):
+                    deliveries.append(_delivery(endpoint, seen.event, now))
             if deliveries:
                 await add_deliveries(connection, deliveries, now)
-            await move_cursors(
-                connection,
-                [
-                    replace(endpoint, sequence=max(endpoint.sequence, last[endpoint.pharmacy_id]))
-                    for endpoint in endpoints
-                    if endpoint.pharmacy_id in last
-                ],
-            )
-        return more, deliveries
+            if reached:
+                await move_cursors(connection, list(reached.values()))
+        served = {endpoint.pharmacy_id for endpoint in reached.values()}
+        return _More(
+            dict.fromkeys(one for one in pharmacy_ids if one in more and one not in served),
+            dict.fromkeys(one for one in pharmacy_ids if one in more and one in served),
+        ), deliveries
+
+
+def _pairs(
+    events: Sequence[LoggedEvent], by_pharmacy: Mapping[UUID, Sequence[OpenEndpoint]]
+) -> Iterator[tuple[int, "_Seen", OpenEndpoint]]:
+    """Lay every event, with its place, beside every endpoint of its pharmacy."""
+    for at, event in enumerate(events):
+        seen = _Seen.of(event)
+        for endpoint in by_pharmacy[event.pharmacy_id]:
+            yield at, seen, endpoint
+
+
+def _delivery(endpoint: OpenEndpoint, event: LoggedEvent, now: datetime) -> NewDelivery:
+    return NewDelivery(
+        derived_id(endpoint.id, "delivery", event.id),
+        endpoint.pharmacy_id,
+        endpoint.id,
+        event.id,
+        event.sequence,
+        event.type,
+        endpoint.held_until if endpoint.held_until is not None and endpoint.held_until > now else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,17 +119,19 @@ async def read_behind(
         with_bodies: read them whole, for filters; events about webhooks always are.
         with_causes: tell which source caused each.
     Returns:
-        the events, one at least where there is one, and the pharmacies that may have more.
+        the events, one at least where there is one, in the order in which the pharmacies were named, and the pharmacies that
+        may have more.
     """
     records = await connection.fetch(
         "SELECT pharmacy_id, sequence, id, type, CASE WHEN fits THEN body END, cause, fits FROM (SELECT *, "  # noqa: S608 -- text of our own
         "coalesce(sum(octet_length(body)) OVER so_far <= $6, true) OR row_number() OVER so_far = 1 AS fits "
-        "FROM (SELECT k.pharmacy_id, e.sequence, e.id, e.type, CASE WHEN $4 OR e.type LIKE 'webhook\\_endpoint.%' "
+        "FROM (SELECT k.turn, k.pharmacy_id, e.sequence, e.id, e.type, CASE WHEN $4 OR e.type LIKE 'webhook\\_endpoint.%' "
         f"OR e.type LIKE 'webhook\\_delivery.%' THEN e.body END AS body, CASE WHEN $5 THEN {CAUSING_SOURCE} END AS cause "
-        "FROM unnest($1::uuid[], $2::int8[]) AS k(pharmacy_id, after) "
+        "FROM unnest($1::uuid[], $2::int8[]) WITH ORDINALITY AS k(pharmacy_id, after, turn) "
         "CROSS JOIN LATERAL (SELECT sequence, id, type, operation_id, body FROM events WHERE pharmacy_id = k.pharmacy_id "
         "AND sequence > k.after ORDER BY sequence LIMIT $3) e) AS behind "
-        "WINDOW so_far AS (ORDER BY pharmacy_id, sequence ROWS UNBOUNDED PRECEDING)) AS measured",
+        "WINDOW so_far AS (ORDER BY turn, sequence ROWS UNBOUNDED PRECEDING)) AS measured "
+        "ORDER BY turn, sequence",
         list(after),
         list(after.values()),
         limit,
