@@ -19,7 +19,7 @@ from consumers.store import Store, Transaction
 from consumers.used_keys import told_apart, used_long_ago
 from hub import clock
 from hub.domain.command import Command
-from hub.domain.outcome import Accepted, Outcome
+from hub.domain.outcome import Accepted, Outcome, refuse
 from hub.domain.parked import ParkedMessage
 from hub.domain.settle import settle, touched
 from hub.domain.state import Ref
@@ -32,6 +32,9 @@ from hub.storage.tables import UNBOUNDED, TakenId
 
 # A status of a few bytes moves an order of a hundred thousand, so what a window weighs when it comes says little.
 MOST_BYTES: Final = 8 * 1_048_576
+
+# Of a transaction, for what is mended in sets: each may take seconds, and a window may have hundreds of them.
+_MENDING_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +238,18 @@ class Applier:
         """Mend deliveries where a decision says so; how many they were is a part of the outcome."""
         if not any(isinstance(outcome, Accepted) and outcome.mending for outcome in outcomes):
             return outcomes
-        return [
-            mended(outcome, await transaction.mend(outcome.mending, now))
-            if isinstance(outcome, Accepted) and outcome.mending
-            else outcome
-            for outcome in outcomes
-        ]
+        after: list[Outcome] = []
+        until = clock.monotonic() + _MENDING_SECONDS
+        for outcome in outcomes:
+            if not isinstance(outcome, Accepted) or outcome.mending is None:
+                after.append(outcome)
+            elif outcome.mending.is_told and clock.monotonic() > until:
+                after.append(
+                    refuse("too-many-requests", "others like this one are at work; send it again in some seconds")
+                )
+            else:
+                after.append(mended(outcome, await transaction.mend(outcome.mending, now)))
+        return after
 
     async def _finish(self, transaction: Transaction, claim: _Claim, done: Outcomes) -> None:
         """Store the outcomes, what they reopen, and their lines of the audit log."""

@@ -18,7 +18,6 @@ from hub.domain.state import Row
 from hub.messaging.bulk_publisher import Outgoing
 from hub.messaging.topology import COMMANDS
 from hub.storage.operations import Operation
-from hub.storage.webhook_recovery import MOST_LOOKED_INTO
 
 
 def replayed(changes: Iterable[Row]) -> list[ParkedMessage]:
@@ -63,12 +62,12 @@ def mended(outcome: Accepted, number: int | None) -> Outcome:
     """Say what a command comes to, once it is known how many deliveries it is about.
 
     Args:
-        number: None: its filter had too much to look into, and nothing was done.
+        number: None: it is about too much for one command, and nothing was done.
     """
     mending = outcome.mending
     assert mending is not None
-    if number is None:
-        detail = f"the filter would look into more than {MOST_LOOKED_INTO} events; narrow it with `since` and `until`"
+    if number is None and mending.is_told:  # what a closed endpoint leaves behind the janitor ends
+        detail = "this is about more than one command may look into or change; narrow it with `since` and `until`"
         return refuse("validation", detail, FieldError("#/since", "too-many", detail))
     if not number and mending.otherwise is not None:
         return Rejected(mending.otherwise)

@@ -38,6 +38,7 @@ from hub.storage.retention import (
     delete_operations,
     delete_parked,
     delete_upload_errors,
+    end_deliveries,
     find_stale_orders,
     sweep_deliveries,
     try_lock,
@@ -132,6 +133,7 @@ class Janitor:
             ("upload_errors", delete_upload_errors, settings.retention_operations_days),
             ("parked_messages", delete_parked, settings.retention_parked_days),
         )
+        ended = await self._delete(end_deliveries, now)
         deleted = {name: await self._delete(step, now - timedelta(days=days)) for name, step, days in steps}
         overdue = await self._once(
             lambda connection: sweep_deliveries(connection, now, now - timedelta(seconds=OVERDUE_SECONDS)),
@@ -151,6 +153,7 @@ class Janitor:
             **{f"deleted_{name}": count for name, count in deleted.items()},
             audit_months_dropped=months,
             orders_expired=done.expired,
+            deliveries_ended=ended,
             deliveries_overdue=overdue.count,
             ms=round((clock.monotonic() - began) * 1000, 2),
         )
@@ -161,7 +164,7 @@ class Janitor:
             return await step(connection) if await try_lock(connection) else otherwise
 
     async def _delete(self, step: Delete, before: datetime) -> int:
-        """Delete batch by batch, each in a transaction of its own, so that nobody waits long for a row or a lock."""
+        """Delete, or end, batch by batch, each in a transaction of its own, so that nobody waits long for a row or a lock."""
         total = 0
         for _ in range(_BATCHES_A_ROUND):
             async with self._database.transaction() as connection:

@@ -157,7 +157,7 @@ async def replay_missing(request: Asked, endpoint_id: FromPath[UUID]) -> Respons
 
 @post(_ONE + "/cancel-pending", opt={"describes": _CANCEL} | _SCOPE)
 async def cancel_pending(request: Asked, endpoint_id: FromPath[UUID]) -> Response[Any]:
-    """Give up what is still to be delivered; it can be replayed. The body may be left out."""
+    """Give up what is still to be delivered, 10,000 in a call; it can be replayed. The body may be left out."""
     expect_nothing(request)
     return await accept(request, _CANCEL, pharmacy_id=caller_of(request).pharmacy(), target=endpoint_id)
 

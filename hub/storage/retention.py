@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.storage.database import Connection
+from hub.storage.deliveries import skip
 from hub.storage.webhooks import LEASE
 
 _LOCK = 7_140_200
@@ -72,6 +73,18 @@ async def delete_deliveries(connection: Connection, before: datetime, limit: int
         limit,
     )
     return deleted
+
+
+async def end_deliveries(connection: Connection, now: datetime, limit: int) -> int:
+    """End what is pending for endpoints that are closed: they may have more than the command that closes them ends."""
+    records = await connection.fetch(
+        "SELECT d.id FROM webhook_endpoints p CROSS JOIN LATERAL (SELECT id FROM webhook_deliveries d "
+        "WHERE d.endpoint_id = p.id AND d.status = 'pending' LIMIT $1) d "
+        "WHERE NOT p.enabled OR p.deleted_at IS NOT NULL LIMIT $1",
+        limit,
+    )
+    await skip(connection, [record[0] for record in records], now)
+    return len(records)
 
 
 async def delete_parked(connection: Connection, before: datetime, limit: int) -> int:

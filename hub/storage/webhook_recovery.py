@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 from uuid import UUID
 
+import asyncpg
 import orjson
 
+from hub import clock
 from hub.domain.fields import format_time
 from hub.domain.mending import Mending
 from hub.domain.webhook_filter import try_filter
-from hub.storage.database import Connection
+from hub.storage.database import Connection, undoable
 from hub.storage.webhooks import CAUSING_SOURCE
 
 PAGE: Final = 250
@@ -24,6 +26,10 @@ MOST_LOOKED_INTO: Final = 50_000
 
 One that is larger than 4 kB, or takes more than 100 looks, counts as several.
 """
+MOST_ENDED: Final = 10_000
+"""Pending deliveries that one command ends, about 0.5 s; those of a closed endpoint that are left the janitor ends."""
+MENDING_SECONDS: Final = 3.0
+"""What takes longer is refused: it holds up the writer, and beyond the limit of its transaction would be tried for ever."""
 _BYTES: Final = 4096
 _LOOKS: Final = 100
 
@@ -45,7 +51,11 @@ _WHICH: Final = {
     "skip": f"{_SPAN} AND d.status = 'pending'",
 }
 _AGAIN: Final = "UPDATE webhook_deliveries d SET status = 'pending', round_start = d.attempts, next_attempt_at = {now}, updated_at = {now}"
-_END: Final = "UPDATE webhook_deliveries d SET status = {status}, next_attempt_at = NULL, updated_at = $5"
+_END: Final = (
+    "UPDATE webhook_deliveries d SET status = {status}, next_attempt_at = NULL, updated_at = $5 WHERE d.id IN ("
+    "SELECT d.id FROM webhook_deliveries d WHERE {which} LIMIT $6)"
+)
+_AT_ONCE: Final = frozenset({"resend", "begin", "forgive"})  # of one row
 _ENDED: Final = {"cancel": "'cancelled'", "skip": "'skipped'"}
 _MISSING: Final = (
     "FROM events e WHERE e.pharmacy_id = $1 "  # noqa: S608 -- text of our own
@@ -58,6 +68,7 @@ _MISSING: Final = (
     "AND NOT EXISTS (SELECT 1 FROM webhook_endpoints p WHERE p.id = $2 AND p.source_id IS NOT NULL "
     f"AND p.source_id::text = {CAUSING_SOURCE})"
 )
+_LIMIT: Final = "SELECT set_config('statement_timeout', $1, true)"
 # The id follows from endpoint and event as in `hub.domain.ids.derived_id`: SHA-256 over the parts, 0x1f between them, cut to
 # 16 bytes with the bits of a UUIDv8.
 _DIGEST: Final = (
@@ -104,8 +115,22 @@ async def mend(connection: Connection, mending: Mending, now: datetime) -> int |
     """Mend deliveries; call it in the transaction that stores the command's outcome.
 
     Returns:
-        how many deliveries it is about; None: its filter has more to look into than one command may, and nothing was done.
+        how many deliveries it is about; None: that is more than one command may look into or change, and nothing was done.
     """
+    if mending.kind in _AT_ONCE:
+        return await _mend(connection, mending, now)
+    usual = await connection.fetchval("SELECT current_setting('statement_timeout')")
+    try:
+        async with undoable(connection):
+            await connection.execute(_LIMIT, f"{MENDING_SECONDS * 1000:.0f}")
+            number = await _mend(connection, mending, now)
+            await connection.execute(_LIMIT, usual)
+    except asyncpg.QueryCanceledError:
+        return None
+    return number
+
+
+async def _mend(connection: Connection, mending: Mending, now: datetime) -> int | None:
     if mending.wanted is not None:
         return await _mend_matching(connection, mending, now)
     if mending.is_dry:
@@ -117,8 +142,8 @@ async def mend(connection: Connection, mending: Mending, now: datetime) -> int |
             statement = f"{_AGAIN.format(now='$3')} WHERE {which}"
             done = await connection.execute(statement, mending.pharmacy_id, mending.delivery_id, now)
         case "skip" | "cancel":
-            statement = f"{_END.format(status=_ENDED[mending.kind])} WHERE {_WHICH[mending.kind]}"
-            done = await connection.execute(statement, *span, now)
+            statement = _END.format(status=_ENDED[mending.kind], which=_WHICH[mending.kind])
+            done = await connection.execute(statement, *span, now, MOST_ENDED)
         case "recover" | "replay":
             statement = f"{_AGAIN.format(now='$5')} WHERE {_WHICH[mending.kind]}"
             done = await connection.execute(statement, *span, now)
@@ -186,6 +211,7 @@ def _document(record: Any) -> dict[str, Any]:  # noqa: ANN401 -- an asyncpg reco
 
 async def _mend_matching(connection: Connection, mending: Mending, now: datetime) -> int | None:
     ids: list[UUID] = []
+    until = clock.monotonic() + MENDING_SECONDS
     page = await look(connection, mending, None)
     looked = page.looked
     ids += page.ids
@@ -193,7 +219,7 @@ async def _mend_matching(connection: Connection, mending: Mending, now: datetime
         page = await look(connection, mending, page.after)
         looked += page.looked
         ids += page.ids
-        if looked > MOST_LOOKED_INTO:
+        if looked > MOST_LOOKED_INTO or clock.monotonic() > until:
             return None
     if mending.is_dry or not ids:
         return len(ids)
