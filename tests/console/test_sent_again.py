@@ -112,6 +112,17 @@ def test_what_many_rows_were_asked_for_is_done_once(
     assert len(set(keys)) == 1
 
 
+def test_the_answer_about_many_rows_loaded_again_says_that_they_are_done(admin: Person, shop: tuple[str, str]) -> None:
+    rows = [make(admin, "inventory", shop[0], f"x-{uuid4().hex[:8]}").split("/")[3] for _ in range(2)]
+    admin.get("/admin/inventory/")
+    asked = admin.post("/admin/inventory/bulk/", {"action": "delete", "id": rows})
+    form = {"action": "delete", "id": rows, "sure": "yes", "key": admin.hidden(asked, "key")}
+    assert admin.post("/admin/inventory/bulk/", form).text.count(">done<") == 2
+    again = admin.post("/admin/inventory/bulk/", form).text
+    assert "2 of the selected cannot, or it is done already." in again
+    assert "<table" not in again
+
+
 def test_a_late_outcome_keeps_no_secret_back(
     admin: Person, shop: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
