@@ -61,11 +61,17 @@ def address_of(model: Model, row: Mapping[str, Any]) -> str:
 @get("/{name:str}/{row_id:uuid}", opt=_SIGNED_IN)
 async def show_row(request: Asked, name: FromPath[str], row_id: FromPath[UUID]) -> Response[Any]:
     """Show one row: what it is, what hangs on it, and what can be done."""
-    model, visitor = model_of(request, name), visitor_here(request)
-    row = await row_of(request, model, row_id)
+    model = model_of(request, name)
+    return await render_row(request, model, await row_of(request, model, row_id))
+
+
+async def render_row(request: Asked, model: Model, row: Json, status: int = 200) -> Response[Any]:
+    """Answer with a row's page."""
+    visitor = visitor_here(request)
     return render(
         request,
         "row.html",
+        status,
         title=model.title(row),
         model=model,
         row=row,

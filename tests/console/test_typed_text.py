@@ -129,12 +129,16 @@ def test_the_end_of_a_session_is_nobody_elses_way_in(hub: Hub, clerk: Person, sh
 def test_no_form_of_an_ended_session_is_done(hub: Hub, clerk: Person, shop: tuple[str, str]) -> None:
     """Whatever keeps what was typed shows it, and does nothing, under the token of another session."""
     keeping = sorted(path for handler in HANDLERS if handler.opt.get("keeps") for path in handler.paths)
-    assert keeping == ["/event-queue", "/{name:str}/bulk", "/{name:str}/new", "/{name:str}/{row_id:uuid}/do/{verb:str}", "/{name:str}/{row_id:uuid}/edit"]  # fmt: skip
+    assert keeping == ["/event-queue", "/mend/{endpoint_id:uuid}", "/reprocess/{source_id:uuid}", "/{name:str}/bulk", "/{name:str}/new", "/{name:str}/{row_id:uuid}/do/{verb:str}", "/{name:str}/{row_id:uuid}/edit"]  # fmt: skip
     sku = f"x-{uuid4().hex[:8]}"
     address = make(clerk, "inventory", shop[0], sku)
     row = address.split("/")[3]
+    endpoint = hub.make(shop[1], "webhook-endpoints", {"url": "https://hook.invalid/x"})["id"]
+    source = hub.make(shop[1], "sources", {"name": sku, "scheme": "github"})["id"]
     stale = {"csrf": signed_in(hub).token, "pharmacy": shop[0]}
     for path, form in (
+        (f"mend/{endpoint}/", {"way": "replay"}),
+        (f"reprocess/{source}/", {}),
         ("event-queue/", {"types": "*", "max_length": "10"}),
         ("inventory/bulk/", {"action": "delete", "id": row, "sure": "yes"}),
         ("inventory/new/", {"sku": f"{sku}-2", "name": "n", "quantity": "1", "price": "1.00"}),

@@ -120,10 +120,11 @@ class Page:
         link = self.find("a", lambda one: "href" in one.attributes and is_it(one), inside)
         return look(self.person, self._whole(link.attributes["href"]))
 
-    def send(self, form: Element, values: Mapping[str, str | Sequence[str]]) -> "Page":
-        """Fill a form and press Enter, which is its first button."""
+    def send(self, form: Element, values: Mapping[str, str | Sequence[str]], button: str = "") -> "Page":
+        """Fill a form and press Enter, which is its first button, or the button of a name."""
         buttons = [one for one in form.all("button") if one.attributes.get("type", "submit") == "submit"]
-        assert buttons, f"a form of {self.answer.url} has no button"
+        buttons = [one for one in buttons if not button or one.attributes.get("name") == button]
+        assert buttons, f"a form of {self.answer.url} has no such button"
         sent = [*_filled(form, values)]
         if buttons[0].attributes.get("name"):
             sent.append((buttons[0].attributes["name"], buttons[0].attributes.get("value", "")))

@@ -7,9 +7,11 @@ from litestar import Request, Response, post
 from litestar.params import FromPath
 
 from gateway.admin.choosing import acting, may_write
-from gateway.admin.frame import Form, field, flash, form_of, visitor_here
+from gateway.admin.form_page import send
+from gateway.admin.frame import Form, field, flash, form_of, is_kept, visitor_here
 from gateway.admin.inside import ask, id_of
 from gateway.admin.pages import redirect
+from gateway.admin.panel_forms import form_values, show_again
 from gateway.admin.panels import Panel, Row, panel
 from gateway.auth import Caller
 
@@ -21,24 +23,33 @@ _PATH: Final = "/api/webhook-events/reprocess"
 @panel("sources")
 async def again(request: Asked, row: Row, _caller: Caller) -> Panel | None:
     """Offer to translate again what this source sent."""
-    return Panel("Translate again", "panel_reprocess.html", {"row": row}) if may_write(visitor_here(request)) else None
+    if not may_write(visitor_here(request)):
+        return None
+    return Panel("Translate again", "panel_reprocess.html", {"row": row, **form_values(request)})
 
 
-@post("/reprocess/{source_id:uuid}", opt={"console": "signed-in"}, status_code=303)
+@post("/reprocess/{source_id:uuid}", opt={"console": "signed-in", "keeps": True}, status_code=200)
 async def reprocess(request: Asked, source_id: FromPath[UUID]) -> Response[Any]:
     """Count or ask for what a form narrows down to; the API decides whether the visitor may."""
+    if is_kept(request):
+        return await show_again(request, "sources", source_id)
     form = form_of(request)
     caller = acting(visitor_here(request), id_of(field(form, "pharmacy")))
-    is_dry = "count" in form
-    body = {"filter": _filter(form, source_id), "dry_run": is_dry}
-    said = await ask(request, caller, "POST", _PATH, body=body)
+    body = {"filter": _filter(form, source_id), "dry_run": "count" in form}
+    # What is only counted may have another answer each time.
+    said = await (
+        ask(request, caller, "POST", _PATH, body=body)
+        if body["dry_run"]
+        else send(request, caller, "POST", _PATH, body)
+    )
     if said.is_problem:
-        flash(request, said.problem().detail, "danger")
-    elif is_dry:
-        flash(request, f"{_counted(said.json['matched'], 'matches', 'match')}. Nothing was changed.")
-    else:
-        flash(request, f"{_counted(said.json['matched'], 'is', 'are')} translated once more.")
-    return redirect(request, f"/admin/sources/{source_id}/")
+        problem = said.problem()
+        return await show_again(request, "sources", source_id, "danger", problem.detail, problem=problem)
+    if body["dry_run"]:
+        text = f"{_counted(said.json['matched'], 'matches', 'match')}. Nothing was changed."
+        return await show_again(request, "sources", source_id, "success", text)
+    flash(request, f"{_counted(said.json['matched'], 'is', 'are')} translated once more.")
+    return redirect(request, f"/admin/sources/{source_id}/#content")
 
 
 def _counted(count: int, one: str, many: str) -> str:
