@@ -1,5 +1,6 @@
-"""How much one key may ask of one gateway process."""
+"""How much one key, and one pharmacy, may ask of one gateway process."""
 
+import asyncio
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,15 @@ from hub import clock
 
 BULKS_AT_ONCE = 4
 KEYS_REMEMBERED = 50_000
+PROMPT_REFUSALS = 20
+HELD_SECONDS = 1.0
+HELD_AT_ONCE = 1_000
 
 RateHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 class Limits:
-    """A token bucket per key, and a count of its bulk uploads.
+    """A token bucket per key, and a count of the bulk uploads of a pharmacy.
 
     Headers as in draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy: "key";q=<burst>;w=<seconds>` and
     `RateLimit: "key";r=<left>;t=<seconds until full>`.
@@ -30,6 +34,9 @@ class Limits:
         self._burst = float(burst)
         self._off = per_second <= 0 or burst <= 0
         self._buckets: dict[UUID, list[float]] = {}
+        self._refusals: dict[UUID, int] = {}
+        self._refusals_since = 0.0
+        self._held = 0
         self._bulks: dict[UUID, int] = {}
         window = 0 if self._off else max(1, math.ceil(burst / per_second))
         self._policy = (b"ratelimit-policy", b'"key";q=%d;w=%d' % (burst, window))
@@ -67,6 +74,25 @@ class Limits:
         bucket[0] = left = left - 1.0
         return (self._policy, (b"ratelimit", self._state(left)))
 
+    async def hold(self, key_id: UUID) -> None:
+        """Keep a refusal back for a second if its key had twenty within this one.
+
+        Who asks on, whatever is answered, thereby waits with its connections instead of being refused thousands of times at the
+        cost of everybody else. At most a thousand are held; what is beyond is answered at once.
+        """
+        now = clock.monotonic()
+        if now - self._refusals_since >= HELD_SECONDS:
+            self._refusals.clear()
+            self._refusals_since = now
+        self._refusals[key_id] = seen = self._refusals.get(key_id, 0) + 1
+        if seen <= PROMPT_REFUSALS or self._held >= HELD_AT_ONCE:
+            return
+        self._held += 1
+        try:
+            await asyncio.sleep(HELD_SECONDS)
+        finally:
+            self._held -= 1
+
     def _state(self, left: float) -> bytes:
         return b'"key";r=%d;t=%d' % (int(left), math.ceil((self._burst - left) / self._rate))
 
@@ -79,22 +105,22 @@ class Limits:
             self._buckets.clear()
 
     @contextmanager
-    def bulk_slot(self, key_id: UUID) -> Iterator[None]:
-        """Hold one of a key's four places for bulk uploads.
+    def bulk_slot(self, pharmacy_id: UUID) -> Iterator[None]:
+        """Hold one of a pharmacy's four places for bulk uploads, whichever of its keys they come with.
 
         Raises:
             Refused: all four are taken (429).
         """
-        running = self._bulks.get(key_id, 0)
+        running = self._bulks.get(pharmacy_id, 0)
         if running >= BULKS_AT_ONCE:
-            detail = f"this key has {BULKS_AT_ONCE} uploads under way; wait until one is taken in"
+            detail = f"this pharmacy has {BULKS_AT_ONCE} uploads under way; wait until one is taken in"
             raise refused("too-many-requests", detail, headers={"retry-after": "2"})
-        self._bulks[key_id] = running + 1
+        self._bulks[pharmacy_id] = running + 1
         try:
             yield
         finally:
-            left = self._bulks[key_id] - 1
+            left = self._bulks[pharmacy_id] - 1
             if left:
-                self._bulks[key_id] = left
+                self._bulks[pharmacy_id] = left
             else:
-                del self._bulks[key_id]
+                del self._bulks[pharmacy_id]

@@ -99,7 +99,7 @@ async def _take_in(request: Asked, kind: UploadKind) -> Answer:
     key = headers.idempotency_key
     operation_id = clock.new_id() if key is None else operation_id_for(pharmacy_id, key)
     upload_id = clock.new_id() if key is None else resource_id_for(operation_id)
-    with gateway.limits.bulk_slot(caller.key_id), SpooledTemporaryFile(MEMORY_BYTES) as file:
+    with gateway.limits.bulk_slot(pharmacy_id), SpooledTemporaryFile(MEMORY_BYTES) as file:
         digest = await receive_file(request, headers, file)
         origin = origin_of(request.scope, str(operation_id)) if is_audited(caller.actor, "bulk", "upload.open") else ""
         envelope = Envelope(upload_id, pharmacy_id, kind, digest, clock.now(), caller.actor, origin)

@@ -1,11 +1,13 @@
 """Limits of one key: what is over them is refused, and who asks beside it notices nothing."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 
+from gateway import limits as limits_module
 from gateway.limits import BULKS_AT_ONCE, Limits
 from gateway.problems import Refused
 from hub import clock
@@ -33,7 +35,7 @@ async def _half_a_file(
     return reader, writer  # a reader that nobody holds ends the connection
 
 
-async def test_a_key_has_four_uploads_at_once_and_the_others_wait(live: GatewayStage) -> None:
+async def test_a_pharmacy_has_four_uploads_at_once_and_the_others_wait(live: GatewayStage) -> None:
     busy, calm = await live.add_key(), await live.add_key()
     beside = await live.add_key(busy.pharmacy_id)
 
@@ -49,7 +51,7 @@ async def test_a_key_has_four_uploads_at_once_and_the_others_wait(live: GatewayS
     async with AsyncExitStack() as stack:
         running = [await _half_a_file(stack, live, busy) for _ in range(BULKS_AT_ONCE)]
         await eventually(lambda: upload(busy), lambda status: status == 429)
-        assert await upload(beside) == 202, "it is each key's own limit"
+        assert await upload(beside) == 429, "with many keys it has no more"
         assert await upload(calm) == 202
         answer = await live.client.post("/api/inventory/", json=an_item(), headers=busy.headers)
         assert answer.status_code == 202, "only uploads wait"
@@ -111,3 +113,25 @@ def test_a_tenfold_burst_of_one_key_takes_nothing_from_another() -> None:
             refused += 1
     assert refused >= 175
     assert dict(limits.take(calm))[b"ratelimit"].startswith(b'"key";r=19;')
+
+
+async def test_a_key_that_asks_on_waits_for_its_refusals_and_holds_up_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, moment: list[float]
+) -> None:
+    monkeypatch.setattr(limits_module, "HELD_AT_ONCE", 3)
+    limits, busy, calm = Limits(10, 20), clock.new_id(), clock.new_id()
+    for _ in range(limits_module.PROMPT_REFUSALS):
+        await asyncio.wait_for(limits.hold(busy), 0.5)
+    held = [asyncio.ensure_future(limits.hold(busy)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(limits.hold(calm), 0.5)
+    await asyncio.wait_for(limits.hold(busy), 0.5)  # more are not held
+    assert not any(one.done() for one in held)
+    held.pop().cancel()  # as when its client is gone
+    await asyncio.sleep(0)
+    held.append(asyncio.ensure_future(limits.hold(busy)))
+    began = time.monotonic()
+    await asyncio.gather(*held)
+    assert 0.5 < time.monotonic() - began < 5
+    moment[0] += limits_module.HELD_SECONDS
+    await asyncio.wait_for(limits.hold(busy), 0.5)

@@ -1,9 +1,8 @@
-"""A key that asks ten times what it may (reliability, row B67): what is too much is refused early, cheaply, and on its own account.
+"""A key that asks ten times what it may (reliability, row B67): what is too much is refused early, and then late.
 
 What the key may ask is work like any client's. So its neighbours are measured alone, beside the key while it keeps to its limit,
-and beside the key at ten times its limit, in turns within one run. All clients share the processors with the hub, and so does
-whatever else the machine does: how long the neighbours wait is written down, and bounded widely. What a refusal costs
-the gateway is counted in its own seconds of processor, which do not depend on the others.
+and beside the key while it asks ten times as much, in turns within one run. All clients share the processors with the hub, and
+so does whatever else the machine does; what the gateway itself uses is counted in its own seconds of processor.
 """
 
 import asyncio
@@ -21,14 +20,15 @@ import pytest
 
 from hub.settings import Settings
 from tests.kit.gateway import GatewayStage, TestKey, running_gateway
-from tests.promises.outages import measured
+from tests.promises.outages import counted
 
 NEIGHBOURS = 4
 TURNS = 8
 SECONDS = 2.0
 PACE_SECONDS = 0.04
 EVENT = {"event_type": "x", "payload": {}}
-RATIO, GRACE_SECONDS = 4.0, 0.2
+RATIO, GRACE_SECONDS = 1.2, 0.005
+PROCESSOR_RATIO = 1.35
 
 
 class Flood:
@@ -105,41 +105,29 @@ async def _p95(live: GatewayStage, keys: list[TestKey], flood: Flood | None) -> 
     return took[int(len(took) * 0.95)]
 
 
-async def _refusal(settings: Settings, limit: float) -> float:
-    """Measure a refusal in seconds of processor, at a gateway that has next to nothing else to do."""
-    async with (
-        running_gateway(settings.model_copy(update={"rate_limit_per_second": 1.0, "rate_limit_burst": 1})) as live,
-        a_flood(live, await live.add_key(), limit * 10) as wild,
-    ):
-        idle, _ = await _cost(live, None)
-        used, seen = await _cost(live, wild)
-    assert seen["429"] > limit * SECONDS
-    return (used - idle) / seen.total()
-
-
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_what_a_key_asks_beyond_its_limit_costs_its_neighbours_next_to_nothing(settings: Settings) -> None:
     limit = settings.rate_limit_per_second
-    refusal = await _refusal(settings, limit)
     # Next to no burst: what a pause of its client saves up would be let through at once, and be work.
     async with running_gateway(settings.model_copy(update={"rate_limit_burst": 4})) as live:
         keys, noisy = [await live.add_key() for _ in range(NEIGHBOURS)], await live.add_key()
-        async with a_flood(live, noisy, limit * 0.9) as modest, a_flood(live, noisy, limit * 10) as wild:
+        async with a_flood(live, noisy, limit * 0.95) as modest, a_flood(live, noisy, limit * 10) as wild:
             idle, _ = await _cost(live, None)
-            used, seen = await _cost(live, modest)
-            answer = (used - idle) / seen["200"]
-            _, seen = await _cost(live, wild)
+            within, _ = await _cost(live, modest)
+            beyond, seen = await _cost(live, wild)
             found: dict[str, list[float]] = {"alone": [], "beside the key at its limit": [], "at ten times": []}
             for _ in range(TURNS):
                 for measures, flood in zip(found.values(), (None, modest, wild), strict=True):
                     measures.append(await _p95(live, keys, flood))
-    measured("processor of the gateway for 1,000 answers", answer * 1000)
-    measured("processor of the gateway for 1,000 refusals", refusal * 1000)
+    counted(
+        "processor of the gateway a second beside the key at its limit, ms", int((within - idle) / (3 * SECONDS) * 1000)
+    )
+    counted("processor of the gateway a second beside it at ten times, ms", int((beyond - idle) / (3 * SECONDS) * 1000))
     for name, measures in found.items():
-        measured(f"neighbours' p95 in the best of {TURNS} turns, {name}", min(measures))
-    alone, at_limit, beyond = (min(measures) for measures in found.values())
+        counted(f"neighbours' p95 in the best of {TURNS} turns, {name}, us", int(min(measures) * 1_000_000))
     assert set(seen) == {"200", "429"}
     assert seen["200"] <= limit * (3 * SECONDS + 2)
-    assert refusal < answer / 5, (refusal, answer)
-    assert beyond <= RATIO * at_limit + GRACE_SECONDS, (alone, at_limit, beyond)
+    assert beyond - idle <= PROCESSOR_RATIO * (within - idle), (idle, within, beyond)
+    alone, at_limit, at_ten = (min(measures) for measures in found.values())
+    assert at_ten <= RATIO * at_limit + GRACE_SECONDS, (alone, at_limit, at_ten)
