@@ -30,6 +30,8 @@ from hub.storage.deliveries import Attempted, CalledEndpoint, Head
 CALLS_TO_A_HOST: Final = 64
 CALLS: Final = 512
 """Calls at once of this process: more would find no file descriptor on a machine as it comes."""
+_RESERVE: Final = 8  # sixteen slow endpoints leave 170 of 512 calls to the others, a hundred 40
+_RESERVE_AT_A_HOST: Final = 1  # alone there, an endpoint has its 32 of 64
 
 _STALL_SECONDS = 1.0
 _IDLE_LANES = 2000
@@ -58,8 +60,8 @@ class Calls:
         self._vault = Vault(settings.secret_key.get_secret_value(), settings.previous_secrets)
         self._known: dict[UUID, Known] = {}
         self._health: dict[UUID, Health] = {}
-        self._hosts: defaultdict[str, Slots] = defaultdict(lambda: Slots(CALLS_TO_A_HOST))
-        self._all = Slots(CALLS)
+        self._hosts: defaultdict[str, Slots] = defaultdict(lambda: Slots(CALLS_TO_A_HOST, _RESERVE_AT_A_HOST))
+        self._all = Slots(CALLS, _RESERVE)
         self._starved: dict[UUID, Known] = {}
         self._attempts: set[asyncio.Task[None]] = set()
         self._is_closing = False
@@ -202,7 +204,7 @@ class Calls:
                     known.timer = asyncio.get_running_loop().call_later(delay, self._fire, known)
                 return
             host = self._hosts[lane.host]
-            if not host.are_free or not self._all.are_free:
+            if not host.has_room(lane.running) or not self._all.has_room(lane.running):
                 self._starved[lane.endpoint_id] = known
                 return
             work = lane.begin(clock.monotonic(), size_of)

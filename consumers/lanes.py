@@ -219,12 +219,18 @@ class Lane(Generic[W]):
 
 @dataclass(slots=True)
 class Slots:
-    """Calls at once, to one host or altogether."""
+    """Calls at once, to one host or altogether, shared by lanes.
+
+    Args:
+        reserve: how many slots must be free for every call that a lane has, before it gets another: so that however many
+            lanes are slow, some slots are left for who has none. Source: Choudhury and Hahne, "Dynamic queue length
+            thresholds for shared-memory packet switches" (1998).
+    """
 
     limit: int
+    reserve: int
     taken: int = 0
 
-    @property
-    def are_free(self) -> bool:
-        """One more call fits in."""
-        return self.taken < self.limit
+    def has_room(self, running: int) -> bool:
+        """Tell whether a lane that has so many calls under way gets another."""
+        return self.limit - self.taken > self.reserve * running

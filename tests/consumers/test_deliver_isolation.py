@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -13,7 +13,7 @@ from consumers.lanes import CALLS
 from hub import clock
 from hub.settings import Settings
 from tests.kit.endpoints import ITEMS, calling, create_items, sending
-from tests.kit.receiver import Received, open_receiver
+from tests.kit.receiver import Received, Receiver, open_receiver
 from tests.kit.wait import eventually
 from tests.promises.outages import measured
 
@@ -158,6 +158,31 @@ async def test_no_host_gets_more_calls_at_once_than_its_share_however_many_endpo
         # Each lasts three seconds: whatever began in less than that ran at once.
         at_once = max(sum(first <= at < first + 2.9 for at in begun) for first in begun)
         assert at_once <= CALLS_TO_A_HOST
+
+
+@pytest.mark.parametrize("is_one_host", [True, False])
+async def test_slow_endpoints_leave_calls_to_the_others_however_many_they_are(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, is_one_host: bool
+) -> None:
+    monkeypatch.setattr("consumers.calls.CALLS", 64)
+    settings = calling(settings, 5.0)
+    async with sending(settings) as (door, receiver, desk), AsyncExitStack() as stack:
+        theirs, ours = [await door.open_pharmacy() for _ in range(2)]
+        await create_items(door, theirs, 20)
+        earlier = clock.now() - timedelta(hours=1)
+        neighbour = await desk.add(ours, receiver.url, ITEMS)
+        slow: list[Receiver] = []
+        for number in range(4):  # a new endpoint has 16 calls at once: all 64
+            place = receiver if is_one_host else await stack.enter_async_context(open_receiver(desk.secrets))
+            place.seconds = lambda call: 0.0 if call.path == "/hook" else 8.0
+            await desk.add(theirs, place.url.replace("/hook", f"/{number}"), ITEMS, created_at=earlier)
+            slow.append(place)
+        for number, place in enumerate(slow):
+            await place.wait_for(4, path=f"/{number}")
+        await create_items(door, ours, 1, first=100)
+        began = time.monotonic()
+        await eventually(lambda: desk.deliveries(neighbour), lambda rows: rows == [("delivered",)], within=5)
+        measured("a delivery beside four slow endpoints that could have all calls", time.monotonic() - began)
 
 
 async def test_whoever_mends_an_endpoint_sees_it_called_at_once_though_its_circuit_is_open(settings: Settings) -> None:
