@@ -10,19 +10,20 @@ from gateway.answers import Answer
 from gateway.auth import caller_of
 from gateway.context import Gateway, gateway_of
 from gateway.problems import Refused, refused
+from hub import clock
 from hub.domain.fields import Body
 from hub.domain.mending import Mending
 from hub.domain.problem import FieldError, not_found
 from hub.domain.webhook_deliveries import RecoverEndpoint, ReplayEndpoint, ReplayMissing
 from hub.storage.webhook_endpoints import KnownEndpoint, find_endpoint
-from hub.storage.webhook_recovery import MOST_LOOKED_INTO, count, look
+from hub.storage.webhook_recovery import MENDING_SECONDS, MOST_LOOKED_INTO, look, try_count
 
 
 async def count_instead(request: Request[Any, Any, Any], body: Body) -> Answer | None:
     """Answer a `dry_run` with the number of deliveries it is about; anything else is a command.
 
     Raises:
-        Refused: there is no such endpoint (404), or its filter has too much to look into (422).
+        Refused: there is no such endpoint (404), or there is too much to look into (422).
     """
     assert isinstance(body, RecoverEndpoint | ReplayEndpoint | ReplayMissing)
     if not body.dry_run:
@@ -64,17 +65,25 @@ def _mending(
 async def _count(gateway: Gateway, mending: Mending) -> int:
     if mending.wanted is None:
         async with gateway.reads.reading(mending.pharmacy_id) as connection:
-            return await count(connection, mending)
+            matched = await try_count(connection, mending)
+            if matched is None:
+                raise _too_many()
+            return matched
     # Page by page, each on a connection of its own: none is held for long.
-    matched = looked = 0
+    counted = looked = 0
     after = None
-    while looked <= MOST_LOOKED_INTO:
+    until = clock.monotonic() + MENDING_SECONDS
+    while looked <= MOST_LOOKED_INTO and clock.monotonic() < until:
         async with gateway.reads.reading(mending.pharmacy_id) as connection:
             page = await look(connection, mending, after)
-        matched += len(page.ids)
+        counted += len(page.ids)
         looked += page.looked
         after = page.after
         if after is None:
-            return matched
-    detail = f"the filter would look into more than {MOST_LOOKED_INTO} events; narrow it with `since` and `until`"
-    raise refused("validation", detail, FieldError("#/since", "too-many", detail))
+            return counted
+    raise _too_many()
+
+
+def _too_many() -> Refused:
+    detail = "this is more than can be looked into at once; narrow it with `since` and `until`"
+    return refused("validation", detail, FieldError("#/since", "too-many", detail))

@@ -134,7 +134,7 @@ async def _mend(connection: Connection, mending: Mending, now: datetime) -> int 
     if mending.wanted is not None:
         return await _mend_matching(connection, mending, now)
     if mending.is_dry:
-        return await count(connection, mending)
+        return await _count(connection, mending)
     span = _span(mending)
     match mending.kind:
         case "resend":
@@ -159,8 +159,17 @@ async def _mend(connection: Connection, mending: Mending, now: datetime) -> int 
     return _number(done)
 
 
-async def count(connection: Connection, mending: Mending) -> int:
-    """Count what a mending without a filter is about."""
+async def try_count(connection: Connection, mending: Mending) -> int | None:
+    """Count what a mending without a filter is about; None: that takes too long."""
+    try:
+        async with undoable(connection):
+            await connection.execute(_LIMIT, f"{MENDING_SECONDS * 1000:.0f}")
+            return await _count(connection, mending)
+    except asyncpg.QueryCanceledError:
+        return None
+
+
+async def _count(connection: Connection, mending: Mending) -> int:
     if mending.kind == "replay-missing":
         found = await connection.fetchval(f"SELECT count(*) {_MISSING}", *_span(mending), *_types(mending))
     else:

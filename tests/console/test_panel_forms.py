@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from hub.storage import webhook_recovery
+from hub.storage.database import Connection
 from tests.console.test_screens import a_pharmacy
 from tests.kit.console import Person, link_for, signed_in
 from tests.kit.in_process import Hub
@@ -86,6 +88,20 @@ def test_what_was_refused_is_still_typed_and_the_form_says_why(page: Page) -> No
     assert (refused.answer.status_code, held(refused)[name]) == (422, typed)
     alert = refused.find("div", lambda one: one.attributes.get("role") == "alert", form_of(refused))
     assert alert.text
+
+
+def test_what_takes_too_long_to_count_is_to_be_narrowed(
+    hub: Hub, clerk: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(connection: Connection, _mending: object) -> int:
+        return int(await connection.fetchval("SELECT 1 FROM pg_sleep(20)"))
+
+    monkeypatch.setattr(webhook_recovery, "_count", slow)
+    monkeypatch.setattr(webhook_recovery, "MENDING_SECONDS", 0.1)
+    page = a_page(hub, clerk, "webhook-endpoints")
+    refused = page.send(form_of(page), {"way": "recover", "since": "2020-01-01T00:00"})
+    assert "narrow it with" in form_of(refused).text
+    assert refused.answer.status_code == 422
 
 
 def test_a_filter_is_not_passed_over_where_it_does_not_count(hub: Hub, clerk: Person) -> None:
