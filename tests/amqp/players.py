@@ -118,9 +118,9 @@ def _spoil_with_pika(channel: BlockingChannel, name: str) -> None:
 
 _PIKA: Mapping[str, Callable[..., Any]] = {
     "publish": _publish_with_pika, "spoil": _spoil_with_pika, "declare": lambda channel, name, options: channel.queue_declare(name, **json.loads(options)),
-    "exchange": lambda channel, name, kind: channel.exchange_declare(name, kind), "bindExchange": BlockingChannel.exchange_bind,
+    "exchange": lambda channel, name, kind, options="{}": channel.exchange_declare(name, kind, arguments=json.loads(options)), "bindExchange": BlockingChannel.exchange_bind,
     "bind": BlockingChannel.queue_bind, "unbind": BlockingChannel.queue_unbind, "get": BlockingChannel.basic_get,
-    "consume": lambda channel, name: channel.basic_consume(name, lambda *_: None), "purge": BlockingChannel.queue_purge,
+    "consume": lambda channel, name, how="": channel.basic_consume(name, lambda *_: None, exclusive=bool(how)), "purge": BlockingChannel.queue_purge,
     "remove": BlockingChannel.queue_delete, "removeExchange": BlockingChannel.exchange_delete,
 }  # fmt: skip
 
@@ -192,11 +192,16 @@ async def _ignore(_message: AbstractIncomingMessage) -> None:
     """Take what should never come."""
 
 
+async def _consume(channel: AbstractChannel, name: str, how: str = "") -> None:
+    queue = await channel.get_queue(name, ensure=False)
+    await queue.consume(_ignore, exclusive=bool(how))
+
+
 _AIO_PIKA: Mapping[str, Callable[..., Awaitable[Any]]] = {
     "publish": _publish, "spoil": _spoil, "bindExchange": _bind_exchange,
     "declare": lambda channel, name, options: channel.declare_queue(name or None, **json.loads(options)),
-    "exchange": lambda channel, name, kind: channel.declare_exchange(name, kind), "bind": _queue("bind"), "unbind": _queue("unbind"),
-    "get": _queue("get"), "consume": _queue("consume", _ignore), "purge": _queue("purge"), "remove": _queue("delete"),
+    "exchange": lambda channel, name, kind, options="{}": channel.declare_exchange(name, kind, arguments=json.loads(options)), "bind": _queue("bind"), "unbind": _queue("unbind"),
+    "get": _queue("get"), "consume": _consume, "purge": _queue("purge"), "remove": _queue("delete"),
     "removeExchange": lambda channel, name: channel.exchange_delete(name),
 }  # fmt: skip
 

@@ -5,12 +5,12 @@ const amqp = require("amqplib");
 
 const TRICKS = {
   declare: (channel, name, options) => channel.assertQueue(name, { durable: false, ...JSON.parse(options) }),
-  exchange: (channel, name, kind) => channel.assertExchange(name, kind),
+  exchange: (channel, name, kind, options) => channel.assertExchange(name, kind, { arguments: JSON.parse(options || "{}") }),
   bindExchange: (channel, to, from, key) => channel.bindExchange(to, from, key),
   bind: (channel, queue, from, key) => channel.bindQueue(queue, from, key),
   unbind: (channel, queue, from, key) => channel.unbindQueue(queue, from, key),
   get: (channel, name) => channel.get(name),
-  consume: (channel, name) => channel.consume(name, () => {}),
+  consume: (channel, name, how) => channel.consume(name, () => {}, { exclusive: Boolean(how) }),
   purge: (channel, name) => channel.purgeQueue(name),
   remove: (channel, name) => channel.deleteQueue(name),
   removeExchange: (channel, name) => channel.deleteExchange(name),

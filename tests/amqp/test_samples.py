@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -41,6 +42,8 @@ PUBLISHERS = {
     "aio-pika": "amqp_publish.py", "pika": "amqp_pika_publish.py", "amqplib": "amqp_publish.js", "java": "AmqpPublish.java",
 }  # fmt: skip
 
+JARS_OF_DEBIAN = Path("/usr/share/java/amqp-client.jar"), Path("/usr/share/java/slf4j-api.jar")
+
 
 def _runtime(library: str, place: Path) -> tuple[str, dict[str, str]]:
     """Name the command that runs a sample, and its environment; skips the test where that is not here."""
@@ -55,8 +58,10 @@ def _runtime(library: str, place: Path) -> tuple[str, dict[str, str]]:
 
 def _jars() -> str:
     jars = os.environ.get("AMQP_CLIENT_JARS", "")
-    if not jars:
-        pytest.skip("needs java, and AMQP_CLIENT_JARS: the class path of amqp-client 5 and slf4j-api")
+    if not jars and all(path.exists() for path in JARS_OF_DEBIAN):
+        jars = ":".join(map(str, JARS_OF_DEBIAN))
+    if not jars or which("java") is None:
+        pytest.skip("needs java and librabbitmq-client-java, or AMQP_CLIENT_JARS: amqp-client 5 and slf4j-api")
     return jars
 
 

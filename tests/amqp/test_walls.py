@@ -1,15 +1,19 @@
 """Walls on the broker: nobody logs in, reads, writes or speaks for another; `test_clients.py` plays every trick on resources."""
 
+from contextlib import closing
 from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 import pika
 import pytest
+from pamqp import commands
 from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
+from hub.messaging.server import CHANNEL_MAX
 from hub.security.derive import login_path
 from hub.security.keys import derive_key
+from tests.amqp.wild import Wild
 from tests.conftest import SECRET_KEY
 from tests.kit.amqp import DIRECT, AmqpStage, Till, properties_of, publish, raw, receipt, shut
 from tests.kit.wait import until
@@ -60,6 +64,25 @@ def test_a_transaction_is_no_way_past_a_routing_key(till: Till, other: Till) -> 
     with pytest.raises(AMQPError, match="ACCESS_REFUSED"):
         channel.tx_commit()
     shut(connection)
+    _untouched(other)
+
+
+def test_another_secret_in_the_middle_of_a_connection_makes_nobody_else_of_it(till: Till, other: Till) -> None:
+    wild = Wild(till, CHANNEL_MAX)
+    with closing(wild.socket):
+        wild.enter()
+        wild.say(commands.Connection.UpdateSecret(other.key, "a trick"))
+        wild.read(commands.Connection.UpdateSecretOk, commands.Connection.Close)
+        wild.say(commands.Channel.Open(), 1)
+        wild.read(commands.Channel.OpenOk)
+        wild.say(commands.Queue.Declare(queue=f"hub.out.{other.id}", passive=True), 1)
+        refused = wild.read(commands.Channel.Close)
+        assert refused.reply_code in {403, 404}, refused
+        wild.say(commands.Channel.CloseOk(), 1)
+        wild.say(commands.Channel.Open(), 2)
+        wild.read(commands.Channel.OpenOk)
+        wild.say(commands.Basic.Get(queue=f"hub.out.{other.id}"), 2)
+        assert wild.read(commands.Channel.Close).reply_code == 403
     _untouched(other)
 
 
