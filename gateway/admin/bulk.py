@@ -25,6 +25,7 @@ Asked = Request[Any, Any, Any]
 
 MOST: Final = 100
 AT_ONCE: Final = 5
+_DONE: Final = "done"
 
 
 @post("/{name:str}/bulk", opt={"console": "signed-in", "keeps": True})
@@ -46,6 +47,9 @@ async def act_on_many(request: Asked, name: FromPath[str]) -> Response[Any]:
     if field(sent, "sure") == "yes" and not is_kept(request):
         body = typed.read(fields, sent)
         results = await _do_all(request, model, action, rows, body)
+        if results and not skipped and all(said == _DONE for _, said, _ in results):
+            flash(request, f"{action.label}: {counted(len(rows), model.noun)}, done.")
+            return redirect(request, back)
     return render(
         request,
         "bulk.html",
@@ -89,7 +93,7 @@ async def _do_all(
             said = await do(request, acting_on(visitor, model, row), action, row, body)
         if said.is_problem:
             return row, said.problem().detail, False
-        return row, "queued" if said.status == 202 else "done", True  # noqa: PLR2004 -- HTTP's
+        return row, "queued" if said.status == 202 else _DONE, True  # noqa: PLR2004 -- HTTP's
 
     async with asyncio.TaskGroup() as tasks:
         started = [tasks.create_task(one(row)) for row in rows]

@@ -188,9 +188,10 @@ async def _check_form(request: Asked, gateway: Gateway, visitor: Visitor) -> Non
     """Take in a form and make sure that one of our own pages sent it.
 
     Where the browser vouches for that, the text of a form whose session has ended since is kept, if its handler can show it.
+    Else it is sent to the sign-in.
 
     Raises:
-        Refused: 403: another site's, or of a session that has ended since; 413, 415, 400.
+        Refused: 403: another site's, or of another session than the one that goes on; 413, 415, 400.
     """
     raw = request.scope["headers"]
     site, origin = header_of(raw, b"sec-fetch-site"), header_of(raw, b"origin")
@@ -217,9 +218,12 @@ async def _check_form(request: Asked, gateway: Gateway, visitor: Visitor) -> Non
     if is_vouched_for:
         state["typed"] = [(name, value) for name, values in form.items() if name != "csrf" for value in values]
     state["is_kept"] = not is_own_form(gateway, visitor.session, token)
-    if state["is_kept"] and not is_vouched_for:
-        raise refused("forbidden", "this page was open for too long, or you signed in or out since: load it again")
     state["form"] = {name: tuple(values) for name, values in form.items()}
+    if state["is_kept"] and not is_vouched_for:
+        if visitor.caller is None and request.scope["route_handler"].opt.get("console") != "anyone":
+            flash(request, "You are signed out, and nothing was done. Sign in, and do it again.", "warning")
+            return
+        raise refused("forbidden", "this page was open for too long, or you signed in or out since: load it again")
 
 
 def _length(raw: Any) -> int | None:  # noqa: ANN401 -- an ASGI scope's headers

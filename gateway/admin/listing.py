@@ -1,41 +1,36 @@
 """Lists of the console: the page of a model, its filters and orders, and the same rows as CSV."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import orjson
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Stream
 
 from gateway.admin.choosing import Choice, acting, choose, may, may_see, names_of
+from gateway.admin.csv_files import csv_file
 from gateway.admin.entries import MODELS
 from gateway.admin.frame import visitor_here
-from gateway.admin.inside import ask, cursor_of, read_all
+from gateway.admin.inside import ask, cursor_of
 from gateway.admin.pages import render
 from gateway.admin.reach import Reach, label, reach_of
 from gateway.admin.registry import Model, words
 from gateway.problems import refused
-from hub import clock
 from hub.domain.problem import Problem
 from hub.storage.paging import Filter
 
 Asked = Request[Any, Any, Any]
 
 LIMITS: Final = ("25", "50", "100")
-MOST_EXPORTED: Final = 100_000
 _WIDGETS: Final = {
     "bool": ("select", ""),
     "int8": ("number", "1"),
     "numeric": ("number", "0.01"),
     "timestamptz": ("datetime-local", "1"),
 }
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,27 +197,6 @@ def _link(kept: Iterable[tuple[str, str]], changes: Mapping[str, str | None]) ->
     return "?" + urlencode([(name, value) for name, value in pairs.items() if value is not None])
 
 
-def plain(value: Any) -> str:  # noqa: ANN401 -- a JSON value
-    """Write a value for a CSV cell. Text that a spreadsheet would run as a formula begins with an apostrophe.
-
-    >>> plain("=1+1"), plain(-5), plain("-5.00"), plain("@SUM(A1)"), plain(None), plain({"a": 1})
-    ("'=1+1", '-5', '-5.00', "'@SUM(A1)", '', '{"a":1}')
-    """
-    match value:
-        case None:
-            return ""
-        case bool() | int() | float():
-            return orjson.dumps(value).decode()
-        case str():
-            return f"'{value}" if value.startswith(_FORMULA) and not _is_number(value) else value
-        case _:
-            return orjson.dumps(value).decode()
-
-
-def _is_number(text: str) -> bool:
-    return text[1:].replace(".", "", 1).isascii() and text[1:].replace(".", "", 1).isdigit()
-
-
 @get("/{name:str}/export.csv", opt={"console": "signed-in"})
 async def export(request: Asked, name: FromPath[str]) -> Stream:
     """Send the list as CSV, as it is narrowed and ordered, at most 100,000 rows."""
@@ -236,34 +210,8 @@ async def export(request: Asked, name: FromPath[str]) -> Stream:
     wanted = {**reach.asked, **_chosen_of(model, choice)}
     pairs = [pair for pair in wanted.items() if pair[0] not in {"limit", "count"}]
     caller = acting(visitor, choice.chosen if not model.is_hubs else None)
-    path = path_of(model, choice)
-    # One row first: what is wrong with the request is a page, not half a file.
-    (await ask(request, caller, "GET", path, query=[*pairs, ("limit", "1")])).or_refuse()
     columns = list(dict.fromkeys(one.name for one in (*model.columns, *model.details)))
-
-    async def lines() -> AsyncIterator[bytes]:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\r\n")
-        writer.writerow(columns)
-        count = 0
-        async for row in read_all(request, caller, path, pairs, MOST_EXPORTED):
-            writer.writerow([plain(row.get(column)) for column in columns])
-            count += 1
-            if count % 500 == 0:
-                yield _taken(buffer)
-        yield _taken(buffer)
-
-    file = f"{model.name}-{clock.now():%Y%m%d-%H%M%S}.csv"
-    return Stream(
-        lines(), media_type="text/csv; charset=utf-8", headers={"content-disposition": f'attachment; filename="{file}"'}
-    )
-
-
-def _taken(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode("utf-8", "replace")
+    return await csv_file(request, caller, path_of(model, choice), pairs, columns, model.name)
 
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (show_list, export)

@@ -92,6 +92,7 @@ async def history(request: Asked, row: Row) -> Panel:
         "more": len(found) > MOST_HISTORY,
         "links": [("Open", f"/admin/operations/{one.id}/") for one in found],
         "whole": "",
+        "file": "",
         "pages": None,
         "has_links": True,
         "empty": f"No write was about this alone in the last {gateway.settings.retention_operations_days} days; "
@@ -108,6 +109,7 @@ async def table_panel(
     columns: tuple[Column, ...],
     link: Callable[[Row], tuple[str, str] | None] = lambda _line: None,
     whole: str = "",
+    file: str = "",
     **query: str,
 ) -> Panel | None:
     """Make a panel of a list of the API that hangs on the row, by 25 lines.
@@ -115,6 +117,7 @@ async def table_panel(
     Args:
         link: makes the last cell of a line, its text and where it leads.
         whole: the page of the whole list; without one the panel has pages of its own, by its name in the page's address.
+        file: where the whole list is as CSV.
     """
     name = title.lower().replace(" ", "-")
     cursor = None if whole else request.query_params.get(name)
@@ -131,6 +134,7 @@ async def table_panel(
         "more": page["next"] is not None,
         "links": links,
         "whole": whole,
+        "file": file,
         "empty": "",
         "pages": None,
     }
@@ -176,11 +180,14 @@ async def attempts(request: Asked, row: Row, caller: Caller) -> Panel | None:
     return await table_panel(request, caller, "Attempts", f"/api/webhook-deliveries/{row['id']}/attempts", columns)
 
 
+FAULTS: Final = (Column("line", "number"), Column("pointer", "code"), Column("code", "code"), Column("detail"))
+
+
 @panel("uploads")
 async def faults(request: Asked, row: Row, caller: Caller) -> Panel | None:
     """Show which rows of a file were refused."""
-    columns = (Column("line", "number"), Column("pointer", "code"), Column("code", "code"), Column("detail"))
-    return await table_panel(request, caller, "Refused rows", f"/api/uploads/{row['id']}/errors", columns)
+    file = f"/admin/import/{row['id']}/refused-rows.csv?pharmacy={row['pharmacy_id']}"
+    return await table_panel(request, caller, "Refused rows", f"/api/uploads/{row['id']}/errors", FAULTS, file=file)
 
 
 _KEYS: Final = (

@@ -145,6 +145,11 @@ def test_all_refused_rows_of_a_file_are_shown_page_by_page(hub: Hub) -> None:
             assert query.endswith("#refused-rows")
             address = place + query.partition("#")[0]
     assert seen == list(range(2, 62))
+    file = unescape(re.findall(r'href="([^"]+refused-rows.csv[^"]*)" download', person.get(place).text)[0])
+    rows = list(csv.DictReader(io.StringIO(person.get(file).text)))
+    assert [int(row["line"]) for row in rows] == seen
+    assert {row["pointer"] for row in rows} == {"#/price"}
+    assert portal(hub, a_shop(hub, "Stranger")[1]).get(file).status_code == 404
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,10 @@ def test_the_end_of_a_session_is_nobody_elses_way_in(hub: Hub, clerk: Person, sh
     assert Page(stranger, page.answer, page.root).send(page.form, {"name": "x"}).answer.status_code == 404
     nobody = a_person(hub)
     kept = Page(nobody, page.answer, page.root).send(page.form, {"name": "x"})
-    assert kept.answer.status_code == 403, "a browser that does not say where the form comes from gets nothing back"
+    assert "You are signed out, and nothing was done." in kept.answer.text
+    assert kept.answer.url.path == "/admin/sign-in/", (
+        "a browser that does not say where the form comes from gets nothing back"
+    )
     nobody.web.headers["origin"] = "https://evil.example"
     assert Page(nobody, page.answer, page.root).send(page.form, {"name": "x"}).answer.status_code == 403
 
@@ -151,3 +154,22 @@ def test_no_form_of_an_ended_session_is_done(hub: Hub, clerk: Person, shop: tupl
     items = httpx.get(f"{hub.url}/api/inventory/?q={sku}", headers=headers).json()["items"]
     assert [(one["sku"], one["name"]) for one in items] == [(sku, "Aspirin")]
     assert httpx.get(f"{hub.url}/api/event-queue/", headers=headers).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("account/password/", {"password": "correct horse battery"}),
+        ("event-queue/close/", {}),
+        ("sign-out/", {}),
+        ("import/", {}),
+    ],
+)
+def test_a_form_that_keeps_nothing_leads_to_the_sign_in_when_the_session_is_over(
+    clerk: Person, path: str, form: dict[str, str]
+) -> None:
+    page = clerk.get("/admin/")
+    end_session(clerk)
+    answer = clerk.post(f"/admin/{path}", {**form, "csrf": clerk.hidden(page, "csrf")})
+    assert (answer.url.path, answer.status_code) == ("/admin/sign-in/", 200)
+    assert "You are signed out, and nothing was done." in answer.text

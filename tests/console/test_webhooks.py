@@ -42,7 +42,7 @@ async def test_received_webhooks_are_reprocessed_one_and_many_and_the_mark_alone
     assert "once more" in person.get(f"/admin/webhook-events/{ids[0]}/do/reprocess/").text
     assert "Reprocess: done." in person.post(f"/admin/webhook-events/{ids[0]}/do/reprocess/", {}).text
     asked = person.post("/admin/webhook-events/bulk/", {"action": "reprocess", "id": ids[1:], "sure": "yes"})
-    assert asked.text.count(">done</span>") == 2
+    assert "Reprocess: 2 webhook events, done." in asked.text
     assert {event["subject"] for event in events(hub, key, "webhook_event.reopened")} == {
         f"webhook-events/{one}" for one in ids
     }
@@ -154,7 +154,7 @@ async def test_deliveries_are_sent_again_one_and_many(hub: Hub, servers: Servers
     assert "delivered or not" in person.get(f"/admin/deliveries/{ids[0]}/do/resend/").text
     assert "Resend: done." in person.post(f"/admin/deliveries/{ids[0]}/do/resend/", {}).text
     many = person.post("/admin/deliveries/bulk/", {"action": "resend", "id": ids[1:], "sure": "yes"})
-    assert many.text.count(">done</span>") == 2
+    assert "Resend: 2 deliveries, done." in many.text
 
     async def states() -> set[str]:
         return {read(hub, key, f"/api/webhook-deliveries/{one}/")["status"] for one in ids}

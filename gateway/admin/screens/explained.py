@@ -1,6 +1,7 @@
 """Panels that explain a row: why a quantity is what it is, where an order may go, how far a file is."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Request
@@ -48,6 +49,7 @@ async def order_states(_request: Asked, row: Row, _caller: Caller) -> Panel | No
 
 
 @panel("uploads")
-async def progress(_request: Asked, row: Row, _caller: Caller) -> Panel | None:
-    """Show how far a file is; the panel renews itself until every row has its result."""
-    return Panel("Progress", "panel_progress.html", {"row": row, "path": f"/admin/uploads/{row['id']}/"})
+async def progress(request: Asked, row: Row, _caller: Caller) -> Panel | None:
+    """Show how far a file is; the panel renews itself, and what stands below it, until every row has its result."""
+    query = urlencode({**request.query_params, "pharmacy": row["pharmacy_id"]})
+    return Panel("Progress", "panel_progress.html", {"row": row, "again": f"/admin/uploads/{row['id']}/?{query}"})

@@ -4,17 +4,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from litestar import Request, Response, get, post
 from litestar.datastructures import UploadFile
+from litestar.params import FromPath
+from litestar.response import Stream
 
 from gateway.admin.choosing import acting, choose, may_write
+from gateway.admin.csv_files import csv_file
 from gateway.admin.files import FORM_BYTES, read_form
 from gateway.admin.form_page import key_of
 from gateway.admin.frame import flash, visitor_here
 from gateway.admin.inside import ask
 from gateway.admin.pages import redirect, render
+from gateway.admin.panels import FAULTS
 from gateway.admin.sessions import Visitor
 from gateway.bulk import MAX_FILE_BYTES
 from gateway.problems import refused
@@ -138,4 +143,12 @@ def _note(found: Look, row: FileRow) -> None:
         found.first.append(orjson.loads(row.raw))
 
 
-HANDLERS: Final = (show_import, take_file)
+@get("/import/{upload_id:uuid}/refused-rows.csv", opt={"console": "signed-in"})
+async def export_faults(request: Asked, upload_id: FromPath[UUID]) -> Stream:
+    """Send what is wrong with the refused rows of a file as CSV."""
+    caller = acting(visitor_here(request), (await choose(request)).chosen)
+    columns = [one.name for one in FAULTS]
+    return await csv_file(request, caller, f"/api/uploads/{upload_id}/errors", [], columns, "refused-rows")
+
+
+HANDLERS: Final = (show_import, take_file, export_faults)
