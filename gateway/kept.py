@@ -16,7 +16,7 @@ from hub.storage.database import Connection, Database
 
 log = structlog.get_logger("gateway")
 
-POLL_SECONDS = 4.0
+POLL_SECONDS = 3.0  # so that with a second or two for the reading what is revoked is dead after five
 _AGAIN_SECONDS = 1.0
 _LOOKUP_SECONDS = 2.0
 _LOOKUPS_AT_ONCE = 4
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Kept(ABC):
-    """Rows that are read at start, at notices, and every 4 s; see `keep_loaded`."""
+    """Rows that are read at start, at notices, and every 3 s; see `keep_loaded`."""
 
     def __init__(self, what: str) -> None:
         """Hold nothing yet; `what` is read, in the plural."""

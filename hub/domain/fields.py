@@ -171,7 +171,9 @@ def _bounded_object(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-FreeObject = Annotated[dict[str, JsonValue], AfterValidator(_bounded_object)]
+FreeObject = Annotated[
+    dict[str, JsonValue], AfterValidator(_bounded_object), Field(description="At most 64 KiB as JSON in UTF-8.")
+]
 """Data that the hub keeps and never reads, at most 64 KiB of it."""
 
 

@@ -11,7 +11,9 @@ from tests.doors.test_websocket import close_code, follow, frame_of
 from tests.kit.gateway import GatewayStage, TestKey
 from tests.kit.wait import eventually
 
-PATIENCE = 9.0  # the promise is 5 s of an idle machine
+REVOKED_SECONDS = 5.0
+"""After so long what is revoked is dead everywhere."""
+ENDS_SECONDS = 4.0
 
 
 async def _update(live: GatewayStage, statement: str, *values: object) -> None:
@@ -29,7 +31,7 @@ async def test_while_a_key_is_rotated_both_are_good_and_then_the_old_one_is_dead
     new = await live.add_key(old.pharmacy_id)
     assert [await _status(live, key) for key in (old, new)] == [200, 200]
     await live.revoke(old)
-    await eventually(lambda: _status(live, old), lambda status: status == 401, within=PATIENCE)
+    await eventually(lambda: _status(live, old), lambda status: status == 401, within=REVOKED_SECONDS)
     assert await _status(live, new) == 200
 
 
@@ -44,7 +46,7 @@ async def test_while_a_key_is_rotated_both_are_good_and_then_the_old_one_is_dead
 async def test_a_revoked_key_is_dead_on_every_door_though_no_notice_comes(live: GatewayStage, statement: str) -> None:
     key = await live.add_key()
     stays = await live.add_key()
-    assert kept.POLL_SECONDS <= 4, "the promise is five seconds"
+    assert kept.POLL_SECONDS <= 3, "the promise is five seconds"
     async with follow(live, key) as socket, listening(live, key) as stream, follow(live, stays) as other:
         await frame_of(socket)
         await stream.message()
@@ -53,10 +55,10 @@ async def test_a_revoked_key_is_dead_on_every_door_though_no_notice_comes(live: 
         loop = asyncio.get_running_loop()
         began = loop.time()
         await _update(live, statement, key.id)
-        await eventually(lambda: _status(live, key), lambda status: status == 401, within=PATIENCE)
-        assert (await close_code(socket, PATIENCE))[0] == 4401
-        assert "4401" in (await stream.message(PATIENCE))[""]
-        assert loop.time() - began < PATIENCE
+        await eventually(lambda: _status(live, key), lambda status: status == 401, within=REVOKED_SECONDS)
+        assert (await close_code(socket, REVOKED_SECONDS))[0] == 4401
+        assert "4401" in (await stream.message(REVOKED_SECONDS))[""]
+        assert loop.time() - began < REVOKED_SECONDS
         ticket = await live.client.post("/api/events/ticket/", headers=key.headers)
         assert ticket.status_code == 401
         await live.happen(stays.pharmacy_id)
@@ -65,15 +67,17 @@ async def test_a_revoked_key_is_dead_on_every_door_though_no_notice_comes(live: 
 
 async def test_a_key_ends_at_its_time_on_every_door(live: GatewayStage) -> None:
     key = await live.add_key()
-    ends = datetime.now(UTC) + timedelta(seconds=4)
+    ends = datetime.now(UTC) + timedelta(seconds=ENDS_SECONDS)
     await _update(live, "UPDATE api_keys SET expires_at = $2, version = version + 1 WHERE id = $1", key.id, ends)
     async with follow(live, key) as socket, listening(live, key) as stream:
         await frame_of(socket)
         await stream.message()
         assert await _status(live, key) == 200
-        assert (await close_code(socket, PATIENCE))[0] == 4401
-        assert "4401" in (await stream.message(PATIENCE))[""]
-        await eventually(lambda: _status(live, key), lambda status: status == 401, within=PATIENCE)
+        assert (await close_code(socket, ENDS_SECONDS + REVOKED_SECONDS))[0] == 4401
+        assert "4401" in (await stream.message(ENDS_SECONDS + REVOKED_SECONDS))[""]
+        await eventually(
+            lambda: _status(live, key), lambda status: status == 401, within=ENDS_SECONDS + REVOKED_SECONDS
+        )
         assert datetime.now(UTC) >= ends
 
 
@@ -82,7 +86,7 @@ async def test_a_ticket_of_a_revoked_key_opens_nothing(live: GatewayStage) -> No
     made = await live.client.post("/api/events/ticket/", headers=key.headers)
     assert made.status_code == 201
     await live.revoke(key)
-    await eventually(lambda: _status(live, key), lambda status: status == 401, within=PATIENCE)
+    await eventually(lambda: _status(live, key), lambda status: status == 401, within=REVOKED_SECONDS)
     with pytest.raises(Exception, match="401"):
         async with follow(live, None, "", subprotocols=["hub.v1", f"ticket.{made.json()['ticket']}"]):
             pass

@@ -1,6 +1,7 @@
 """WooCommerce: `order.created`, `order.updated`, `order.deleted`, `order.restored`.
 
-Source: WooCommerce REST API v3, resource Order; the body of a webhook is the body of the resource.
+Source: WooCommerce REST API v3, resource Order; the body of a webhook is the body of the resource. A deletion has no date and
+needs none: a shop makes the body when it sends it, and sends it once (`WC_Webhook::deliver`), so nothing older follows.
 """
 
 from decimal import Decimal
