@@ -243,12 +243,14 @@ class Applier:
         for outcome in outcomes:
             if not isinstance(outcome, Accepted) or outcome.mending is None:
                 after.append(outcome)
-            elif outcome.mending.is_told and clock.monotonic() > until:
+                continue
+            is_late = clock.monotonic() > until
+            if outcome.mending.is_told and is_late:
                 after.append(
                     refuse("too-many-requests", "others like this one are at work; send it again in some seconds")
                 )
             else:
-                after.append(mended(outcome, await transaction.mend(outcome.mending, now)))
+                after.append(mended(outcome, await transaction.mend(outcome.mending, now, is_late=is_late)))
         return after
 
     async def _finish(self, transaction: Transaction, claim: _Claim, done: Outcomes) -> None:

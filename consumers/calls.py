@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from random import SystemRandom
 from typing import Final
 from uuid import UUID
@@ -34,6 +35,7 @@ _RESERVE: Final = 8  # sixteen slow endpoints leave 170 of 512 calls to the othe
 _RESERVE_AT_A_HOST: Final = 1  # alone there, an endpoint has its 32 of 64
 
 _STALL_SECONDS = 1.0
+_TURNS = 4
 _IDLE_LANES = 2000
 _CHANCE = SystemRandom()  # of its own: the shared generator is everybody's, and its state is watched in tests
 
@@ -289,8 +291,15 @@ class Calls:
         if open_until is not None and not self._is_closing:
             for work in lane.clear():
                 self.send_back(work.due.id, lane, work.carrier, open_until)
+        # Whoever has none comes before the one that has just had its turn: that would take the place again, and again.
+        for endpoint_id in list(islice((one for one, it in self._starved.items() if self._is_next(it)), _TURNS)):
+            self.pump(self._starved.pop(endpoint_id))
         self.pump(known)
-        for endpoint_id in list(self._starved)[:4]:
+        for endpoint_id in list(self._starved)[:_TURNS]:
             self.pump(self._starved.pop(endpoint_id))
         if lane.has_backlog and lane.room(clock.monotonic()) >= len(lane.waiting):
             self.wake_dispatcher()  # at half, so that the next come before the last have gone
+
+    def _is_next(self, starved: Known) -> bool:
+        lane = starved.lane
+        return not lane.running and self._hosts[lane.host].has_room(0)

@@ -44,7 +44,7 @@ class Transaction(Protocol):
     async def save_rows(self, changes: Iterable[Row]) -> None:
         """Insert or change rows; the last version of each stands."""
 
-    async def mend(self, mending: Mending, now: datetime) -> int | None:
+    async def mend(self, mending: Mending, now: datetime, *, is_late: bool) -> int | None:
         """Change deliveries in a set; how many. None: too many to look into, nothing was done."""
 
     async def take_numbers(self, counts: Mapping[UUID, int]) -> dict[UUID, int]:
@@ -112,9 +112,9 @@ class PostgresTransaction:
         """As `Transaction`."""
         await tables.save_rows(self.connection, changes)
 
-    async def mend(self, mending: Mending, now: datetime) -> int | None:
+    async def mend(self, mending: Mending, now: datetime, *, is_late: bool) -> int | None:
         """As `Transaction`."""
-        return await webhook_recovery.mend(self.connection, mending, now)
+        return await webhook_recovery.mend(self.connection, mending, now, is_late=is_late)
 
     async def take_numbers(self, counts: Mapping[UUID, int]) -> dict[UUID, int]:
         """As `Transaction`."""

@@ -115,7 +115,7 @@ class LastWatch:
     """The thread that ends a process whose event loop stands still, or which does not manage to end by itself."""
 
     def __init__(self, seconds: float) -> None:
-        """Watch nothing before `watching`."""
+        """Watch nothing before `watching`; with 0 seconds only that the process ends when it is to."""
         self._seconds = seconds
         self._loop = Pulse("event loop")
         self._ends_at: float | None = None
@@ -129,9 +129,6 @@ class LastWatch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch while the block runs, and on: what hangs on the way out is ended as well."""
-        if not self._seconds:
-            yield
-            return
         self._running = asyncio.get_running_loop()
         beating = asyncio.create_task(self._beat(), name="watchdog: the event loop's pulse")
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
@@ -145,21 +142,24 @@ class LastWatch:
     async def _beat(self) -> NoReturn:
         while True:
             self._loop.beat()
-            await asyncio.sleep(min(1.0, self._seconds / _LOOKS))
+            await asyncio.sleep(self._pause(1.0))
 
     def _watch(self) -> None:
         pause = threading.Event()
         suspect = False
         while True:
-            pause.wait(min(_TICK_SECONDS, self._seconds / _LOOKS))
+            pause.wait(self._pause(_TICK_SECONDS))
             if self._ends_at is not None and clock.monotonic() > self._ends_at:
                 self._kill("the process did not end by itself")
             silent = self._loop.silent_seconds()
-            is_silent = silent > self._seconds
+            is_silent = 0 < self._seconds < silent
             # A process that was frozen as a whole finds an old pulse when it thaws: its loop may beat first.
             if is_silent and suspect:
                 self._kill(f"the event loop stands still for {silent:.0f} s")
             suspect = is_silent
+
+    def _pause(self, most: float) -> float:
+        return min(most, self._seconds / _LOOKS) if self._seconds else most
 
     def _kill(self, detail: str) -> NoReturn:
         try:

@@ -29,7 +29,7 @@ from hub.domain.ids import HUB_ID, derived_id, operation_id_for, resource_id_for
 from hub.domain.inventory import needs_condition
 from hub.faults import Unavailable
 from hub.messaging.replies import Reply
-from hub.messaging.topology import partition_of
+from hub.messaging.topology import command_queue, partition_of
 from hub.resources import COMMANDS
 from hub.security.derive import derive
 from hub.storage.operations import resource_link
@@ -104,6 +104,7 @@ Instead = Callable[[Request[Any, Any, Any], Body], Awaitable[Answer | None]]
 Follow = Callable[[Request[Any, Any, Any], Body, datetime | None], Awaitable[None]]
 """Lets what is no row follow a command that ended at this time; None: it has not ended yet."""
 
+_CONFIRM_GRACE_SECONDS: Final = 0.5
 FOLLOW_SECONDS: Final = 5.0
 """How long an answer waits for the outcome of a command that something has to follow."""
 
@@ -127,7 +128,7 @@ async def send(gateway: Gateway, wish: Wish, wait_seconds: float = 0) -> Reply |
         until = asyncio.get_running_loop().time() + wait_seconds
         # Registered before publishing, or a fast writer would answer nobody.
         with replies.wait_for(wish.operation_id) as outcome:
-            await gateway.publisher.publish(partition, wish.dump(replies.queue_name))
+            await _publish_until(until + _CONFIRM_GRACE_SECONDS, gateway, partition, wish.dump(replies.queue_name))
             try:
                 async with asyncio.timeout_at(until):
                     return await outcome
@@ -136,6 +137,19 @@ async def send(gateway: Gateway, wish: Wish, wait_seconds: float = 0) -> Reply |
     except Unavailable as fault:
         gateway.troubles.note(fault.what)
         raise unavailable(fault, wish.operation_id) from fault
+
+
+async def _publish_until(until: float, gateway: Gateway, partition: int, command: bytes) -> None:
+    """Publish a command for somebody who waits no longer than that, whatever the confirm may take.
+
+    Raises:
+        Unavailable: not confirmed in time; the outcome is unknown.
+    """
+    try:
+        async with asyncio.timeout_at(until):
+            await gateway.publisher.publish(partition, command)
+    except TimeoutError:
+        raise Unavailable(command_queue(partition), "no confirm while the request waited") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from gateway.admin.frame import field, flash, form_of, set_session, visitor_here
 from gateway.admin.pages import redirect, render, safe_next
 from gateway.admin.people import (
     address_of,
-    check_code,
     command,
     desk_of,
+    find_code,
     find_person_by_id,
     need_outcome,
+    note_success,
 )
 from gateway.admin.sessions import begin, cookie_line
 from gateway.admin.sign_in import operator_aad
@@ -117,7 +118,7 @@ async def enable_totp(request: Asked) -> Response[Any]:
     found = gateway.tokens.unseal(field(form, "sealed"), _TOTP_PURPOSE, clock.now())
     if not isinstance(found, list) or found[1] != operator.username:
         raise refused("malformed", "this page is of another sign-in: begin again")
-    if not check_code(desk_of(request), operator.id, str(found[0]), field(form, "code")):
+    if find_code(desk_of(request), operator.id, str(found[0]), field(form, "code")) is None:
         return await _page(
             request,
             422,
@@ -150,6 +151,8 @@ async def make_link(request: Asked, operator_id: FromPath[UUID]) -> Response[Any
     gateway = gateway_of(request)
     link, expires_at = seal_login_link(gateway.tokens, gateway.settings.url, operator.username)
     until = expires_at.strftime("%H:%M UTC")
+    # Whoever has it comes in as that operator, without their password.
+    note_success(request, f"operators/{operator.id}", visitor_here(request).rights().actor, "operator.make_link")
     return render(request, "login_link.html", title="Login link", link=link, username=operator.username, until=until)
 
 

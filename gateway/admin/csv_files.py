@@ -25,11 +25,13 @@ async def csv_file(
     query: Sequence[tuple[str, str]],
     columns: Sequence[str],
     name: str,
+    most: int = MOST_EXPORTED,
 ) -> Stream:
-    """Send a list of the API as a file, page by page, at most 100,000 rows.
+    """Send a list of the API as a file, page by page.
 
     Args:
         name: what the file is called, before the time.
+        most: how many rows it has at most.
     Raises:
         Refused: what the API says to the request.
     """
@@ -41,7 +43,7 @@ async def csv_file(
         writer = csv.writer(buffer, lineterminator="\r\n")
         writer.writerow(columns)
         count = 0
-        async for row in read_all(request, caller, path, query, MOST_EXPORTED):
+        async for row in read_all(request, caller, path, query, most):
             writer.writerow([plain(row.get(column)) for column in columns])
             count += 1
             if count % _PART == 0:

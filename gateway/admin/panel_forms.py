@@ -9,7 +9,7 @@ from gateway.admin.form_page import page_key
 from gateway.admin.frame import field, form_of, is_kept
 from gateway.admin.listing import model_of
 from gateway.admin.writing import render_row, row_of
-from hub.domain.problem import Problem
+from hub.domain.problem import CATALOGUE, Problem
 
 Asked = Request[Any, Any, Any]
 
@@ -34,7 +34,10 @@ async def show_again(
 
     Args:
         kind: `success` or `danger`; empty: nothing came of it yet.
+        problem: what the API said; None: the form itself is wrong.
     """
     found = model_of(request, model)
     request.scope["state"] |= {"told": (kind, text) if kind else None, "problem": problem}
-    return await render_row(request, found, await row_of(request, found, row_id), 422 if kind == "danger" else 200)
+    slug = problem.slug if problem is not None else "validation"
+    status = CATALOGUE[slug].status if kind == "danger" else 200
+    return await render_row(request, found, await row_of(request, found, row_id), status)

@@ -122,13 +122,11 @@ def note_failure(request: Asked, subject: str, actor: str = "system") -> None:
     gateway_of(request).audit.note_read(line)
 
 
-def note_success(request: Asked, subject: str, actor: str) -> None:
-    """Tell the audit log of a sign-in that the writer could not be told of."""
+def note_success(request: Asked, subject: str, actor: str, action: str = "operator.sign_in") -> None:
+    """Tell the audit log of what the writer is not told of, such as a sign-in while the broker is away."""
     now, entry_id = clock.now(), clock.new_id()
     origin = origin_of(request.scope, str(entry_id))
-    gateway_of(request).audit.note_read(
-        AuditEntry(entry_id, None, actor, "operator.sign_in", subject, now, origin, "applied")
-    )
+    gateway_of(request).audit.note_read(AuditEntry(entry_id, None, actor, action, subject, now, origin, "applied"))
 
 
 async def sign_out(request: Asked, visitor: Visitor) -> None:
@@ -139,8 +137,11 @@ async def sign_out(request: Asked, visitor: Visitor) -> None:
     await command(request, "operator.sign_out", session.id, body, actor=visitor.rights().actor)
 
 
-def check_code(desk: Desk, operator_id: UUID, secret: str, code: str) -> bool:
-    """Compare a code of a second factor, the neighbouring half minutes too; each is good once."""
+def find_code(desk: Desk, operator_id: UUID, secret: str, code: str) -> int | None:
+    """Find the half minute whose code of a second factor this is, the neighbours of this one too; None: of none.
+
+    Each is good once in this process; that it is good once at all the writer makes sure of.
+    """
     import pyotp
 
     digits = code.replace(" ", "")
@@ -150,7 +151,7 @@ def check_code(desk: Desk, operator_id: UUID, secret: str, code: str) -> bool:
         number = int(now.timestamp()) // 30 + step
         if pyotp.utils.strings_equal(totp.generate_otp(number), digits):
             if desk.used_codes.get(operator_id, -1) >= number:
-                return False
+                return None
             desk.used_codes[operator_id] = number
-            return True
-    return False
+            return number
+    return None

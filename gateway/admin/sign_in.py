@@ -10,9 +10,9 @@ from gateway.admin.frame import field, flash, form_of, set_session, visitor_here
 from gateway.admin.pages import redirect, render, safe_next
 from gateway.admin.people import (
     address_of,
-    check_code,
     command,
     desk_of,
+    find_code,
     find_person,
     need_outcome,
     note_failure,
@@ -88,22 +88,25 @@ async def sign_in(request: Asked) -> Response[Any]:
         return refusal
     operator = await find_person(request, username)
     matches = await desk.passwords.is_right(password[:256], None if operator is None else operator.password)
-    if operator is None or not matches or not operator.is_active or not _has_code(request, operator, code):
+    factor = _factor(request, operator, code) if operator is not None and matches and operator.is_active else None
+    if operator is None or factor is None:
         desk.throttle.note_failure(address_of(request), username)
         note_failure(request, f"operators/{operator.id}" if operator is not None else "operators/unknown")
         return _door(request, target, 401, error=_WRONG, username=username)
     desk.throttle.note_success(address_of(request), username)
-    return await _enter(request, operator, target, {"method": "password", "epoch": operator.epoch})
+    return await _enter(request, operator, target, {"method": "password", "epoch": operator.epoch, **factor})
 
 
-def _has_code(request: Asked, operator: KnownOperator, code: str) -> bool:
+def _factor(request: Asked, operator: KnownOperator, code: str) -> dict[str, int] | None:
+    """Say for the command which code was right; empty: none is asked for. None: it was wrong, or is missing."""
     if operator.totp is None:
-        return True
+        return {}
     try:
         secret = gateway_of(request).vault.decrypt_text(operator.totp, operator_aad(operator.id))
     except Undecryptable:
-        return False
-    return check_code(desk_of(request), operator.id, secret, code)
+        return None
+    half_minute = find_code(desk_of(request), operator.id, secret, code)
+    return None if half_minute is None else {"half_minute": half_minute}
 
 
 async def _enter(request: Asked, operator: KnownOperator, target: str, body: dict[str, Any]) -> Response[Any]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from hub.domain.problem import Problem
 
-Kind = Literal["resend", "recover", "replay", "replay-missing", "cancel", "skip", "begin", "forgive"]
+Kind = Literal["resend", "recover", "replay", "replay-missing", "cancel", "skip", "begin", "enable", "forgive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Mending:
     Args:
         kind: `resend`: one goes out again. `recover`: what failed. `replay`: what matches. `replay-missing`: what the endpoint
             wants and never got. `cancel`, `skip`: what is pending is not sent. `begin`: nothing of what happened before is
-            sent. `forgive`: the failures so far do not count.
+            sent. `enable`: what was left when it was disabled is not sent. `forgive`: the failures so far do not count, as
+            with the two before.
         delivery_id: the one that `resend` is about.
         since: made (or, of missing ones, happened) at or after this time.
         until: before this time.

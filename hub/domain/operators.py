@@ -7,7 +7,7 @@ ciphertext, both minted at the door; who may sign in is checked there too, and d
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -16,11 +16,14 @@ from pydantic_core import PydanticCustomError
 
 from hub.domain.command import Command, Rule
 from hub.domain.fields import Body, NotNull, Text, Time, format_time
-from hub.domain.ids import HUB_ID
+from hub.domain.ids import HUB_ID, derived_id
 from hub.domain.outcome import Accepted, Event, Outcome, Rejected, changed, refuse
 from hub.domain.problem import FieldError, not_found
 from hub.domain.state import Ref, State
 from hub.domain.versions import stale
+
+_CODES_REMEMBERED = timedelta(minutes=10)
+"""Longer than any gateway takes a code for a present one, whatever its clock says."""
 
 Role = Literal["viewer", "operator", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
@@ -77,10 +80,14 @@ class DisableTotp(Body):
 
 
 class SignIn(Body):
-    """A session begins. `epoch` is the one the door has seen; a link is good for one session."""
+    """A session begins. `epoch` is the one the door has seen; a link is good for one session, and so is a code.
+
+    `half_minute` is the time step of the code (RFC 6238, section 4), which the door has compared.
+    """
 
     method: Literal["password", "link"]
     epoch: int
+    half_minute: Annotated[int, Field(ge=0, le=2**32)] | None = None
     link_id: UUID | None = None
     link_expires_at: Time | None = None
 
@@ -115,7 +122,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """A session that was signed out of, or a login link that was used: neither opens anything again."""
+    """A session that was signed out of, or a login link or a code that was used: none opens anything again."""
 
     UNIQUE: ClassVar[tuple[str, ...]] = ()
 
@@ -240,7 +247,7 @@ def _set_totp(state: State, command: Command) -> Outcome:
 
 
 def _sign_in(state: State, command: Command) -> Outcome:
-    """Let a session begin, unless something changed since the door looked, or the link was used before."""
+    """Let a session begin, unless something changed since the door looked, or the link or the code was used before."""
     body = command.body
     assert isinstance(body, SignIn)
     operator = _found(state, command)
@@ -251,6 +258,12 @@ def _sign_in(state: State, command: Command) -> Outcome:
         if state.find(EndedSession, body.link_id) is not None:
             return refuse("unauthorized", "this login link was used before")
         rows = (EndedSession(body.link_id, operator.id, state.now, body.link_expires_at or state.now),)
+    if body.half_minute is not None:
+        # RFC 6238, section 5.2: a second attempt with a code that was accepted is refused.
+        code_id = derived_id(operator.id, "code", body.half_minute)
+        if state.find(EndedSession, code_id) is not None:
+            return refuse("unauthorized", "this code was used before")
+        rows = (EndedSession(code_id, operator.id, state.now, state.now + _CODES_REMEMBERED),)
     told = _told("operator.signed_in", operator, replace(operator, last_signed_in_at=state.now))
     return replace(told, changes=(*told.changes, *rows))
 

@@ -120,7 +120,7 @@ def _changed(state: State, endpoint: WebhookEndpoint, after: WebhookEndpoint) ->
     after = replace(after, updated_at=state.now, version=endpoint.version + 1)
     mending = None
     if after.enabled != endpoint.enabled:
-        mending = Mending("forgive" if after.enabled else "skip", state.pharmacy_id, endpoint.id)
+        mending = Mending("enable" if after.enabled else "skip", state.pharmacy_id, endpoint.id)
     told = _told("webhook_endpoint.updated", endpoint, after)
     if not endpoint.is_default or after.url == endpoint.url:
         return Accepted((after,), (told,), dump_endpoint(after), mending)

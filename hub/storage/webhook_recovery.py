@@ -4,8 +4,8 @@ A delivery that goes out again is `pending`, due now, and begins a new ladder be
 hands out what is due twice a second.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 from uuid import UUID
@@ -15,7 +15,7 @@ import orjson
 
 from hub import clock
 from hub.domain.fields import format_time
-from hub.domain.mending import Mending
+from hub.domain.mending import Kind, Mending
 from hub.domain.webhook_filter import try_filter
 from hub.storage.database import Connection, undoable
 from hub.storage.webhooks import CAUSING_SOURCE
@@ -55,8 +55,10 @@ _END: Final = (
     "UPDATE webhook_deliveries d SET status = {status}, next_attempt_at = NULL, updated_at = $5 WHERE d.id IN ("
     "SELECT d.id FROM webhook_deliveries d WHERE {which} LIMIT $6)"
 )
-_AT_ONCE: Final = frozenset({"resend", "begin", "forgive"})  # of one row
+_AT_ONCE: Final = frozenset({"resend", "begin", "enable", "forgive"})  # of one row
 _ENDED: Final = {"cancel": "'cancelled'", "skip": "'skipped'"}
+_LEFT_BY: Final[Mapping[Kind, Kind]] = {"begin": "cancel", "enable": "skip"}
+"""What may have left deliveries pending, of those that open an endpoint."""
 _MISSING: Final = (
     "FROM events e WHERE e.pharmacy_id = $1 "  # noqa: S608 -- text of our own
     "AND e.time >= coalesce($3::timestamptz, '-infinity') AND e.time < coalesce($4::timestamptz, 'infinity') "
@@ -111,14 +113,22 @@ class Look:
     after: tuple[datetime, UUID] | None = None
 
 
-async def mend(connection: Connection, mending: Mending, now: datetime) -> int | None:
+async def mend(connection: Connection, mending: Mending, now: datetime, *, is_late: bool = False) -> int | None:
     """Mend deliveries; call it in the transaction that stores the command's outcome.
 
+    Args:
+        is_late: the transaction has no time for sets any more.
     Returns:
         how many deliveries it is about; None: that is more than one command may look into or change, and nothing was done.
     """
+    if mending.kind in _LEFT_BY and not is_late:
+        await _mend_in_time(connection, replace(mending, kind=_LEFT_BY[mending.kind]), now)
     if mending.kind in _AT_ONCE:
         return await _mend(connection, mending, now)
+    return None if is_late else await _mend_in_time(connection, mending, now)
+
+
+async def _mend_in_time(connection: Connection, mending: Mending, now: datetime) -> int | None:
     usual = await connection.fetchval("SELECT current_setting('statement_timeout')")
     try:
         async with undoable(connection):
@@ -152,7 +162,7 @@ async def _mend(connection: Connection, mending: Mending, now: datetime) -> int 
         case "begin":
             await connection.execute(_BEGIN, mending.pharmacy_id, mending.endpoint_id)
             done = await connection.execute(_FORGIVE, mending.pharmacy_id, mending.endpoint_id)
-        case "forgive":
+        case "enable" | "forgive":
             done = await connection.execute(_FORGIVE, mending.pharmacy_id, mending.endpoint_id)
         case _:
             assert_never(mending.kind)

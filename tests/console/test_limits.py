@@ -1,10 +1,12 @@
 """What one key may ask of the console, and how often an address may try keys that are none."""
 
+import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from gateway import limits
 from gateway.admin.throttle import FREE
 from tests.conftest import Servers
 from tests.kit.console import a_person, portal, signed_in
@@ -39,6 +41,19 @@ def test_a_portal_s_pages_count_as_requests_of_its_key_and_an_operator_s_do_not(
     assert other.get("/admin/inventory/").status_code == 200
     operator = signed_in(narrow, "viewer")
     assert {operator.get("/admin/inventory/").status_code for _ in range(2 * BURST)} == {200}
+
+
+def test_a_portal_that_asks_on_waits_for_its_refusals(narrow: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PROMPT_REFUSALS", 1)
+    person = portal(narrow, narrow.open_pharmacy()[1])
+
+    until(lambda: person.get("/admin/inventory/").status_code == 429)
+    took = []
+    for _ in range(4):
+        began = time.monotonic()
+        if person.get("/admin/inventory/").status_code == 429:  # a second held back brings half a request
+            took.append(time.monotonic() - began)
+    assert max(took) >= limits.HELD_SECONDS
 
 
 def test_whoever_tries_keys_waits_leaves_few_lines_and_keeps_nobody_out(narrow: Hub, servers: Servers) -> None:

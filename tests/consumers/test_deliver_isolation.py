@@ -185,6 +185,27 @@ async def test_slow_endpoints_leave_calls_to_the_others_however_many_they_are(
         measured("a delivery beside four slow endpoints that could have all calls", time.monotonic() - began)
 
 
+async def test_busy_endpoints_of_a_host_take_turns_however_many_they_are(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.calls.CALLS_TO_A_HOST", 4)
+    settings = calling(settings, 5.0)
+    async with sending(settings) as (door, receiver, desk):
+        theirs, ours = [await door.open_pharmacy() for _ in range(2)]
+        await create_items(door, theirs, 20)
+        earlier = clock.now() - timedelta(hours=1)
+        neighbour = await desk.add(ours, receiver.url, ITEMS)
+        receiver.seconds = lambda _: 0.5
+        for number in range(6):  # each could have all calls to the host, for its 20 events
+            await desk.add(theirs, receiver.url.replace("/hook", f"/{number}"), ITEMS, created_at=earlier)
+        await receiver.wait_for(8)
+        await create_items(door, ours, 1, first=100)
+        await eventually(lambda: desk.deliveries(neighbour), lambda rows: rows == [("delivered",)], within=8)
+        assert all(len(receiver.at(f"/{number}")) < 20 for number in range(6)), "the others are at work"
+        for number in range(6):
+            await receiver.wait_for(1, path=f"/{number}")
+
+
 async def test_whoever_mends_an_endpoint_sees_it_called_at_once_though_its_circuit_is_open(settings: Settings) -> None:
     settings = calling(settings, 60.0)
     async with sending(settings) as (door, receiver, desk):

@@ -19,7 +19,7 @@ from tests.promises.outages import measured
 
 SINCE = "2026-01-01T00:00:00Z"
 NOWHERE = "https://192.0.2.1/hook"
-DELIVERIES, RECOVERIES = 100_000, 100
+DELIVERIES, RECOVERIES, DELETED = 100_000, 100, 40
 # As with many more deliveries under the limits as they are.
 TRANSACTION_SECONDS, MENDING_SECONDS, ALL_MENDING_SECONDS = 1.5, 0.1, 0.2
 
@@ -44,6 +44,24 @@ async def test_an_endpoint_with_a_long_backlog_can_be_deleted_and_its_deliveries
         assert (await door.send(ours, "inventory.create", an_item()))["status"] == "applied"
         measured("an endpoint with 100,000 deliveries deleted, and a neighbour's write", time.monotonic() - began)
         await eventually(lambda: _statuses(desk, endpoint), lambda seen: seen == {"cancelled"}, within=90)
+
+
+@pytest.mark.timeout(180)
+async def test_many_endpoints_with_long_backlogs_can_be_deleted_at_once(settings: Settings) -> None:
+    settings = settings.model_copy(update={"roles": ("writer", "janitor"), "janitor_seconds": 0.5, "partitions": 1})
+    async with running_consumers(settings), open_test_door(settings) as door, open_desk(settings) as desk:
+        theirs, ours = [await door.open_pharmacy() for _ in range(2)]
+        endpoints = [await desk.add(theirs, NOWHERE) for _ in range(DELETED)]
+        for endpoint in endpoints:
+            await _add_pending(desk, theirs, endpoint, DELIVERIES // 20)
+        began = time.monotonic()
+        await asyncio.gather(*(door.publish(0, _deletion(theirs, one.id)) for one in endpoints))
+        assert (await door.send(ours, "inventory.create", an_item()))["status"] == "applied"
+        measured(
+            f"{DELETED} endpoints with backlogs deleted at once, and a neighbour's write", time.monotonic() - began
+        )
+        for endpoint in endpoints:
+            await eventually(lambda: _statuses(desk, endpoint), lambda seen: seen == {"cancelled"}, within=90)  # noqa: B023
 
 
 @pytest.mark.timeout(180)
@@ -86,7 +104,14 @@ def _recovery(pharmacy_id: UUID, endpoint_id: UUID) -> bytes:
     })  # fmt: skip
 
 
-async def _add_pending(desk: Desk, pharmacy_id: UUID, endpoint: Endpoint) -> None:
+def _deletion(pharmacy_id: UUID, endpoint_id: UUID) -> bytes:
+    return orjson.dumps({
+        "operation_id": str(uuid4()), "pharmacy_id": str(pharmacy_id), "resource_id": str(endpoint_id),
+        "type": "webhook_endpoint.delete", "accepted_at": "2026-11-24T12:00:00Z", "body": {},
+    })  # fmt: skip
+
+
+async def _add_pending(desk: Desk, pharmacy_id: UUID, endpoint: Endpoint, count: int = DELIVERIES) -> None:
     """Add deliveries that are tried again in an hour; their event is the one that made the pharmacy."""
     await desk.connection.execute(
         "INSERT INTO webhook_deliveries (id, pharmacy_id, endpoint_id, event_id, event_sequence, event_type, status, attempts, "
@@ -94,7 +119,7 @@ async def _add_pending(desk: Desk, pharmacy_id: UUID, endpoint: Endpoint) -> Non
         "'pending', 1, now() + interval '1 hour', now(), now() FROM generate_series(1, $3::int8)",
         pharmacy_id,
         endpoint.id,
-        DELIVERIES,
+        count,
     )
 
 

@@ -114,6 +114,15 @@ def test_a_login_link_is_spent_by_its_first_use() -> None:
     assert isinstance(sign_in(history, ann, **(link | {"link_id": str(uuid4())})), Accepted)
 
 
+def test_a_code_of_a_second_factor_is_good_once_whichever_door_has_compared_it() -> None:
+    history = History()
+    ann, ben = made(history), made(history, username="ben")
+    assert isinstance(sign_in(history, ann, half_minute=59_000_000), Accepted)
+    assert slug(sign_in(history, ann, half_minute=59_000_000)) == "unauthorized"
+    assert isinstance(sign_in(history, ann, half_minute=59_000_001), Accepted)
+    assert isinstance(sign_in(history, ben, half_minute=59_000_000), Accepted)
+
+
 def test_a_sign_out_is_kept_and_a_repeat_changes_nothing() -> None:
     history = History()
     session = uuid4()

@@ -23,13 +23,19 @@ from tests.rooms.broker_proxy import BrokerProxy, a_free_port, open_proxy
 
 
 @asynccontextmanager
-async def between(settings: Settings) -> AsyncIterator[tuple[GatewayStage, BrokerProxy, BrokerProxy]]:
+async def between(
+    settings: Settings, confirm_seconds: float = 1.0
+) -> AsyncIterator[tuple[GatewayStage, BrokerProxy, BrokerProxy]]:
     """A gateway with a wire to PostgreSQL and one to RabbitMQ that can be cut."""
     async with (
         open_proxy(settings.database_url.get_secret_value()) as postgres,
         open_proxy(settings.amqp_url.get_secret_value()) as rabbitmq,
     ):
-        update = {"database_url": SecretStr(postgres.url), "amqp_url": SecretStr(rabbitmq.url), "confirm_seconds": 1.0}
+        update = {
+            "database_url": SecretStr(postgres.url),
+            "amqp_url": SecretStr(rabbitmq.url),
+            "confirm_seconds": confirm_seconds,
+        }
         log = settings.data_dir / "gateway.log"
         async with running_gateway(settings.model_copy(update=update), log) as stage:
             yield stage, postgres, rabbitmq
@@ -114,6 +120,30 @@ async def test_reads_survive_the_broker_and_a_503_names_its_operation(settings: 
             return (await live.client.get("/health/ready")).status_code
 
         await eventually(is_ready, lambda seen: seen == 200, within=15)
+
+
+async def test_a_waited_write_ends_a_second_after_its_wait_though_the_confirm_may_take_longer(
+    settings: Settings,
+) -> None:
+    async with between(settings, confirm_seconds=Settings.model_fields["confirm_seconds"].default) as (
+        live,
+        _,
+        rabbitmq,
+    ):
+        key = await live.add_key()
+
+        async def write(seconds: float, **headers: str) -> httpx.Response:
+            began = asyncio.get_running_loop().time()
+            answer = await live.client.post("/api/inventory/", json=an_item(), headers={**key.headers, **headers})
+            assert asyncio.get_running_loop().time() - began < seconds
+            return answer
+
+        assert (await write(5, Prefer="wait=1")).status_code == 202
+        rabbitmq.freeze()
+        for answer in await asyncio.gather(write(2, Prefer="wait=1"), write(6)):
+            assert answer.status_code == 503
+            assert answer.json()["operation_id"] == answer.headers["operation-id"]
+        rabbitmq.thaw()
 
 
 async def test_it_starts_while_everything_is_away_and_knows_nobody_yet(settings: Settings) -> None:

@@ -205,6 +205,28 @@ async def test_taking_webhook_url_away_cancels_what_is_pending_for_it(owner: Own
     assert [one["status"] for one in await owner.deliveries()] == ["cancelled"] * 2
 
 
+@pytest.mark.parametrize("way", ["webhook_url", "enabled"])
+async def test_what_a_closing_left_is_not_sent_when_it_is_opened_again_before_the_janitor_came(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(webhook_recovery, "MOST_ENDED", 2)
+    closed: Json
+    opened: Json
+    if way == "enabled":
+        endpoint = await owner.make()
+        path, closed, opened = f"{ENDPOINTS}{endpoint['id']}/", {"enabled": False}, {"enabled": True}
+    else:
+        path = f"/api/pharmacies/{owner.key.pharmacy_id}/"
+        closed, opened = {"webhook_url": None}, {"webhook_url": "https://two.example/"}
+        await owner.call("PATCH", path, {"webhook_url": "https://one.example/"})
+        (endpoint,) = (await owner.call("GET", ENDPOINTS)).json()["items"]
+    await owner.add_deliveries(endpoint["id"], 4, status="pending", attempts=0)
+    assert (await owner.call("PATCH", path, closed)).status_code == 200
+    assert [one["status"] for one in await owner.deliveries()].count("pending") == 2
+    assert (await owner.call("PATCH", path, opened)).status_code == 200
+    assert [one["status"] for one in await owner.deliveries()] == ["skipped" if way == "enabled" else "cancelled"] * 4
+
+
 async def test_enabling_forgives_the_failures_so_far(owner: Owner) -> None:
     endpoint = await owner.make(enabled=False)
     async with owner.stage.writes.transaction() as connection:

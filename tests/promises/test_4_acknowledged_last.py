@@ -35,7 +35,7 @@ DEATHS = 25
 WINDOW = 20
 CUTS = 5
 RECOVERED_SECONDS = 5.0
-ENDED_SECONDS = 10.5
+ENDED_SECONDS = 10.0
 
 
 async def test_a_window_that_killed_25_processes_is_applied_once_by_the_26th(settings: Settings) -> None:
@@ -129,7 +129,9 @@ async def test_all_connections_cut_under_load_lose_and_double_nothing(settings: 
                 await clients.more(50)
             measured("five cuts of all connections, longest time without a 202", clients.written.gap_seconds)
             await all_applied(settings, clients.written, within=RECOVERED_SECONDS)
-            measured("the last cut of all connections, to all applied", time.monotonic() - cut_at)
+            seconds = time.monotonic() - cut_at
+            measured("the last cut of all connections, to all applied", seconds)
+            assert seconds < RECOVERED_SECONDS
             assert clients.written.slowest_seconds < HUNG_SECONDS
             await assert_once(stage.writes, clients.written)
 
@@ -171,6 +173,8 @@ async def test_sigterm_ends_the_consumers_within_10_seconds_though_a_server_stan
                 "roles": ("writer", "fanout", "deliver", "parker", "janitor"),
                 "database_url": SecretStr(postgresql.url),
                 "amqp_url": SecretStr(rabbitmq.url),
+                # Whoever wants no watchdog wants an end all the same.
+                "watchdog_seconds": 0.0 if which == "postgresql" else settings.watchdog_seconds,
             }
         )
         wire = {"postgresql": postgresql, "rabbitmq": rabbitmq}[which]

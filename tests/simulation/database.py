@@ -202,7 +202,7 @@ class Session:
             await self._lock((type(row), row.id))
             self.own.rows.setdefault(type(row), {})[row.id] = row
 
-    async def mend(self, mending: Mending, now: datetime) -> int | None:
+    async def mend(self, mending: Mending, now: datetime, *, is_late: bool) -> int | None:
         await self._ask("mend deliveries")  # there are none here
         return 0
 

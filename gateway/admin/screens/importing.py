@@ -25,7 +25,7 @@ from gateway.bulk import MAX_FILE_BYTES
 from gateway.problems import refused
 from hub import clock
 from hub.domain.problem import FieldError
-from hub.domain.upload_rows import BrokenFile, FileRow, Format, csv_lines, ndjson_lines, read_rows
+from hub.domain.upload_rows import MAX_FAULTS, MAX_ROWS, BrokenFile, FileRow, Format, csv_lines, ndjson_lines, read_rows
 from hub.domain.uploads import UploadKind
 
 Asked = Request[Any, Any, Any]
@@ -148,7 +148,8 @@ async def export_faults(request: Asked, upload_id: FromPath[UUID]) -> Stream:
     """Send what is wrong with the refused rows of a file as CSV."""
     caller = acting(visitor_here(request), (await choose(request)).chosen)
     columns = [one.name for one in FAULTS]
-    return await csv_file(request, caller, f"/api/uploads/{upload_id}/errors", [], columns, "refused-rows")
+    path = f"/api/uploads/{upload_id}/errors"
+    return await csv_file(request, caller, path, [], columns, "refused-rows", most=MAX_ROWS * MAX_FAULTS)
 
 
 HANDLERS: Final = (show_import, take_file, export_faults)
