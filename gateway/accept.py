@@ -105,8 +105,10 @@ Follow = Callable[[Request[Any, Any, Any], Body, datetime | None], Awaitable[Non
 """Lets what is no row follow a command that ended at this time; None: it has not ended yet."""
 
 _CONFIRM_GRACE_SECONDS: Final = 0.5
-FOLLOW_SECONDS: Final = 5.0
+FOLLOW_SECONDS: Final = 3.0
 """How long an answer waits for the outcome of a command that something has to follow."""
+FOLLOWED_SECONDS: Final = 5.5
+"""After so long that has followed, or the answer is 503; a longer wait of the client's counts instead."""
 
 
 async def send(gateway: Gateway, wish: Wish, wait_seconds: float = 0) -> Reply | None:
@@ -229,13 +231,20 @@ async def accept(
         secrets.minted,
         origin_of(request.scope, str(operation_id)) if is_audited(caller.actor, "http", route.command) else "",
     )
+    began = asyncio.get_running_loop().time()
     reply = await send(gateway, wish, max(headers.wait_seconds, FOLLOW_SECONDS if terms.follow else 0))
     is_mismatch = reply is not None and reply["mismatch"]
     if fingerprint and not is_mismatch:
         gateway.remembered.add(operation_id, fingerprint)
     if terms.follow is not None and (reply is None or (reply["status"] == "applied" and not is_mismatch)):
         ended_at = None if reply is None else datetime.fromisoformat(reply["operation"]["finished_at"])
-        await terms.follow(request, body, ended_at)
+        until = began + max(FOLLOWED_SECONDS, headers.wait_seconds + _CONFIRM_GRACE_SECONDS)
+        try:
+            async with asyncio.timeout_at(until):
+                await terms.follow(request, body, ended_at)
+        except TimeoutError:
+            fault = Unavailable("rabbitmq", "what the command is about has not followed it in time; send it again")
+            raise unavailable(fault, operation_id) from None
     if reply is None or not (headers.wait_seconds or is_mismatch):
         return _accepted(gateway, wish, secrets, headers.wait_seconds)
     return _outcome(route, wish, secrets, reply, headers.wait_seconds)

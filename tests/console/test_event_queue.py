@@ -1,8 +1,11 @@
 """A pharmacy's event queue at the console: opened with filters, looked at, changed and removed."""
 
+import asyncio
 import html
 import re
+import time
 
+import httpx
 import pytest
 
 from tests.console.test_screens import a_pharmacy, an_item, read
@@ -62,3 +65,18 @@ def test_a_viewer_sees_a_queue_and_neither_they_nor_a_strangers_key_changes_it(h
     stranger.post(f"{PATH}?pharmacy={pharmacy}", {"types": "*", "max_length": "1"})
     stranger.post(f"{PATH}close/?pharmacy={pharmacy}", {})
     assert read(hub, key, "/api/event-queue/")["types"] == ["sale.*"]
+
+
+def test_a_broker_that_stops_answering_keeps_nobody_waiting_for_the_queue(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lead(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("gateway.routes.event_queue._lead", lead)
+    _, key = a_pharmacy(hub)
+    began = time.monotonic()
+    answer = httpx.post(f"{hub.url}/api/event-queue/", json={}, headers={"X-API-KEY": key}, timeout=30)
+    assert time.monotonic() - began < 6
+    assert answer.status_code == 503
+    assert answer.json()["operation_id"] == answer.headers["operation-id"]
