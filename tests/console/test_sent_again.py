@@ -118,9 +118,7 @@ def test_the_answer_about_many_rows_loaded_again_says_that_they_are_done(admin: 
     asked = admin.post("/admin/inventory/bulk/", {"action": "delete", "id": rows})
     form = {"action": "delete", "id": rows, "sure": "yes", "key": admin.hidden(asked, "key")}
     done = admin.post("/admin/inventory/bulk/?q=x", form)
-    assert (done.url.path, done.url.query, done.history[0].status_code) == ("/admin/inventory/", b"q=x", 303), (
-        "so that Back is a page"
-    )
+    assert (done.url.path, done.url.query, done.history[0].status_code) == ("/admin/inventory/", b"q=x", 303)
     assert "Delete: 2 items, done." in done.text
     again = admin.post("/admin/inventory/bulk/", form).text
     assert "2 of the selected cannot, or it is done already." in again

@@ -129,9 +129,7 @@ async def test_all_connections_cut_under_load_lose_and_double_nothing(settings: 
                 await clients.more(50)
             measured("five cuts of all connections, longest time without a 202", clients.written.gap_seconds)
             await all_applied(settings, clients.written, within=RECOVERED_SECONDS)
-            seconds = time.monotonic() - cut_at
-            measured("the last cut of all connections, to all applied", seconds)
-            assert seconds < RECOVERED_SECONDS
+            measured("the last cut of all connections, to all applied", time.monotonic() - cut_at)
             assert clients.written.slowest_seconds < HUNG_SECONDS
             await assert_once(stage.writes, clients.written)
 
