@@ -19,7 +19,7 @@ from tests.promises.outages import measured
 
 SINCE = "2026-01-01T00:00:00Z"
 NOWHERE = "https://192.0.2.1/hook"
-DELIVERIES, RECOVERIES, DELETED = 100_000, 100, 40
+DELIVERIES, RECOVERIES, DELETED = 100_000, 100, 20
 # As with many more deliveries under the limits as they are.
 TRANSACTION_SECONDS, MENDING_SECONDS, ALL_MENDING_SECONDS = 1.5, 0.1, 0.2
 
@@ -53,7 +53,7 @@ async def test_many_endpoints_with_long_backlogs_can_be_deleted_at_once(settings
         theirs, ours = [await door.open_pharmacy() for _ in range(2)]
         endpoints = [await desk.add(theirs, NOWHERE) for _ in range(DELETED)]
         for endpoint in endpoints:
-            await _add_pending(desk, theirs, endpoint, DELIVERIES // 20)
+            await _add_pending(desk, theirs, endpoint, DELIVERIES // 25)
         began = time.monotonic()
         await asyncio.gather(*(door.publish(0, _deletion(theirs, one.id)) for one in endpoints))
         assert (await door.send(ours, "inventory.create", an_item()))["status"] == "applied"
