@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from gateway.problems import refused
+from gateway.problems import Refused, refused
 from hub import clock
 
 BULKS_AT_ONCE = 4
@@ -73,6 +73,14 @@ class Limits:
             )
         bucket[0] = left = left - 1.0
         return (self._policy, (b"ratelimit", self._state(left)))
+
+    async def admit(self, key_id: UUID) -> RateHeaders:
+        """Take one request from a key's bucket, as `take`; the refusal of a key that asks on comes late, as `hold` has it."""
+        try:
+            return self.take(key_id)
+        except Refused:
+            await self.hold(key_id)
+            raise
 
     async def hold(self, key_id: UUID) -> None:
         """Keep a refusal back for a second if its key had twenty within this one.

@@ -77,11 +77,7 @@ class FramedApp(Litestar):
                 gateway = self.state["hub"]
                 raw = scope["headers"]
                 caller = await gateway.keys.authenticate(header_of(raw, b"x-api-key"), header_of(raw, b"x-pharmacy-id"))
-                try:
-                    protected.extra = gateway.limits.take(caller.key_id)
-                except Refused:
-                    await gateway.limits.hold(caller.key_id)
-                    raise
+                protected.extra = await gateway.limits.admit(caller.key_id)
                 state["caller"] = caller
         except Exception as error:  # noqa: BLE001 -- the outer edge: every fault becomes an answer
             return answer_refusal(refusal_of(error), scope)

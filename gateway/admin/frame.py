@@ -27,7 +27,7 @@ from gateway.answers import Answer
 from gateway.auth import header_of
 from gateway.bodies import MAX_BODY_BYTES, read_body
 from gateway.context import Gateway, gateway_of
-from gateway.problems import Refused, answer_exception, refusal_of, refused
+from gateway.problems import answer_exception, refusal_of, refused
 from hub import clock
 from hub.domain.problem import CATALOGUE
 
@@ -133,11 +133,7 @@ async def _admit(request: Asked) -> Answer | None:
     state["visitor"] = visitor
     if visitor.is_portal:
         # A page asks the API for what it shows; that and the page are one request of the key. Operators have no bucket here.
-        try:
-            gateway.limits.take(visitor.rights().key_id)
-        except Refused:
-            await gateway.limits.hold(visitor.rights().key_id)
-            raise
+        await gateway.limits.admit(visitor.rights().key_id)
     state["flash"] = _flash(gateway, request)
     # What the visitor was sent before a sign-in has no session yet: it gets one, so that its forms have a token.
     state["session"] = visitor.session if visitor.session != session else None
